@@ -1,0 +1,33 @@
+import neostandard from 'neostandard'
+import tseslint from 'typescript-eslint'
+
+export default [
+  { ignores: ['**/dist/**', '**/.tap/**'] },
+  ...neostandard({ ts: true }),
+  {
+    files: ['**/*.ts'],
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { project: ['packages/*/tsconfig.json', 'services/*/tsconfig.json', 'tsconfig.tests.json'] }
+    },
+    rules: {
+      // A promise that nobody waits for is how a relay loses an error, and with it an event.
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/return-await': ['error', 'in-try-catch'],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      'no-restricted-properties': ['error', {
+        object: 'process', property: 'env', message: 'Read settings through the schema of the service (service-kit, loadConfig).'
+      }]
+    }
+  },
+  {
+    files: ['**/test/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'packages/local-stack/**/*.ts', 'services/*/src/{main,migrate}.ts'],
+    rules: {
+      'no-restricted-properties': 'off'
+    }
+  }
+]
