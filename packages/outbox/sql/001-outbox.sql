@@ -27,8 +27,10 @@ WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
       autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 50000,
       autovacuum_vacuum_cost_delay = 0);
 
--- Events that Kafka refused. A blocking row holds back the later events of its aggregate until it is replayed (it
--- returns to outbox_events under its old id, so before its successors) or discarded.
+-- Events that Kafka refused. A blocking row holds back the events of its aggregate with a higher id until it is
+-- discarded, or replayed and published: a replayed event returns to outbox_events under its old id, and its dead
+-- letter stays, still blocking, until the relay completes that event. Were it deleted at once, a relay could read a
+-- successor before it notices the returned event.
 CREATE TABLE outbox_dead_letters (
   id                bigint PRIMARY KEY,
   event_id          uuid NOT NULL,
@@ -41,7 +43,8 @@ CREATE TABLE outbox_dead_letters (
   created_at        timestamptz NOT NULL,
   reason            text NOT NULL,
   blocking          boolean NOT NULL,
-  failed_at         timestamptz NOT NULL DEFAULT clock_timestamp()
+  failed_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  replayed_at       timestamptz
 );
 
 CREATE INDEX outbox_dead_letters_blocking ON outbox_dead_letters (aggregate_type, aggregate_id) WHERE blocking;

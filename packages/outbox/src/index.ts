@@ -1,1 +1,16 @@
-export {}
+export { backlog, type Backlog } from './backlog.ts'
+export { claim, dropClaim } from './claim.ts'
+export { complete } from './complete.ts'
+export {
+  deadLetter, discardDeadLetter, listDeadLetters, replayDeadLetter, type DeadLetter
+} from './dead-letters.ts'
+export { enqueue } from './enqueue.ts'
+export { DeadLetterNotFoundError, FencedError, InvalidEventError } from './errors.ts'
+export type { JsonValue, NewEvent, OutboxEvent } from './event.ts'
+export { readBatch, type ReadOptions } from './read-batch.ts'
+export { ScanBound } from './scan-bound.ts'
+export { assertHeld, takeOverShard, type Claim, type Fence, type TakenOver } from './shard-fence.ts'
+export type { SqlClient, Statement } from './sql-client.ts'
+export { WAKEUP_CHANNEL } from './wakeup-channel.ts'
+export { listenForWakeups, type WakeupListener, type WakeupListenerOptions } from './wakeup-listener.ts'
+export { createWakeupSender, type WakeupSender, type WakeupSenderOptions } from './wakeup-sender.ts'

@@ -1,0 +1,117 @@
+import { DeadLetterNotFoundError, FencedError } from './errors.ts'
+import type { Fence } from './shard-fence.ts'
+import { onlyRow, type Row, type SqlClient } from './sql-client.ts'
+import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
+
+export interface DeadLetter {
+  id: bigint
+  eventId: string
+  aggregateType: string
+  aggregateId: string
+  aggregateVersion: string
+  eventType: string
+  reason: string
+  /** Whether the aggregate's later events wait for this one. */
+  blocking: boolean
+  failedAt: Date
+  replayedAt: Date | null
+  /** How many later events of the aggregate are in the outbox. */
+  waiting: number
+}
+
+/**
+ * Moves one refused event out of the outbox, with the fence in the same statement.
+ *
+ * @param blocking whether the later events of its aggregate wait for it
+ * @throws FencedError when the shard has been taken over since; then the event is where it was
+ */
+export async function deadLetter (
+  client: SqlClient, fence: Fence, id: string, reason: string, blocking: boolean
+): Promise<void> {
+  const { rows } = await client.query({
+    text: `WITH held AS (
+             UPDATE relay_shard SET claimed_ids = '{}' WHERE shard = $1 AND epoch = $2 RETURNING shard
+           ), refused AS (
+             DELETE FROM outbox_events WHERE id = $3 AND EXISTS (SELECT FROM held) RETURNING *
+           ), kept AS (
+             INSERT INTO outbox_dead_letters (id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
+                                              payload, headers, created_at, reason, blocking)
+             SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers,
+                    created_at, $4, $5
+             FROM refused
+             -- A replayed event that is refused again still has its dead letter.
+             ON CONFLICT (id) DO UPDATE
+               SET reason = excluded.reason, blocking = excluded.blocking, failed_at = excluded.failed_at, replayed_at = NULL
+           )
+           SELECT EXISTS (SELECT FROM held) AS held`,
+    values: [fence.shard, String(fence.epoch), id, reason, blocking]
+  })
+  if (onlyRow(rows, 'a dead letter').held !== true) throw new FencedError(fence.shard, fence.epoch)
+}
+
+/** The dead letters, oldest first, at most `limit`. */
+export async function listDeadLetters (client: SqlClient, limit = 100): Promise<DeadLetter[]> {
+  const { rows } = await client.query({
+    text: `SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type, reason,
+                  blocking, failed_at, replayed_at,
+                  (SELECT count(*)::int FROM outbox_events AS e
+                   WHERE e.aggregate_type = d.aggregate_type AND e.aggregate_id = d.aggregate_id AND e.id > d.id) AS waiting
+           FROM outbox_dead_letters AS d ORDER BY id LIMIT $1`,
+    values: [limit]
+  })
+  return rows.map(toDeadLetter)
+}
+
+/**
+ * Puts a dead letter back into the outbox under its old id, so that it is published before its successors; they stay
+ * blocked until then.
+ *
+ * @throws DeadLetterNotFoundError when there is none, or it was replayed already
+ */
+export async function replayDeadLetter (client: SqlClient, id: bigint): Promise<void> {
+  const { rows } = await client.query({
+    text: `WITH replayed AS (
+             UPDATE outbox_dead_letters SET replayed_at = clock_timestamp()
+             WHERE id = $1 AND replayed_at IS NULL RETURNING *
+           ), returned AS (
+             INSERT INTO outbox_events (id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
+                                        payload, headers, created_at)
+             OVERRIDING SYSTEM VALUE
+             SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers, created_at
+             FROM replayed
+           )
+           SELECT pg_notify('${WAKEUP_CHANNEL}', 'sweep') FROM replayed`,
+    values: [String(id)]
+  })
+  if (rows.length === 0) throw new DeadLetterNotFoundError(id)
+}
+
+/**
+ * Gives a dead letter up for good: its aggregate goes on without that event.
+ *
+ * @throws DeadLetterNotFoundError when there is none, or it is being replayed
+ */
+export async function discardDeadLetter (client: SqlClient, id: bigint): Promise<void> {
+  const { rows } = await client.query({
+    text: `WITH discarded AS (DELETE FROM outbox_dead_letters WHERE id = $1 AND replayed_at IS NULL RETURNING id)
+           SELECT pg_notify('${WAKEUP_CHANNEL}', 'sweep') FROM discarded`,
+    values: [String(id)]
+  })
+  if (rows.length === 0) throw new DeadLetterNotFoundError(id)
+}
+
+function toDeadLetter (row: Row): DeadLetter {
+  return {
+    id: BigInt(row.id as string),
+    eventId: row.event_id as string,
+    aggregateType: row.aggregate_type as string,
+    aggregateId: row.aggregate_id as string,
+    aggregateVersion: row.aggregate_version as string,
+    eventType: row.event_type as string,
+    reason: row.reason as string,
+    blocking: row.blocking as boolean,
+    failedAt: row.failed_at as Date,
+    replayedAt: row.replayed_at as Date | null,
+    waiting: row.waiting as number
+  }
+}

@@ -1,0 +1,41 @@
+/** An event that the outbox cannot hold. Nothing was written. */
+export class InvalidEventError extends Error {
+  readonly code = 'OUTBOX_INVALID_EVENT'
+  readonly field: string
+
+  constructor (field: string, expected: string, found: unknown) {
+    super(`invalid event: ${field} must be ${expected}, found ${describe(found)}`)
+    this.name = 'InvalidEventError'
+    this.field = field
+  }
+}
+
+/** Another relay has taken the shard over: the epoch in `relay_shard` is no longer the one of this term. */
+export class FencedError extends Error {
+  readonly code = 'OUTBOX_FENCED'
+  readonly shard: number
+  readonly epoch: bigint
+
+  constructor (shard: number, epoch: bigint) {
+    super(`fenced: shard ${shard} is no longer held with epoch ${epoch}, another relay has taken it over`)
+    this.name = 'FencedError'
+    this.shard = shard
+    this.epoch = epoch
+  }
+}
+
+/** No such dead letter, or not in a state that allows what was asked. */
+export class DeadLetterNotFoundError extends Error {
+  readonly code = 'OUTBOX_DEAD_LETTER_NOT_FOUND'
+
+  constructor (id: bigint) {
+    super(`expected a dead letter with id ${id} that is not being replayed yet, found none`)
+    this.name = 'DeadLetterNotFoundError'
+  }
+}
+
+function describe (value: unknown): string {
+  if (typeof value === 'string') return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value)
+  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
+}

@@ -1,0 +1,21 @@
+/** A row as the driver returns it. */
+export type Row = Record<string, unknown>
+
+/** One statement. `name` lets the driver prepare it once per connection. */
+export interface Statement {
+  name?: string
+  text: string
+  values?: unknown[]
+}
+
+/** The part of `pg` that this package needs: a `Client`, a `PoolClient` or a `Pool` fits. */
+export interface SqlClient {
+  query: (statement: Statement) => Promise<{ rows: Row[], rowCount: number | null }>
+}
+
+/** The statement returned no row where one was promised: the tables are not those of `sql/001-outbox.sql`. */
+export function onlyRow (rows: Row[], what: string): Row {
+  const row = rows[0]
+  if (row === undefined) throw new Error(`expected one row from ${what}, found none: are the tables those of sql/001-outbox.sql?`)
+  return row
+}

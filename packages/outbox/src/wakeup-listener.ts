@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
+
+export interface WakeupListenerOptions {
+  /** A connection of its own, and not through a transaction pooler: `LISTEN` belongs to the session. */
+  connection: pg.ClientConfig
+  /** `sweep`: an event may have come back under an old id. Also called after every reconnect, with `sweep` true. */
+  onWakeup: (sweep: boolean) => void
+  onError?: (error: Error) => void
+  /** A silently dead connection delivers nothing and reports nothing, so it is asked this often. */
+  heartbeatMs?: number
+  reconnectDelayMs?: number
+}
+
+export interface WakeupListener {
+  close: () => Promise<void>
+}
+
+/** Listens for wake-ups, and reconnects for ever. What it misses meanwhile, the poll finds. */
+export function listenForWakeups (options: WakeupListenerOptions): WakeupListener {
+  const { onWakeup, onError = () => {}, heartbeatMs = 5_000, reconnectDelayMs = 1_000 } = options
+  const stop = new AbortController()
+  const running = run()
+
+  async function run (): Promise<void> {
+    while (!stop.signal.aborted) {
+      await listen().catch((error: Error) => { if (!stop.signal.aborted) onError(error) })
+      await pause(reconnectDelayMs)
+    }
+  }
+
+  async function listen (): Promise<void> {
+    const client = new pg.Client({ query_timeout: heartbeatMs, ...options.connection })
+    let lost: Error | undefined
+    const broken = new AbortController()
+    client.on('error', (error) => { lost = error; broken.abort() })
+    client.on('end', () => { broken.abort() })
+    client.on('notification', ({ payload }) => { onWakeup(payload === 'sweep') })
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${WAKEUP_CHANNEL}`)
+      onWakeup(true)
+      const gone = AbortSignal.any([stop.signal, broken.signal])
+      while (!gone.aborted) {
+        await pause(heartbeatMs, gone)
+        if (!gone.aborted) await client.query('SELECT')
+      }
+      if (lost !== undefined) throw lost
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+
+  async function pause (ms: number, signal: AbortSignal = stop.signal): Promise<void> {
+    await delay(ms, undefined, { signal }).catch(() => {})
+  }
+
+  return {
+    async close () {
+      stop.abort()
+      await running
+    }
+  }
+}
