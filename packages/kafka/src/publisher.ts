@@ -1,0 +1,52 @@
+import kafkajs, { type Kafka, type Producer, type ProducerConfig, type TopicMessages } from 'kafkajs'
+import { withDeadline } from './deadline.ts'
+import type { EventRecord } from './event-record.ts'
+import { toPublishError } from './publish-errors.ts'
+
+const DISCONNECT_DEADLINE_MS = 3_000
+
+/** What both publishers have in common; neither may be used again after a call that failed. */
+export interface Publisher {
+  close: () => Promise<void>
+}
+
+export interface PublisherOptions {
+  /** Everything that one publish does has to end in this time. */
+  sendDeadlineMs: number
+}
+
+/** @throws PublishUncertainError when the brokers cannot be reached in time */
+export async function connectProducer (kafka: Kafka, deadlineMs: number, config: ProducerConfig): Promise<Producer> {
+  const producer = kafka.producer({
+    allowAutoTopicCreation: false,
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    maxInFlightRequests: 1,
+    // A retry inside kafkajs sends, after a partial failure, what one of the brokers already has under new sequence
+    // numbers. Retrying is the relay's work, and begins with a new producer.
+    retry: { retries: 0 },
+    ...config
+  })
+  try {
+    await withDeadline('connecting the producer', deadlineMs, producer.connect())
+    return producer
+  } catch (error) {
+    await disconnect(producer)
+    throw toPublishError(error)
+  }
+}
+
+/** Never throws and never hangs: kafkajs waits here for requests that may not be answered any more. */
+export async function disconnect (producer: Producer): Promise<void> {
+  await withDeadline('disconnecting the producer', DISCONNECT_DEADLINE_MS, producer.disconnect()).catch(() => {})
+}
+
+/** Groups by topic, and keeps the order within each. */
+export function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
+  const topics = new Map<string, TopicMessages>()
+  for (const { topic, ...message } of records) {
+    const messages = topics.get(topic)?.messages
+    if (messages === undefined) topics.set(topic, { topic, messages: [message] })
+    else messages.push(message)
+  }
+  return [...topics.values()]
+}

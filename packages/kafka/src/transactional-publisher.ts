@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Kafka, Producer, Transaction } from 'kafkajs'
+import { withDeadline } from './deadline.ts'
+import type { EventRecord } from './event-record.ts'
+import { toPublishError } from './publish-errors.ts'
+import { connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
+
+/** Kafka answers so while it still writes the markers of the transaction before; that takes a few milliseconds. */
+const STILL_COMPLETING = 'CONCURRENT_TRANSACTIONS'
+const STILL_COMPLETING_PAUSE_MS = 2
+
+export interface TransactionalPublisherOptions extends PublisherOptions {
+  /** Whoever opens a publisher with this id fences all that opened one before. */
+  transactionalId: string
+  /** The consumer group in which the position is committed. No consumer ever joins it. */
+  positionGroup: string
+  /** A topic that exists; the position is kept for its partition 0. */
+  positionTopic: string
+  /** The broker aborts a transaction that is open for longer; until then it holds read-committed readers back. */
+  transactionTimeoutMs: number
+}
+
+export interface TransactionalPublisher extends Publisher {
+  /**
+   * The position that Kafka has committed; 0 if none. Final: the transaction of whoever was fenced has been committed
+   * or aborted before this publisher opened.
+   */
+  position: () => Promise<bigint>
+  /**
+   * Publishes the records and the position in one transaction. One call at a time.
+   *
+   * @throws RecordRefusedError nothing was committed
+   * @throws PublisherFencedError nothing was committed
+   * @throws PublishUncertainError all or nothing was committed; only a new publisher can tell
+   */
+  publish: (records: readonly EventRecord[], position: bigint) => Promise<void>
+}
+
+/**
+ * Fences every earlier publisher with the same transactional id, and waits until what it left open is settled.
+ *
+ * @throws PublishUncertainError when the brokers cannot be reached in time
+ */
+export async function openTransactionalPublisher (
+  { kafka }: { kafka: Kafka }, options: TransactionalPublisherOptions
+): Promise<TransactionalPublisher> {
+  const { transactionalId, sendDeadlineMs, transactionTimeoutMs } = options
+  // `idempotent` is about plain sends, which are never made here; true would ask for one more producer id, and for the
+  // cluster-wide permission that goes with it.
+  const producer = await connectProducer(kafka, sendDeadlineMs, {
+    idempotent: false, transactionalId, transactionTimeout: transactionTimeoutMs
+  })
+  try {
+    await withDeadline('fencing the former producer', sendDeadlineMs, fence(producer))
+  } catch (error) {
+    await disconnect(producer)
+    throw toPublishError(error)
+  }
+  return {
+    position: () => readPosition(kafka, options),
+    async publish (records, position) {
+      try {
+        await withDeadline('publishing', sendDeadlineMs, publishInTransaction(producer, records, position, options))
+      } catch (error) {
+        throw toPublishError(error)
+      }
+    },
+    close: () => disconnect(producer)
+  }
+}
+
+/** kafkajs sends InitProducerId with the first transaction, not on connect: a producer only connected fences nobody. */
+async function fence (producer: Producer): Promise<void> {
+  const empty = await producer.transaction()
+  await empty.abort()
+}
+
+async function publishInTransaction (
+  producer: Producer, records: readonly EventRecord[], position: bigint, options: TransactionalPublisherOptions
+): Promise<void> {
+  const transaction = await producer.transaction()
+  // The position first: it may have to wait for the transaction before, and asking again is safe only as long as no
+  // record has been sent.
+  await commitPosition(transaction, position, options)
+  await transaction.sendBatch({ acks: -1, timeout: options.sendDeadlineMs, topicMessages: toTopicMessages(records) })
+  await transaction.commit()
+}
+
+async function commitPosition (
+  transaction: Transaction, position: bigint, { positionGroup, positionTopic, sendDeadlineMs }: TransactionalPublisherOptions
+): Promise<void> {
+  const offsets = {
+    consumerGroupId: positionGroup,
+    topics: [{ topic: positionTopic, partitions: [{ partition: 0, offset: String(position) }] }]
+  }
+  const giveUpAt = performance.now() + sendDeadlineMs
+  for (;;) {
+    try {
+      await transaction.sendOffsets(offsets)
+      return
+    } catch (error) {
+      if ((error as { type?: string }).type !== STILL_COMPLETING || performance.now() > giveUpAt) throw error
+      await delay(STILL_COMPLETING_PAUSE_MS)
+    }
+  }
+}
+
+async function readPosition (
+  kafka: Kafka, { positionGroup, positionTopic, sendDeadlineMs }: TransactionalPublisherOptions
+): Promise<bigint> {
+  const admin = kafka.admin()
+  try {
+    await withDeadline('connecting the admin client', sendDeadlineMs, admin.connect())
+    const offsets = await withDeadline('reading the position', sendDeadlineMs,
+      admin.fetchOffsets({ groupId: positionGroup, topics: [positionTopic] }))
+    const committed = offsets[0]?.partitions.find(({ partition }) => partition === 0)?.offset ?? '-1'
+    return BigInt(committed) < 0n ? 0n : BigInt(committed)
+  } catch (error) {
+    throw toPublishError(error)
+  } finally {
+    await withDeadline('disconnecting the admin client', sendDeadlineMs, admin.disconnect()).catch(() => {})
+  }
+}

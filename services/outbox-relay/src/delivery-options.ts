@@ -1,0 +1,13 @@
+import type { KafkaConnection } from '@orders/kafka'
+import type { SqlClient } from '@orders/outbox'
+import type { Logger } from 'pino'
+
+export interface DeliveryOptions {
+  db: SqlClient
+  kafka: KafkaConnection
+  shard: number
+  /** Who takes over, for people who read `relay_shard`. */
+  holder: string
+  sendDeadlineMs: number
+  logger: Logger
+}

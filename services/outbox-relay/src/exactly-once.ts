@@ -1,0 +1,82 @@
+import { openTransactionalPublisher, type TransactionalPublisher } from '@orders/kafka'
+import { assertHeld, claim, complete, dropClaim, takeOverShard, type Fence, type TakenOver } from '@orders/outbox'
+import type { Batch } from './batch.ts'
+import type { Delivery, Term } from './delivery.ts'
+import type { DeliveryOptions } from './delivery-options.ts'
+
+export interface ExactlyOnceOptions extends DeliveryOptions {
+  /** Name of the transactional id and of the position group, each with `-<shard>` behind it. */
+  name: string
+  positionTopic: string
+  transactionTimeoutMs: number
+}
+
+/**
+ * Every batch is one Kafka transaction: its records, and its number (the position). Postgres knows which events the
+ * batch holds before it is sent (the claim). So whoever takes over can tell of every event whether it is in the topic.
+ */
+export class ExactlyOnce implements Delivery {
+  readonly #options: ExactlyOnceOptions
+
+  constructor (options: ExactlyOnceOptions) {
+    this.#options = options
+  }
+
+  async takeOver (): Promise<Term> {
+    const { db, shard, holder } = this.#options
+    // 1. Postgres: from here on nobody with an older epoch completes or claims anything.
+    const taken = await takeOverShard(db, shard, holder)
+    // 2. Kafka: from here on no older producer commits anything, and what one left open is committed or aborted.
+    const publisher = await this.#openPublisher()
+    try {
+      // 3. Still mine? Kafka hands its epoch to whoever comes last: a former leader that wakes up late takes it from its
+      //    successor in step 2, and has to notice here.
+      await assertHeld(db, taken.fence)
+      // 4. The batch that was in flight is in Kafka, whole, or not at all. The position says which.
+      await this.#settle(taken, await publisher.position())
+      return this.#term(taken.fence, publisher)
+    } catch (error) {
+      await publisher.close()
+      throw error
+    }
+  }
+
+  #openPublisher (): Promise<TransactionalPublisher> {
+    const { kafka, name, shard, positionTopic, sendDeadlineMs, transactionTimeoutMs } = this.#options
+    return openTransactionalPublisher(kafka, {
+      transactionalId: `${name}-${shard}`,
+      positionGroup: `${name}-${shard}`,
+      positionTopic,
+      sendDeadlineMs,
+      transactionTimeoutMs
+    })
+  }
+
+  async #settle ({ fence, batch, outstanding }: TakenOver, position: bigint): Promise<void> {
+    const { db, logger, shard } = this.#options
+    const events = outstanding?.ids.length ?? 0
+    if (position > batch) {
+      // What the restored claim holds may or may not be in Kafka: published again it is a duplicate, deleted it could be
+      // a loss. Going on from Kafka's number matters without a claim too: a number seen before would pass for published.
+      logger.warn({ shard, batch, position, events }, 'Kafka is ahead of Postgres (a restored backup?)')
+      await dropClaim(db, fence, position)
+    } else if (outstanding !== undefined && position === batch) {
+      logger.info({ shard, batch, events }, 'the batch that was in flight is in Kafka')
+      await complete(db, fence, outstanding.ids)
+    } else if (outstanding !== undefined) {
+      logger.info({ shard, batch, position, events }, 'the batch that was in flight is not in Kafka')
+      await dropClaim(db, fence, position)
+    }
+  }
+
+  #term (fence: Fence, publisher: TransactionalPublisher): Term {
+    const { db } = this.#options
+    return {
+      fence,
+      async publish ({ ids, records }: Batch) {
+        await publisher.publish(records, await claim(db, fence, ids))
+      },
+      close: () => publisher.close()
+    }
+  }
+}

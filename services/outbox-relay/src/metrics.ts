@@ -1,0 +1,95 @@
+import type { Backlog } from '@orders/outbox'
+import { RecordRefusedError } from '@orders/kafka'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { Batch } from './batch.ts'
+
+const SECOND_MS = 1_000
+const LATENCY_BUCKETS_S = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
+
+/** What the relay counts. The names are listed in docs/operations.md with what to alarm on. */
+export class RelayMetrics {
+  readonly #published: Counter
+  readonly #failures: Counter<'kind'>
+  readonly #publishDuration: Histogram
+  readonly #commitToPublish: Histogram
+  readonly #batchSize: Histogram
+  readonly #leader: Gauge<'shard'>
+  readonly #epoch: Gauge<'shard'>
+  readonly #takeOvers: Counter<'shard'>
+  readonly #takeOverDuration: Histogram
+  readonly #fenced: Counter<'shard'>
+  readonly #deadLettered: Counter
+  readonly #backlog: Gauge
+  readonly #oldestAge: Gauge
+  readonly #deadLetters: Gauge
+
+  constructor (registry: Registry) {
+    const registers = [registry]
+    this.#published = new Counter({ name: 'relay_published_total', help: 'Events published and completed', registers })
+    this.#failures = new Counter({
+      name: 'relay_publish_failures_total', help: 'Terms that ended with an error', labelNames: ['kind'], registers
+    })
+    this.#publishDuration = new Histogram({
+      name: 'relay_publish_duration_seconds', help: 'Claim, publish and complete of one batch', buckets: LATENCY_BUCKETS_S, registers
+    })
+    this.#commitToPublish = new Histogram({
+      name: 'relay_commit_to_publish_seconds',
+      help: 'From the creation of the oldest event of a batch until the batch was in Kafka',
+      buckets: LATENCY_BUCKETS_S,
+      registers
+    })
+    this.#batchSize = new Histogram({
+      name: 'relay_batch_events', help: 'Events in a batch', buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000], registers
+    })
+    this.#leader = new Gauge({ name: 'relay_leader', help: '1 while this relay publishes the shard', labelNames: ['shard'], registers })
+    this.#epoch = new Gauge({ name: 'relay_epoch', help: 'The epoch of the newest take-over by this relay', labelNames: ['shard'], registers })
+    this.#takeOvers = new Counter({ name: 'relay_take_overs_total', help: 'Take-overs by this relay', labelNames: ['shard'], registers })
+    this.#takeOverDuration = new Histogram({
+      name: 'relay_take_over_duration_seconds', help: 'From the raise of the epoch until publishing may begin', buckets: LATENCY_BUCKETS_S, registers
+    })
+    this.#fenced = new Counter({ name: 'relay_fenced_total', help: 'Terms that another relay ended', labelNames: ['shard'], registers })
+    this.#deadLettered = new Counter({ name: 'relay_dead_lettered_total', help: 'Events that became dead letters', registers })
+    this.#backlog = new Gauge({ name: 'outbox_backlog_events', help: 'Events in the outbox, counted up to 100,001', registers })
+    this.#oldestAge = new Gauge({ name: 'outbox_oldest_age_seconds', help: 'Age of the oldest event in the outbox', registers })
+    this.#deadLetters = new Gauge({ name: 'outbox_dead_letters', help: 'Dead letters', registers })
+  }
+
+  tookOver (shard: number, epoch: bigint, durationMs: number): void {
+    const labels = { shard: String(shard) }
+    this.#leader.set(labels, 1)
+    this.#epoch.set(labels, Number(epoch))
+    this.#takeOvers.inc(labels)
+    this.#takeOverDuration.observe(durationMs / SECOND_MS)
+  }
+
+  termEnded (shard: number): void {
+    this.#leader.set({ shard: String(shard) }, 0)
+  }
+
+  published (batch: Batch, durationMs: number): void {
+    const oldest = batch.events[0]
+    this.#published.inc(batch.events.length)
+    this.#batchSize.observe(batch.events.length)
+    this.#publishDuration.observe(durationMs / SECOND_MS)
+    if (oldest !== undefined) this.#commitToPublish.observe(Math.max(0, Date.now() - Date.parse(oldest.createdAt)) / SECOND_MS)
+  }
+
+  publishFailed (error: unknown): void {
+    this.#failures.inc({ kind: error instanceof RecordRefusedError ? 'refused' : 'uncertain' })
+  }
+
+  fenced (shard: number): void {
+    this.#failures.inc({ kind: 'fenced' })
+    this.#fenced.inc({ shard: String(shard) })
+  }
+
+  deadLettered (): void {
+    this.#deadLettered.inc()
+  }
+
+  backlog ({ events, oldestAgeMs, deadLetters }: Backlog): void {
+    this.#backlog.set(events)
+    this.#oldestAge.set(oldestAgeMs / SECOND_MS)
+    this.#deadLetters.set(deadLetters)
+  }
+}
