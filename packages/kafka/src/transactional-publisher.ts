@@ -5,9 +5,14 @@ import type { EventRecord } from './event-record.ts'
 import { toPublishError } from './publish-errors.ts'
 import { connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
 
-/** Kafka answers so while it still writes the markers of the transaction before; that takes a few milliseconds. */
-const STILL_COMPLETING = 'CONCURRENT_TRANSACTIONS'
-const STILL_COMPLETING_PAUSE_MS = 2
+/** What Kafka answers for some milliseconds and then no more; asking again is safe where nothing was written. */
+const NOT_YET = new Set([
+  // It still writes the markers of the transaction before.
+  'CONCURRENT_TRANSACTIONS',
+  // The coordinator is moving, or loads what it knows.
+  'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'
+])
+const NOT_YET_PAUSE_MS = 2
 
 export interface TransactionalPublisherOptions extends PublisherOptions {
   /** Whoever opens a publisher with this id fences all that opened one before. */
@@ -93,16 +98,7 @@ async function commitPosition (
     consumerGroupId: positionGroup,
     topics: [{ topic: positionTopic, partitions: [{ partition: 0, offset: String(position) }] }]
   }
-  const giveUpAt = performance.now() + sendDeadlineMs
-  for (;;) {
-    try {
-      await transaction.sendOffsets(offsets)
-      return
-    } catch (error) {
-      if ((error as { type?: string }).type !== STILL_COMPLETING || performance.now() > giveUpAt) throw error
-      await delay(STILL_COMPLETING_PAUSE_MS)
-    }
-  }
+  await whileNotYet(sendDeadlineMs, () => transaction.sendOffsets(offsets))
 }
 
 async function readPosition (
@@ -111,13 +107,25 @@ async function readPosition (
   const admin = kafka.admin()
   try {
     await withDeadline('connecting the admin client', sendDeadlineMs, admin.connect())
-    const offsets = await withDeadline('reading the position', sendDeadlineMs,
-      admin.fetchOffsets({ groupId: positionGroup, topics: [positionTopic] }))
+    const fetched = whileNotYet(sendDeadlineMs, () => admin.fetchOffsets({ groupId: positionGroup, topics: [positionTopic] }))
+    const offsets = await withDeadline('reading the position', sendDeadlineMs, fetched)
     const committed = offsets[0]?.partitions.find(({ partition }) => partition === 0)?.offset ?? '-1'
     return BigInt(committed) < 0n ? 0n : BigInt(committed)
   } catch (error) {
     throw toPublishError(error)
   } finally {
     await withDeadline('disconnecting the admin client', sendDeadlineMs, admin.disconnect()).catch(() => {})
+  }
+}
+
+async function whileNotYet<T> (deadlineMs: number, ask: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + deadlineMs
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!NOT_YET.has((error as { type?: string }).type ?? '') || performance.now() > giveUpAt) throw error
+      await delay(NOT_YET_PAUSE_MS)
+    }
   }
 }

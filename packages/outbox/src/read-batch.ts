@@ -66,7 +66,8 @@ function readStatement (shardCondition: string): string {
          to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at
   FROM summed
   WHERE bytes <= $4 OR position = 1
-  ORDER BY id`
+  -- Not "id" alone: that is the text above, and of the texts "10" comes before "9".
+  ORDER BY summed.id`
 }
 
 function toEvent (row: Row): OutboxEvent {
