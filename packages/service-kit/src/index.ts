@@ -1,1 +1,11 @@
-export {}
+export { ConfigError, loadConfig, type LoadConfigOptions } from './config.ts'
+export { closeConnectionsWhileDraining, drainHttp } from './drain-http.ts'
+export { createHealth, Health, type Check } from './health.ts'
+export { createLogger } from './logger.ts'
+export { createMetrics, httpMetrics, poolMetrics, type Metrics } from './metrics.ts'
+export { createOpsServer } from './ops-server.ts'
+export { createPool, guardPool, isUnavailable, poolOptions, withTransaction } from './postgres.ts'
+export { PROBLEM_JSON, problemDetails, ProblemError } from './problem-details.ts'
+export { runService, type ServiceContext } from './run-service.ts'
+export { httpSettings, logSettings, opsSettings, postgresSettings, shutdownSettings } from './settings.ts'
+export { childTraceContext, parseTraceparent, type TraceContext } from './trace-context.ts'

@@ -1,0 +1,70 @@
+import {
+  backlog, complete, deadLetter, DeadLetterNotFoundError, discardDeadLetter, enqueue, FencedError, listDeadLetters, readBatch,
+  replayDeadLetter, takeOverShard, type Fence
+} from '@orders/outbox'
+import type pg from 'pg'
+import t from 'tap'
+import { event, outboxDatabase, readAll } from './outbox-database.ts'
+
+async function refuseFirst (pool: pg.Pool, blocking: boolean): Promise<Fence> {
+  await enqueue(pool, [event('a', 1), event('b', 1), event('a', 2)])
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  await deadLetter(pool, fence, '1', 'MESSAGE_TOO_LARGE', blocking)
+  return fence
+}
+
+const ids = async (pool: pg.Pool) => (await readBatch(pool, readAll())).map(({ id }) => Number(id))
+
+t.test('a blocking dead letter holds back its aggregate alone', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await refuseFirst(pool, true)
+  t.same(await ids(pool), [2])
+  t.match(await listDeadLetters(pool), [{ id: 1n, aggregateId: 'a', reason: 'MESSAGE_TOO_LARGE', blocking: true, waiting: 1, replayedAt: null }])
+  t.match(await backlog(pool), { events: 2, deadLetters: 1 })
+})
+
+t.test('one that does not block lets its aggregate go on', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await refuseFirst(pool, false)
+  t.same(await ids(pool), [2, 3])
+})
+
+t.test('a replayed event comes back before its successors, which wait until it is completed', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const fence = await refuseFirst(pool, true)
+  await replayDeadLetter(pool, 1n)
+  t.same(await ids(pool), [1, 2])
+  t.same((await readBatch(pool, readAll({ after: 1n }))).map(({ id }) => id), [2n], 'also for a reader that is past its id')
+  await t.rejects(replayDeadLetter(pool, 1n), DeadLetterNotFoundError)
+  await t.rejects(discardDeadLetter(pool, 1n), DeadLetterNotFoundError)
+  await complete(pool, fence, ['1'])
+  t.same(await ids(pool), [2, 3])
+  t.same(await listDeadLetters(pool), [])
+})
+
+t.test('a replayed event that is refused again is a dead letter again', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const fence = await refuseFirst(pool, true)
+  await replayDeadLetter(pool, 1n)
+  await deadLetter(pool, fence, '1', 'still too large', true)
+  t.same(await ids(pool), [2])
+  t.match(await listDeadLetters(pool), [{ id: 1n, reason: 'still too large', replayedAt: null }])
+})
+
+t.test('discarding one frees its aggregate', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await refuseFirst(pool, true)
+  await discardDeadLetter(pool, 1n)
+  t.same(await ids(pool), [2, 3])
+  await t.rejects(discardDeadLetter(pool, 1n), DeadLetterNotFoundError)
+})
+
+t.test('a fenced relay makes no dead letters', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, event('a', 1))
+  const { fence } = await takeOverShard(pool, 0, 'former')
+  await takeOverShard(pool, 0, 'successor')
+  await t.rejects(deadLetter(pool, fence, '1', 'too large', true), FencedError)
+  t.same(await ids(pool), [1])
+  t.same(await listDeadLetters(pool), [])
+})

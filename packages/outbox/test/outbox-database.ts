@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { testPostgres } from '@orders/local-stack/testing'
+import type { NewEvent, ReadOptions } from '@orders/outbox'
+import pg from 'pg'
+import type { Test } from 'tap'
+
+/** A database of this test's own with the outbox's tables; dropped afterwards. */
+export async function outboxDatabase (t: Test): Promise<{ pool: pg.Pool, url: string }> {
+  const server = await testPostgres(t)
+  const name = `outbox_${randomBytes(6).toString('hex')}`
+  await admin(server.url, `CREATE DATABASE ${name}`)
+  const url = new URL(server.url)
+  url.pathname = `/${name}`
+  const pool = new pg.Pool({ connectionString: url.href, max: 5 })
+  pool.on('error', () => {})
+  t.teardown(async () => {
+    await pool.end()
+    await admin(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  })
+  await pool.query(await readFile(new URL('../sql/001-outbox.sql', import.meta.url), 'utf8'))
+  return { pool, url: url.href }
+}
+
+async function admin (url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
+
+export function event (aggregateId: string, aggregateVersion: number, fields: Partial<NewEvent> = {}): NewEvent {
+  return { aggregateType: 'order', aggregateId, aggregateVersion, eventType: 'OrderCreated', payload: { aggregateId }, ...fields }
+}
+
+export function readAll (fields: Partial<ReadOptions> = {}): ReadOptions {
+  return { shard: 0, shards: 1, after: 0n, inFlight: [], maxEvents: 1_000, maxBytes: 1_048_576, ...fields }
+}

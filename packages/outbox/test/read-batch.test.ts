@@ -1,0 +1,70 @@
+import { enqueue, readBatch } from '@orders/outbox'
+import t from 'tap'
+import { event, outboxDatabase, readAll } from './outbox-database.ts'
+
+t.test('events come in the order of their ids, also where the ids gain a digit', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, Array.from({ length: 120 }, (_, index) => event('a', index + 1)))
+  const ids = (await readBatch(pool, readAll())).map(({ id }) => Number(id))
+  t.same(ids, Array.from({ length: 120 }, (_, index) => index + 1))
+})
+
+t.test('an event whose transaction commits late is not lost', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const late = await pool.connect()
+  await late.query('BEGIN')
+  const [lateId] = await enqueue(late, event('late', 1))
+  const [earlyId] = await enqueue(pool, event('early', 1))
+  t.same((await readBatch(pool, readAll())).map(({ eventId }) => eventId), [earlyId])
+  await late.query('COMMIT')
+  late.release()
+  t.same((await readBatch(pool, readAll())).map(({ eventId }) => eventId), [lateId, earlyId])
+})
+
+t.test('a writer that took its transaction id early and then waited for the lock comes second', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await pool.query('CREATE TABLE aggregate (id text PRIMARY KEY, version int NOT NULL); INSERT INTO aggregate VALUES (\'a\', 0)')
+  const [first, second] = [await pool.connect(), await pool.connect()]
+  const change = async (client: typeof first) => {
+    const { rows } = await client.query<{ version: number }>("UPDATE aggregate SET version = version + 1 WHERE id = 'a' RETURNING version")
+    await enqueue(client, event('a', rows[0]?.version ?? 0))
+    await client.query('COMMIT')
+  }
+  await second.query('BEGIN')
+  await second.query('SELECT pg_current_xact_id()')
+  await first.query('BEGIN')
+  await first.query("SELECT FROM aggregate WHERE id = 'a' FOR UPDATE")
+  const waiting = change(second)
+  await change(first)
+  await waiting
+  first.release()
+  second.release()
+  t.same((await readBatch(pool, readAll())).map(({ aggregateVersion }) => aggregateVersion), ['1', '2'])
+})
+
+t.test('a batch ends at its size, but never before its first event', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [1, 2, 3].map((version) => event('a', version, { payload: 'x'.repeat(998) })))
+  t.equal((await readBatch(pool, readAll({ maxEvents: 2 }))).length, 2)
+  t.equal((await readBatch(pool, readAll({ maxBytes: 2_004 }))).length, 2)
+  t.equal((await readBatch(pool, readAll({ maxBytes: 10 }))).length, 1)
+})
+
+t.test('the batch in flight is not read again', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [event('a', 1), event('b', 1), event('a', 2)])
+  t.same((await readBatch(pool, readAll({ inFlight: ['1', '2'] }))).map(({ id }) => id), [3n])
+})
+
+t.test('every event belongs to one shard, and an aggregate to the same one always', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, Array.from({ length: 90 }, (_, index) => event(`a${index % 30}`, Math.floor(index / 30) + 1)))
+  const shards = await Promise.all([0, 1, 2].map((shard) => readBatch(pool, readAll({ shard, shards: 3 }))))
+  t.equal(shards.flat().length, 90)
+  for (const events of shards) {
+    t.ok(events.length > 0, 'every shard has some')
+    for (const { aggregateId } of events) {
+      t.equal(events.filter((event) => event.aggregateId === aggregateId).length, 3, `${aggregateId} is whole`)
+    }
+  }
+})

@@ -1,0 +1,41 @@
+import { Type } from 'typebox'
+
+const port = (value: number, description: string) => Type.Integer({ default: value, minimum: 0, maximum: 65_535, description })
+
+export const postgresSettings = {
+  DATABASE_URL: Type.String({
+    pattern: '^postgres(ql)?://',
+    description: 'The service\'s own database, as `postgres://user:password@host:port/database`.'
+  }),
+  DATABASE_POOL_SIZE: Type.Integer({
+    default: 10, minimum: 1, maximum: 200, description: 'Connections to Postgres, at most.'
+  })
+}
+
+export const httpSettings = {
+  HTTP_HOST: Type.String({ default: '0.0.0.0', description: 'Address that the service listens on.' }),
+  HTTP_PORT: port(3000, 'Port of the service; 0 takes a free one.')
+}
+
+export const opsSettings = {
+  OPS_HOST: Type.String({ default: '0.0.0.0', description: 'Address of the ops port.' }),
+  OPS_PORT: port(9090, 'Ops port (`/livez`, `/readyz`, `/metrics`); 0 takes a free one.')
+}
+
+export const logSettings = {
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+    default: 'info', description: 'What is logged, to standard output, as JSON lines.'
+  })
+}
+
+export const shutdownSettings = {
+  SHUTDOWN_DELAY_MS: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 60_000,
+    description: 'After SIGTERM the service goes on this long, not ready, so that nobody sends to it any more when it closes. 5000 is right behind a Kubernetes Service.'
+  }),
+  SHUTDOWN_DEADLINE_MS: Type.Integer({
+    default: 20_000, minimum: 100, maximum: 600_000, description: 'A drain that takes longer ends with exit code 1. Above SHUTDOWN_DELAY_MS, and below the pod\'s terminationGracePeriodSeconds.'
+  })
+}

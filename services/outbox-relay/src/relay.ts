@@ -1,0 +1,86 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { KafkaConnection } from '@orders/kafka'
+import type { SqlClient } from '@orders/outbox'
+import type { Logger } from 'pino'
+import { AtLeastOnce } from './at-least-once.ts'
+import { Backoff } from './backoff.ts'
+import type { RelayConfig } from './config.ts'
+import type { Delivery } from './delivery.ts'
+import { ExactlyOnce } from './exactly-once.ts'
+import type { RelayMetrics } from './metrics.ts'
+import { OutboxReader } from './outbox-reader.ts'
+import { RefusedRecords } from './refused-records.ts'
+import { isFenced, ShardRelay } from './shard-relay.ts'
+import { TopicMap } from './topics.ts'
+import { Wakeups } from './wakeups.ts'
+
+export interface RelayParts {
+  config: RelayConfig
+  db: SqlClient
+  kafka: KafkaConnection
+  metrics: RelayMetrics
+  holder: string
+  logger: Logger
+}
+
+/** One {@link ShardRelay} with everything that it needs. */
+export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayParts): ShardRelay {
+  const { config, db, metrics, logger } = parts
+  return new ShardRelay({
+    shard,
+    db,
+    delivery: createDelivery(shard, parts),
+    createReader: () => new OutboxReader({
+      db,
+      shard,
+      shards: 1,
+      wakeups,
+      topics: TopicMap.parse(config.RELAY_TOPICS, config.RELAY_DEFAULT_TOPIC),
+      source: config.RELAY_SOURCE,
+      maxBatchEvents: config.RELAY_BATCH_EVENTS,
+      maxBatchBytes: config.RELAY_BATCH_BYTES,
+      pollIntervalMs: config.RELAY_POLL_INTERVAL_MS,
+      sweepIntervalMs: config.RELAY_SWEEP_INTERVAL_MS
+    }),
+    refused: new RefusedRecords({
+      db,
+      policy: config.RELAY_REFUSED,
+      maxBatchEvents: config.RELAY_BATCH_EVENTS,
+      maxRecordBytes: config.RELAY_MAX_RECORD_BYTES,
+      topicGraceMs: config.RELAY_TOPIC_GRACE_MS,
+      logger,
+      onDeadLetter: () => { metrics.deadLettered() }
+    }),
+    backoff: new Backoff({ minMs: config.RELAY_BACKOFF_MIN_MS, maxMs: config.RELAY_BACKOFF_MAX_MS }),
+    metrics,
+    logger
+  })
+}
+
+function createDelivery (shard: number, { config, db, kafka, holder, logger }: RelayParts): Delivery {
+  const options = { db, kafka, shard, holder, sendDeadlineMs: config.RELAY_SEND_DEADLINE_MS, logger }
+  switch (config.RELAY_DELIVERY) {
+    case 'at-least-once':
+      return new AtLeastOnce(options)
+    case 'exactly-once':
+      return new ExactlyOnce({
+        ...options,
+        name: config.RELAY_NAME,
+        positionTopic: config.RELAY_DEFAULT_TOPIC,
+        transactionTimeoutMs: config.RELAY_TRANSACTION_TIMEOUT_MS
+      })
+  }
+}
+
+/** Publishes until `signal` is aborted. A relay that was fenced waits before it competes again. */
+export async function runAlone (relay: ShardRelay, fencedPauseMs: number, logger: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await relay.run(signal)
+    } catch (error) {
+      if (!isFenced(error)) throw error
+      logger.warn({ err: error, pauseMs: fencedPauseMs }, 'another relay has taken over')
+      await delay(fencedPauseMs, undefined, { signal }).catch(() => {})
+    }
+  }
+}
