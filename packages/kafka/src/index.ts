@@ -1,1 +1,10 @@
-export {}
+export { createAdmin, type KafkaAdmin, type StoredRecord, type TopicToCreate } from './admin.ts'
+export { createKafka, KafkaSettingsError, type KafkaConnection } from './connection.ts'
+export type { ConsumerHealth } from './consumer-health.ts'
+export { runConsumer, type ConsumedBatch, type ConsumerOptions, type RunningConsumer } from './consumer-runner.ts'
+export { DeadlineExceededError } from './deadline.ts'
+export type { EventRecord } from './event-record.ts'
+export { openPlainPublisher, type PlainPublisher } from './plain-publisher.ts'
+export { PublisherFencedError, PublishUncertainError, RecordRefusedError, type PublishError } from './publish-errors.ts'
+export { kafkaSettings, type KafkaSettings } from './settings.ts'
+export { openTransactionalPublisher, type TransactionalPublisher, type TransactionalPublisherOptions } from './transactional-publisher.ts'

@@ -1,0 +1,116 @@
+/**
+ * CloudEvents 1.0 in Kafka's binary mode: the value is the data, the attributes are headers `ce_…`.
+ * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+ *
+ * `aggregatetype` and `aggregateversion` are extension attributes of ours. Nothing here knows what the events are about.
+ */
+
+/** An event on its way out; all of it text, as the outbox gives it. */
+export interface OutgoingEvent {
+  id: string
+  type: string
+  /** RFC 3339. */
+  time: string
+  aggregateType: string
+  aggregateId: string
+  aggregateVersion: string
+  /** JSON, passed on as it is. */
+  data: string
+}
+
+export interface EncodedEvent {
+  key: string
+  value: string
+  headers: Record<string, string>
+}
+
+/** An event as a consumer finds it. */
+export interface IncomingEvent {
+  id: string
+  type: string
+  source: string
+  time: Date
+  aggregateType: string
+  aggregateId: string
+  aggregateVersion: number
+  traceparent: string | undefined
+  data: Buffer
+}
+
+/** A record that is no CloudEvent of ours. Sending it again will not make it one. */
+export class CloudEventError extends Error {
+  readonly code = 'CLOUD_EVENT_INVALID'
+
+  constructor (expected: string, found: string) {
+    super(`not a CloudEvent: expected ${expected}, found ${found}`)
+    this.name = 'CloudEventError'
+  }
+}
+
+export function encodeCloudEvent (event: OutgoingEvent, { source }: { source: string }): EncodedEvent {
+  return {
+    key: event.aggregateId,
+    value: event.data,
+    headers: {
+      ce_specversion: '1.0',
+      ce_id: event.id,
+      ce_source: source,
+      ce_type: event.type,
+      ce_time: event.time,
+      ce_subject: event.aggregateId,
+      ce_aggregatetype: event.aggregateType,
+      ce_aggregateversion: event.aggregateVersion,
+      'content-type': 'application/json'
+    }
+  }
+}
+
+type HeaderValue = Buffer | string | Array<Buffer | string> | undefined
+
+export interface KafkaRecord {
+  value: Buffer | string | null
+  headers: Record<string, HeaderValue>
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+const MAX_TEXT_LENGTH = 1_024
+
+/** @throws CloudEventError */
+export function decodeCloudEvent ({ value, headers }: KafkaRecord): IncomingEvent {
+  const specVersion = attribute(headers, 'ce_specversion')
+  if (!specVersion.startsWith('1.')) throw new CloudEventError('ce_specversion 1.x', specVersion)
+  const id = attribute(headers, 'ce_id')
+  if (!UUID.test(id)) throw new CloudEventError('a UUID as ce_id', JSON.stringify(id))
+  const time = new Date(attribute(headers, 'ce_time'))
+  if (Number.isNaN(time.getTime())) throw new CloudEventError('an RFC 3339 ce_time', 'another text')
+  const version = attribute(headers, 'ce_aggregateversion')
+  const aggregateVersion = Number(version)
+  if (!/^[0-9]{1,15}$/.test(version) || aggregateVersion < 1) {
+    throw new CloudEventError('ce_aggregateversion above 0', JSON.stringify(version))
+  }
+  if (value === null) throw new CloudEventError('a value', 'none')
+  return {
+    id: id.toLowerCase(),
+    type: attribute(headers, 'ce_type'),
+    source: attribute(headers, 'ce_source'),
+    time,
+    aggregateType: attribute(headers, 'ce_aggregatetype'),
+    aggregateId: attribute(headers, 'ce_subject'),
+    aggregateVersion,
+    traceparent: optional(headers.traceparent),
+    data: typeof value === 'string' ? Buffer.from(value) : value
+  }
+}
+
+function attribute (headers: Record<string, HeaderValue>, name: string): string {
+  const text = optional(headers[name])
+  if (text === undefined || text === '') throw new CloudEventError(`one header ${name}`, 'none')
+  if (text.length > MAX_TEXT_LENGTH || text.includes('\0')) {
+    throw new CloudEventError(`${name} of up to ${MAX_TEXT_LENGTH} characters without NUL`, `${text.length} characters`)
+  }
+  return text
+}
+
+function optional (value: HeaderValue): string | undefined {
+  return value === undefined || Array.isArray(value) ? undefined : value.toString()
+}

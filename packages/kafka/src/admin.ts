@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto'
+import type { Admin, IHeaders, ITopicConfig } from 'kafkajs'
+import type { KafkaConnection } from './connection.ts'
+import { withDeadline } from './deadline.ts'
+
+export interface TopicToCreate {
+  topic: string
+  partitions: number
+  replicationFactor?: number
+  config?: Record<string, string>
+}
+
+export interface StoredRecord {
+  topic: string
+  partition: number
+  offset: bigint
+  key: string | null
+  value: Buffer | null
+  headers: IHeaders
+}
+
+/** What is needed of Kafka besides publishing and consuming: set-up, inspection, clean-up. */
+export interface KafkaAdmin {
+  /** Creates the topics that do not exist yet. */
+  ensureTopics: (topics: readonly TopicToCreate[]) => Promise<void>
+  listTopics: () => Promise<string[]>
+  deleteTopics: (topics: string[]) => Promise<void>
+  /**
+   * Every record that a read-committed reader sees now, by partition in the order of offsets.
+   *
+   * @throws DeadlineExceededError for example when a transaction is left open
+   */
+  readTopic: (topic: string, options?: { deadlineMs?: number }) => Promise<StoredRecord[]>
+  close: () => Promise<void>
+}
+
+export async function createAdmin (connection: KafkaConnection): Promise<KafkaAdmin> {
+  const admin = connection.kafka.admin()
+  await admin.connect()
+  return {
+    ensureTopics: (topics) => ensureTopics(admin, topics),
+    listTopics: () => admin.listTopics(),
+    deleteTopics: (topics) => admin.deleteTopics({ topics }),
+    readTopic: (topic, { deadlineMs = 60_000 } = {}) => readTopic(connection, admin, topic, deadlineMs),
+    close: () => admin.disconnect()
+  }
+}
+
+async function ensureTopics (admin: Admin, topics: readonly TopicToCreate[]): Promise<void> {
+  const existing = new Set(await admin.listTopics())
+  const missing: ITopicConfig[] = topics.filter(({ topic }) => !existing.has(topic))
+    .map(({ topic, partitions, replicationFactor = -1, config = {} }) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value }))
+    }))
+  if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true })
+}
+
+async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: string, deadlineMs: number): Promise<StoredRecord[]> {
+  const ends = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) =>
+    [partition, { from: BigInt(low), to: BigInt(high) }]))
+  const unread = new Set([...ends].filter(([, { from, to }]) => to > from).map(([partition]) => partition))
+  if (unread.size === 0) return []
+  const groupId = `read-${randomUUID()}`
+  const consumer = kafka.consumer({ groupId, retry: { retries: 5 } })
+  const records: StoredRecord[] = []
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    const complete = new Promise<void>((resolve) => {
+      // This event, not the handler: the last entries of a partition are the markers of a transaction, and no handler is
+      // called for those.
+      consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
+        if (BigInt(lastOffset) + 1n >= (ends.get(partition)?.to ?? 0n)) unread.delete(partition)
+        if (unread.size === 0) resolve()
+      })
+    })
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch, resolveOffset }) => {
+        for (const { offset, key, value, headers = {} } of batch.messages) {
+          if (BigInt(offset) < (ends.get(batch.partition)?.to ?? 0n)) {
+            records.push({ topic, partition: batch.partition, offset: BigInt(offset), key: key?.toString() ?? null, value, headers })
+          }
+          resolveOffset(offset)
+        }
+      }
+    })
+    await withDeadline(`reading ${topic}`, deadlineMs, complete)
+  } finally {
+    await consumer.disconnect()
+    await admin.deleteGroups([groupId]).catch(() => {})
+  }
+  return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
+}

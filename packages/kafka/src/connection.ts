@@ -1,0 +1,68 @@
+import './request-queue-patch.ts'
+import { readFileSync } from 'node:fs'
+import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs'
+import type { Logger } from 'pino'
+import { kafkajsLog } from './kafkajs-log.ts'
+import type { KafkaSettings } from './settings.ts'
+
+export interface KafkaConnection {
+  kafka: Kafka
+  logger: Logger
+}
+
+export interface KafkaOptions {
+  clientId: string
+  logger: Logger
+}
+
+/** Settings that contradict each other. */
+export class KafkaSettingsError extends Error {
+  readonly code = 'KAFKA_SETTINGS_INVALID'
+}
+
+/**
+ * A client for the brokers of the settings; connects to nothing yet.
+ *
+ * @throws KafkaSettingsError
+ */
+export function createKafka (settings: KafkaSettings, { clientId, logger }: KafkaOptions): KafkaConnection {
+  const config: KafkaConfig = {
+    clientId,
+    brokers: settings.KAFKA_BROKERS.split(','),
+    // The default of 1 s is not enough for TLS and DNS in a busy cluster, and 30 s for an answer is longer than a lease.
+    connectionTimeout: 3_000,
+    requestTimeout: 5_000,
+    enforceRequestTimeout: true,
+    // kafkajs waits this long, not less, after answers like "the transaction before is still completing", which is over in
+    // milliseconds; 300 ms, its default, would be most of a take-over.
+    retry: { initialRetryTime: 10, multiplier: 2, factor: 0.2, maxRetryTime: 500, retries: 6 },
+    logLevel: kafkajs.logLevel.INFO,
+    logCreator: kafkajsLog(logger)
+  }
+  if (settings.KAFKA_SSL_CA_FILE !== undefined) config.ssl = tlsOptions(settings.KAFKA_SSL_CA_FILE)
+  if (settings.KAFKA_SASL_MECHANISM !== undefined) config.sasl = saslOptions(settings)
+  return { kafka: new kafkajs.Kafka(config), logger }
+}
+
+/** A getter, for kafkajs copies the options at each connect: a renewed certificate authority needs no restart. */
+function tlsOptions (file: string): { ca: string } {
+  return {
+    get ca () {
+      return readFileSync(file, 'utf8')
+    }
+  }
+}
+
+function saslOptions (settings: KafkaSettings): SASLOptions {
+  const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: fixed, KAFKA_SASL_PASSWORD_FILE: file } = settings
+  if (mechanism === undefined || username === undefined || (fixed === undefined && file === undefined)) {
+    throw new KafkaSettingsError('KAFKA_SASL_MECHANISM expects KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (or KAFKA_SASL_PASSWORD_FILE), found one missing')
+  }
+  return {
+    mechanism,
+    username,
+    get password () {
+      return file === undefined ? fixed ?? '' : readFileSync(file, 'utf8').trimEnd()
+    }
+  } as SASLOptions
+}

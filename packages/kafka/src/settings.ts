@@ -1,0 +1,29 @@
+import { Type } from 'typebox'
+
+export const kafkaSettings = {
+  KAFKA_BROKERS: Type.String({
+    pattern: '^[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*$',
+    description: 'Bootstrap brokers, as `host:port` separated by commas.'
+  }),
+  KAFKA_SSL_CA_FILE: Type.Optional(Type.String({
+    description: 'Certificate authority of the brokers, PEM; turns TLS on. Read again at every connect.'
+  })),
+  KAFKA_SASL_MECHANISM: Type.Optional(Type.Enum(['scram-sha-512', 'scram-sha-256', 'plain'], {
+    description: 'Turns authentication on.'
+  })),
+  KAFKA_SASL_USERNAME: Type.Optional(Type.String({ minLength: 1, description: 'User, with KAFKA_SASL_MECHANISM.' })),
+  KAFKA_SASL_PASSWORD: Type.Optional(Type.String({ minLength: 1, description: 'Its password.' })),
+  KAFKA_SASL_PASSWORD_FILE: Type.Optional(Type.String({
+    description: 'File with the password, instead of KAFKA_SASL_PASSWORD. Read again at every connect, so that a new password needs no restart.'
+  }))
+}
+
+/** The values of {@link kafkaSettings}. */
+export interface KafkaSettings {
+  KAFKA_BROKERS: string
+  KAFKA_SSL_CA_FILE?: string | undefined
+  KAFKA_SASL_MECHANISM?: 'scram-sha-512' | 'scram-sha-256' | 'plain' | undefined
+  KAFKA_SASL_USERNAME?: string | undefined
+  KAFKA_SASL_PASSWORD?: string | undefined
+  KAFKA_SASL_PASSWORD_FILE?: string | undefined
+}
