@@ -1,1 +1,7 @@
-export {}
+export { MissingToolError, ServerError } from './errors.ts'
+export { freePort } from './free-port.ts'
+export { Kafka, type KafkaOptions } from './kafka.ts'
+export { Kubernetes, type KubernetesOptions } from './kubernetes.ts'
+export { startLocalStack, type LocalStack, type LocalStackOptions } from './local-stack.ts'
+export { Postgres, type PostgresOptions } from './postgres.ts'
+export type { Progress } from './progress.ts'

@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cacheDirectory, cachedFolder } from './cache.ts'
+import { MissingToolError } from './errors.ts'
+import { freePort } from './free-port.ts'
+import { withProgress, type Progress } from './progress.ts'
+import { runCommand } from './run-command.ts'
+import { ServerProcess } from './server-process.ts'
+
+const VERSION = '4.3.1'
+const JAVA = 17
+const READY_DEADLINE_MS = 60_000
+const FILES = fileURLToPath(new URL('../kafka/', import.meta.url))
+
+export interface KafkaOptions {
+  keep?: boolean
+  /** `host:port` under which clients are told to find the broker, for a proxy in between. */
+  advertise?: string
+  /** Further broker settings. */
+  settings?: Record<string, string>
+  progress?: Progress
+}
+
+/** A real Kafka broker (KRaft, one node) of our own on a free port of the loopback interface. */
+export class Kafka {
+  /** The broker's own address, also when another one is advertised. */
+  readonly address: string
+  readonly #folder: string
+  readonly #jars: string
+  readonly #options: KafkaOptions
+  #process: ServerProcess | undefined
+  #starts = 0
+
+  private constructor (address: string, folder: string, jars: string, options: KafkaOptions) {
+    this.address = address
+    this.#folder = folder
+    this.#jars = jars
+    this.#options = options
+  }
+
+  static async start (options: KafkaOptions = {}): Promise<Kafka> {
+    const { advertise, progress = () => {}, settings = {} } = options
+    await requireJava()
+    const jars = await resolveJars(progress)
+    const folder = await mkdtemp(join(tmpdir(), 'orders-kafka-'))
+    const [port, internalPort, controllerPort] = [await freePort(), await freePort(), await freePort()]
+    const properties: Record<string, string> = {
+      'process.roles': 'broker,controller',
+      'node.id': '1',
+      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+      // The broker talks to itself past any proxy.
+      listeners: `CLIENT://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+      'advertised.listeners': `CLIENT://${advertise ?? `127.0.0.1:${port}`},INTERNAL://127.0.0.1:${internalPort}`,
+      'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'controller.listener.names': 'CONTROLLER',
+      'inter.broker.listener.name': 'INTERNAL',
+      'log.dirs': join(folder, 'data'),
+      'auto.create.topics.enable': 'false',
+      'num.partitions': '3',
+      'offsets.topic.replication.factor': '1',
+      'offsets.topic.num.partitions': '4',
+      'transaction.state.log.replication.factor': '1',
+      'transaction.state.log.min.isr': '1',
+      'transaction.state.log.num.partitions': '4',
+      'share.coordinator.state.topic.replication.factor': '1',
+      'share.coordinator.state.topic.min.isr': '1',
+      'share.coordinator.state.topic.num.partitions': '1',
+      // Not three seconds' wait for more members when a group is new.
+      'group.initial.rebalance.delay.ms': '0',
+      'log.cleaner.dedupe.buffer.size': '2097152',
+      'num.network.threads': '2',
+      'num.io.threads': '4',
+      ...settings
+    }
+    await writeFile(join(folder, 'server.properties'), Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
+    await runCommand('java', [
+      '-Xmx128m', '-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${jars}/*`,
+      'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', join(folder, 'server.properties')
+    ])
+    const server = new Kafka(`127.0.0.1:${port}`, folder, jars, options)
+    await server.start()
+    return server
+  }
+
+  /** Bootstrap address for clients. */
+  get brokers (): string {
+    return this.#options.advertise ?? this.address
+  }
+
+  get pid (): number {
+    return this.#running.pid
+  }
+
+  /** Starts the broker again, on the same data and port, after {@link Kafka.stop} or {@link Kafka.kill}. */
+  async start (): Promise<void> {
+    this.#starts++
+    this.#process = await ServerProcess.start({
+      name: 'kafka',
+      command: 'java',
+      args: [
+        '-Xms256m', '-Xmx512m', '-XX:+UseG1GC', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${this.#jars}/*`,
+        'kafka.Kafka', join(this.#folder, 'server.properties')
+      ],
+      logFile: join(this.#folder, 'kafka.log'),
+      stopSignal: 'SIGTERM',
+      removeWithParent: this.#options.keep === true ? undefined : this.#folder
+    })
+    await this.#process.untilReady(() => this.#probe(), READY_DEADLINE_MS)
+  }
+
+  async stop (): Promise<void> {
+    await this.#process?.stop()
+  }
+
+  kill (signal: NodeJS.Signals): void {
+    this.#running.kill(signal)
+  }
+
+  /** Resolves when the process has ended. */
+  async exited (): Promise<void> {
+    await this.#process?.exited
+  }
+
+  /** Ends the broker and removes its data. */
+  async close (): Promise<void> {
+    if (this.#options.keep === true) {
+      await this.stop()
+      return
+    }
+    // Nothing of its data is kept: no reason to wait for a tidy end.
+    this.#process?.kill('SIGKILL')
+    await this.#process?.exited
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  get #running (): ServerProcess {
+    if (this.#process === undefined) throw new Error('expected a started Kafka, found none')
+    return this.#process
+  }
+
+  /** Its own word, in the log: what it advertises may lead to a proxy that does not run yet. */
+  async #probe (): Promise<void> {
+    const log = await readFile(join(this.#folder, 'kafka.log'), 'utf8')
+    if ((log.match(/Kafka Server started/g)?.length ?? 0) < this.#starts) throw new Error('it has not said that it is started')
+  }
+}
+
+function clusterId (): string {
+  return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
+}
+
+async function requireJava (): Promise<void> {
+  const needed = (found: string) => new MissingToolError('Java', `${JAVA} or newer (java on the PATH)`, found, 'Kafka', 'KAFKA_BROKERS')
+  const output = await runCommand('java', ['-version']).catch(() => { throw needed('none') })
+  const version = /version "(\d+)/.exec(output)?.[1] ?? 'an unknown version'
+  if (!(Number(version) >= JAVA)) throw needed(version)
+}
+
+async function resolveJars (progress: Progress): Promise<string> {
+  return cachedFolder(join(cacheDirectory(), `kafka-${VERSION}`), async (folder) => {
+    await runCommand('mvn', ['-v']).catch(() => { throw new MissingToolError('Maven', '3.8 or newer (mvn on the PATH)', 'none', 'Kafka', 'KAFKA_BROKERS') })
+    let jars = 0
+    let megabytes = 0
+    const count = async () => {
+      const files = await readdir(folder)
+      const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size))
+      jars = files.length
+      megabytes = Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1_000_000)
+    }
+    const counting = setInterval(() => { count().catch(() => {}) }, 500)
+    await withProgress(progress, `Kafka ${VERSION}: resolving its jars with Maven (46 jars, 45 MB)`, () => `${jars} jars, ${megabytes} MB`, async () => {
+      await runCommand('mvn', [
+        '-B', '-q', '-f', join(FILES, 'pom.xml'), 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
+        `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'
+      ])
+      await count()
+    }).finally(() => { clearInterval(counting) })
+  })
+}
+

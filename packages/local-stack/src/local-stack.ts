@@ -1,0 +1,64 @@
+import { Kafka } from './kafka.ts'
+import { Kubernetes } from './kubernetes.ts'
+import { Postgres } from './postgres.ts'
+import type { Progress } from './progress.ts'
+
+export interface LocalStackOptions {
+  postgres?: boolean
+  kafka?: boolean
+  kubernetes?: boolean
+  /** Keep the data directories. */
+  keep?: boolean
+  progress?: Progress
+}
+
+export interface LocalStack {
+  /** Superuser's URL, if Postgres was asked for. `external`: it was there before, and stays. */
+  postgres: { url: string, external: boolean } | undefined
+  kafka: { brokers: string, external: boolean } | undefined
+  kubernetes: { kubeconfig: string, external: boolean } | undefined
+  close: () => Promise<void>
+}
+
+/**
+ * Starts the servers that are asked for, side by side. One that already exists is used instead: `DATABASE_URL`,
+ * `KAFKA_BROKERS`, `LOCAL_STACK_KUBECONFIG` (not `KUBECONFIG`, which may lead to somebody's cluster).
+ *
+ * @throws MissingToolError | ServerError
+ */
+export async function startLocalStack (options: LocalStackOptions): Promise<LocalStack> {
+  const { DATABASE_URL: url, KAFKA_BROKERS: brokers, LOCAL_STACK_KUBECONFIG: kubeconfig } = process.env
+  const { keep = false, progress = () => {} } = options
+  const started: Array<{ close: () => Promise<void> }> = []
+  const own = async <Server extends { close: () => Promise<void> }>(starting: Promise<Server>): Promise<Server> => {
+    const server = await starting
+    started.push(server)
+    return server
+  }
+  const close = async () => { await Promise.all(started.map((server) => server.close())) }
+  const starting = [
+    options.postgres === true ? existing(url, (url) => ({ url })) ?? own(Postgres.start({ keep })) : undefined,
+    options.kafka === true ? existing(brokers, (brokers) => ({ brokers })) ?? own(Kafka.start({ keep, progress })) : undefined,
+    options.kubernetes === true
+      ? existing(kubeconfig, (kubeconfig) => ({ kubeconfig })) ?? own(Kubernetes.start({ keep, progress }))
+      : undefined
+  ] as const
+  try {
+    const [postgres, kafka, kubernetes] = await Promise.all(starting)
+    return {
+      postgres: postgres && { url: postgres.url, external: !(postgres instanceof Postgres) },
+      kafka: kafka && { brokers: kafka.brokers, external: !(kafka instanceof Kafka) },
+      kubernetes: kubernetes && { kubeconfig: kubernetes.kubeconfig, external: !(kubernetes instanceof Kubernetes) },
+      close
+    }
+  } catch (error) {
+    // The others may still be on their way up.
+    await Promise.allSettled(starting)
+    await close()
+    throw error
+  }
+}
+
+function existing<T> (value: string | undefined, toServer: (value: string) => T): T | undefined {
+  return value === undefined || value === '' ? undefined : toServer(value)
+}

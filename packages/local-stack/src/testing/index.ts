@@ -1,0 +1,6 @@
+export { migrateService, ROLES, testDatabase, type DatabaseOwner, type TestDatabase } from './database.ts'
+export { testKafka, testKubernetes, testPostgres, type TestContext } from './servers.ts'
+export { ServiceProcess, startService, type LogLine, type ServiceName } from './service.ts'
+export { TcpProxy, type Filter } from './tcp-proxy.ts'
+export { testConnection, testTopic, type TestTopic } from './topic.ts'
+export { until, type UntilOptions } from './until.ts'

@@ -1,0 +1,106 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { TestContext } from './servers.ts'
+import { until } from './until.ts'
+
+const SERVICES = fileURLToPath(new URL('../../../../services/', import.meta.url))
+
+export type ServiceName = 'order-api' | 'outbox-relay' | 'order-consumer'
+export type LogLine = Record<string, unknown> & { msg?: string, level?: string }
+
+/** One of the services as a process, started from its sources. */
+export class ServiceProcess {
+  readonly name: ServiceName
+  /** Everything it logged, over all its lives; lines that are no JSON as `{ msg }`. */
+  readonly logs: LogLine[] = []
+  readonly #env: Record<string, string>
+  #child: ChildProcess | undefined
+  #exit: Promise<{ code: number | null, signal: NodeJS.Signals | null }> | undefined
+  #listening: LogLine | undefined
+
+  constructor (name: ServiceName, env: Record<string, string>) {
+    this.name = name
+    this.#env = env
+  }
+
+  get pid (): number {
+    return this.#child?.pid ?? -1
+  }
+
+  /** URL of the HTTP API; the relay has none. */
+  get http (): string {
+    return String(this.#listening?.http)
+  }
+
+  get ops (): string {
+    return String(this.#listening?.ops)
+  }
+
+  get running (): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** Resolves when the service says that it listens; `false` for one that is expected to refuse. */
+  async start (waitUntilListening = true): Promise<void> {
+    this.#listening = undefined
+    const child = spawn(process.execPath, ['--conditions=@orders/source', `${SERVICES}${this.name}/src/main.ts`], {
+      env: {
+        PATH: process.env.PATH, HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', OPS_HOST: '127.0.0.1', OPS_PORT: '0', ...this.#env
+      },
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
+    this.#child = child
+    this.#exit = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }))
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => { this.#onLine(line) })
+    }
+    if (waitUntilListening) {
+      await until(() => {
+        if (!this.running) throw new Error(`${this.name} ended: ${JSON.stringify(this.logs.slice(-5))}`)
+        return this.#listening
+      }, { what: `${this.name} to listen`, deadlineMs: 30_000 })
+    }
+  }
+
+  kill (signal: NodeJS.Signals): void {
+    if (this.running) this.#child?.kill(signal)
+  }
+
+  async exited (): Promise<{ code: number | null, signal: NodeJS.Signals | null }> {
+    if (this.#exit === undefined) throw new Error(`expected a started ${this.name}, found none`)
+    return this.#exit
+  }
+
+  /** Kills it, waits for its end, starts it again. */
+  async restart (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.kill(signal)
+    await this.exited()
+    await this.start()
+  }
+
+  #onLine (line: string): void {
+    let entry: LogLine
+    try {
+      entry = JSON.parse(line) as LogLine
+    } catch {
+      entry = { msg: line }
+    }
+    this.logs.push(entry)
+    if (entry.msg === 'listening') this.#listening = entry
+  }
+}
+
+/** Starts a service for a test, and kills it afterwards. */
+export async function startService (
+  t: TestContext, name: ServiceName, env: Record<string, string>, { waitUntilListening = true } = {}
+): Promise<ServiceProcess> {
+  const service = new ServiceProcess(name, env)
+  t.teardown(async () => {
+    service.kill('SIGKILL')
+    await service.exited()
+  })
+  await service.start(waitUntilListening)
+  return service
+}

@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+
+type Direction = 'toServer' | 'toClient'
+
+/** Sees every chunk on its way; says whether it goes on, or vanishes. */
+export type Filter = (chunk: Buffer, direction: Direction) => 'forward' | 'swallow'
+
+/**
+ * A TCP proxy that breaks links on demand: cut connections, refused ones, half-open ones whose packets vanish, delay, and
+ * single answers that get lost.
+ */
+export class TcpProxy {
+  readonly #server: Server
+  readonly #target: { host: string, port: number }
+  readonly #sockets = new Set<Socket>()
+  #refusing = false
+  #hanging = false
+  #delayMs = 0
+  #filter: Filter = () => 'forward'
+
+  private constructor (server: Server, target: { host: string, port: number }) {
+    this.#server = server
+    this.#target = target
+    server.on('connection', (client) => { this.#accept(client) })
+  }
+
+  /** @param target `host:port` */
+  static async start (target: string): Promise<TcpProxy> {
+    const [host = '', port = ''] = target.split(':')
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new TcpProxy(server, { host, port: Number(port) })
+  }
+
+  get address (): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  /** Closes all connections, and new ones at once. */
+  cut (): void {
+    this.#refusing = true
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Everything vanishes from now on, and nobody is told. */
+  hang (): void {
+    this.#hanging = true
+  }
+
+  delay (ms: number): void {
+    this.#delayMs = ms
+  }
+
+  filter (filter: Filter): void {
+    this.#filter = filter
+  }
+
+  /** Forwards again. Connections that hung are closed: their streams have holes. */
+  heal (): void {
+    if (this.#hanging) for (const socket of this.#sockets) socket.destroy()
+    this.#refusing = false
+    this.#hanging = false
+    this.#delayMs = 0
+    this.#filter = () => 'forward'
+  }
+
+  async close (): Promise<void> {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+    await once(this.#server, 'close')
+  }
+
+  #accept (client: Socket): void {
+    if (this.#refusing) {
+      client.destroy()
+      return
+    }
+    const server = connect(this.#target)
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true)
+      this.#sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        this.#sockets.delete(socket)
+        if (!this.#hanging) (socket === client ? server : client).destroy()
+      })
+    }
+    this.#forward(client, server, 'toServer')
+    this.#forward(server, client, 'toClient')
+  }
+
+  #forward (from: Socket, to: Socket, direction: Direction): void {
+    from.on('data', (chunk: Buffer) => {
+      if (this.#hanging || this.#filter(chunk, direction) === 'swallow') return
+      if (this.#delayMs === 0) to.write(chunk)
+      else setTimeout(() => { to.write(chunk) }, this.#delayMs)
+    })
+  }
+}

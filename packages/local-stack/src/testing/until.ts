@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+export interface UntilOptions {
+  /** For the error: "the backlog to be empty". */
+  what: string
+  deadlineMs?: number
+}
+
+/**
+ * Waits until `probe` gives something else than false, undefined or null, and returns it. What the probe throws counts as
+ * not yet. @throws Error that says what was waited for and what the probe said last
+ */
+export async function until<T> (
+  probe: () => Promise<T | false | undefined | null> | T | false | undefined | null, { what, deadlineMs = 30_000 }: UntilOptions
+): Promise<T> {
+  const giveUpAt = performance.now() + deadlineMs
+  let pauseMs = 2
+  for (;;) {
+    let last: unknown
+    try {
+      const value = await probe()
+      if (value !== false && value !== undefined && value !== null) return value
+      last = value
+    } catch (error) {
+      last = error
+    }
+    if (performance.now() > giveUpAt) {
+      throw new Error(`expected ${what} within ${deadlineMs} ms, found ${last instanceof Error ? last.message : String(last)}`, { cause: last })
+    }
+    await delay(pauseMs)
+    pauseMs = Math.min(pauseMs * 2, 100)
+  }
+}
