@@ -7,10 +7,13 @@ import { withDeadline } from './deadline.ts'
 
 const DISCONNECT_DEADLINE_MS = 5_000
 
+/** A record as it was read, with `offset`, `key`, `value` and `headers`. */
+export type ConsumedRecord = KafkaMessage
+
 export interface ConsumedBatch {
   topic: string
   partition: number
-  records: readonly KafkaMessage[]
+  records: readonly ConsumedRecord[]
 }
 
 export interface ConsumerOptions {
@@ -45,6 +48,8 @@ export async function runConsumer (options: ConsumerOptions): Promise<RunningCon
     sessionTimeout: sessionTimeoutMs,
     rebalanceTimeout: sessionTimeoutMs * 2,
     heartbeatInterval: Math.floor(sessionTimeoutMs / 5),
+    // A stop waits for the fetch under way, and an idle one lasts this long; 5 s, the default, is most of a drain.
+    maxWaitTimeInMs: 500,
     allowAutoTopicCreation: false,
     readUncommitted: false,
     partitionAssigners: [kafkajs.PartitionAssigners.roundRobin],

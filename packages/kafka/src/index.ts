@@ -1,7 +1,7 @@
 export { createAdmin, type KafkaAdmin, type StoredRecord, type TopicToCreate } from './admin.ts'
 export { createKafka, KafkaSettingsError, type KafkaConnection } from './connection.ts'
 export type { ConsumerHealth } from './consumer-health.ts'
-export { runConsumer, type ConsumedBatch, type ConsumerOptions, type RunningConsumer } from './consumer-runner.ts'
+export { runConsumer, type ConsumedBatch, type ConsumedRecord, type ConsumerOptions, type RunningConsumer } from './consumer-runner.ts'
 export { DeadlineExceededError } from './deadline.ts'
 export type { EventRecord } from './event-record.ts'
 export { openPlainPublisher, type PlainPublisher } from './plain-publisher.ts'

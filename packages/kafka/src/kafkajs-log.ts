@@ -17,7 +17,8 @@ export function kafkajsLog (logger: Logger): logCreator {
     if (lastLogged.size > 1_000) lastLogged.clear()
     lastLogged.set(key, now)
     const entry = { kafkajs: namespace, detail: fields.error as unknown, broker: fields.broker as unknown }
-    if (level <= kafkajs.logLevel.ERROR) logger.warn(entry, message)
+    // Connection: each answer that is no success, most of which kafkajs deals with itself.
+    if (level <= kafkajs.logLevel.ERROR && namespace !== 'Connection') logger.warn(entry, message)
     else logger.debug(entry, message)
   }
 }

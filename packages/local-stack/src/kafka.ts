@@ -180,4 +180,3 @@ async function resolveJars (progress: Progress): Promise<string> {
     }).finally(() => { clearInterval(counting) })
   })
 }
-

@@ -37,11 +37,11 @@ export async function startLocalStack (options: LocalStackOptions): Promise<Loca
   }
   const close = async () => { await Promise.all(started.map((server) => server.close())) }
   const starting = [
-    options.postgres === true ? existing(url, (url) => ({ url })) ?? own(Postgres.start({ keep })) : undefined,
-    options.kafka === true ? existing(brokers, (brokers) => ({ brokers })) ?? own(Kafka.start({ keep, progress })) : undefined,
+    options.postgres === true ? existingOr(url, (url) => ({ url }), () => own(Postgres.start({ keep }))) : Promise.resolve(undefined),
+    options.kafka === true ? existingOr(brokers, (brokers) => ({ brokers }), () => own(Kafka.start({ keep, progress }))) : Promise.resolve(undefined),
     options.kubernetes === true
-      ? existing(kubeconfig, (kubeconfig) => ({ kubeconfig })) ?? own(Kubernetes.start({ keep, progress }))
-      : undefined
+      ? existingOr(kubeconfig, (kubeconfig) => ({ kubeconfig }), () => own(Kubernetes.start({ keep, progress })))
+      : Promise.resolve(undefined)
   ] as const
   try {
     const [postgres, kafka, kubernetes] = await Promise.all(starting)
@@ -59,6 +59,8 @@ export async function startLocalStack (options: LocalStackOptions): Promise<Loca
   }
 }
 
-function existing<T> (value: string | undefined, toServer: (value: string) => T): T | undefined {
-  return value === undefined || value === '' ? undefined : toServer(value)
+async function existingOr<Existing, Own> (
+  value: string | undefined, toServer: (value: string) => Existing, start: () => Promise<Own>
+): Promise<Existing | Own> {
+  return value === undefined || value === '' ? start() : toServer(value)
 }

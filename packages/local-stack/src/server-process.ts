@@ -3,35 +3,8 @@ import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Readable } from 'node:stream'
 import { ServerError } from './errors.ts'
-
-/**
- * Stands between us and a server, because a process that is killed cannot stop anything. It reads a pipe that we hold
- * open: when the pipe ends, we are gone, however that came, and it ends the server and removes what was asked.
- *
- * $1: the signal that stops the server; $2: the folder to remove, or nothing; the rest: the server.
- */
-const GUARD = `
-signal=$1; folder=$2; shift 2
-exec 4<&0
-"$@" </dev/null 3>&- 4<&- &
-server=$!
-echo "$server" >&3
-exec 3>&-
-(
-  cat <&4 >/dev/null
-  kill -CONT "$server" 2>/dev/null
-  kill -"$signal" "$server" 2>/dev/null
-  tries=0
-  while kill -0 "$server" 2>/dev/null && [ "$tries" -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
-  kill -KILL "$server" 2>/dev/null
-  if [ -n "$folder" ]; then rm -rf "$folder"; fi
-) &
-exec 4<&-
-wait "$server"
-exit $?
-`
+import { guardArguments, guardedPid } from './guard.ts'
 
 export interface ServerOptions {
   name: string
@@ -65,7 +38,7 @@ export class ServerProcess {
   static async start (options: ServerOptions): Promise<ServerProcess> {
     const { name, command, args, env, logFile, stopSignal, removeWithParent, uid, gid } = options
     const log = openSync(logFile, 'a')
-    const guard = spawn('/bin/sh', ['-c', GUARD, `guard-of-${name}`, stopSignal.replace('SIG', ''), removeWithParent ?? '', command, ...args], {
+    const guard = spawn('/bin/sh', guardArguments({ name, command, args, stopSignal, removeWithParent }), {
       // Its own process group: the terminal's Ctrl-C is for us, and we stop the servers last.
       detached: true,
       env: { ...process.env, ...env },
@@ -74,8 +47,8 @@ export class ServerProcess {
       stdio: ['pipe', log, log, 'pipe']
     })
     closeSync(log)
-    const pid = Number((await firstLine(guard.stdio[3] as Readable)).trim())
-    if (!(pid > 0)) throw new ServerError(name, 'could not be started', await tail(logFile))
+    const pid = await guardedPid(guard)
+    if (pid === undefined) throw new ServerError(name, 'could not be started', await tail(logFile))
     return new ServerProcess(guard, pid, options)
   }
 
@@ -116,15 +89,6 @@ export class ServerProcess {
       }
     }
   }
-}
-
-async function firstLine (stream: Readable): Promise<string> {
-  let text = ''
-  for await (const chunk of stream) {
-    text += String(chunk)
-    if (text.includes('\n')) break
-  }
-  return text
 }
 
 async function tail (file: string): Promise<string> {

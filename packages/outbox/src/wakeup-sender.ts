@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
@@ -27,10 +28,9 @@ export function createWakeupSender (options: WakeupSenderOptions): WakeupSender 
   const { connection, minIntervalMs = 3, reconnectDelayMs = 1_000, onError = () => {} } = options
   let client: Promise<pg.Client> | undefined
   let pending = false
-  let timer: NodeJS.Timeout | undefined
-  let sending: Promise<void> = Promise.resolve()
+  let sending: Promise<void> | undefined
   let retryAt = 0
-  let closed = false
+  const closing = new AbortController()
 
   function connect (): Promise<pg.Client> {
     const fresh = new pg.Client(connection)
@@ -46,6 +46,16 @@ export function createWakeupSender (options: WakeupSenderOptions): WakeupSender 
     return fresh.connect().then(() => fresh, (error: Error) => { lost(error); throw error })
   }
 
+  /** The first hint goes at once; those that come meanwhile are one more, after the interval. */
+  async function sendPending (): Promise<void> {
+    while (pending && !closing.signal.aborted) {
+      pending = false
+      await send()
+      await delay(minIntervalMs, undefined, { signal: closing.signal, ref: false }).catch(() => {})
+    }
+    sending = undefined
+  }
+
   async function send (): Promise<void> {
     if (client === undefined && performance.now() < retryAt) return
     try {
@@ -56,27 +66,13 @@ export function createWakeupSender (options: WakeupSenderOptions): WakeupSender 
     }
   }
 
-  function wake (): void {
-    if (closed) return
-    if (timer !== undefined) {
-      pending = true
-      return
-    }
-    sending = send()
-    timer = setTimeout(() => {
-      timer = undefined
-      if (!pending) return
-      pending = false
-      wake()
-    }, minIntervalMs)
-    timer.unref()
-  }
-
   return {
-    wake,
+    wake () {
+      pending = true
+      if (!closing.signal.aborted) sending ??= sendPending()
+    },
     async close () {
-      closed = true
-      clearTimeout(timer)
+      closing.abort()
       await sending
       const open = await client?.catch(() => undefined)
       await open?.end()

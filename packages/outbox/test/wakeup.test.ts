@@ -43,6 +43,7 @@ t.test('a sender without a server neither throws nor holds up its caller', async
   })
   sender.wake()
   await until(() => errors.length > 0, { what: 'the error to be reported' })
+  t.match(errors[0], { code: 'ECONNREFUSED' })
   sender.wake()
   await sender.close()
 })

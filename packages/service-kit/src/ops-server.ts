@@ -1,4 +1,4 @@
-import { fastify, type FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Failure, Health } from './health.ts'
 
@@ -10,13 +10,12 @@ export interface OpsServerOptions {
 /** `/livez`, `/readyz` and `/metrics`, on a port of their own that no ingress serves. */
 export function createOpsServer ({ health, registry }: OpsServerOptions): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true })
-  app.get('/livez', async (_request, reply) => report(await health.liveness(), (status) => reply.code(status)))
-  app.get('/readyz', async (_request, reply) => report(await health.readiness(), (status) => reply.code(status)))
+  app.get('/livez', async (_request, reply) => report(reply, await health.liveness()))
+  app.get('/readyz', async (_request, reply) => report(reply, await health.readiness()))
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
   return app
 }
 
-function report (failures: Failure[], setStatus: (status: number) => void): { status: string, failures: Failure[] } {
-  setStatus(failures.length === 0 ? 200 : 503)
-  return { status: failures.length === 0 ? 'ok' : 'failing', failures }
+function report (reply: FastifyReply, failures: Failure[]): FastifyReply {
+  return reply.code(failures.length === 0 ? 200 : 503).send({ status: failures.length === 0 ? 'ok' : 'failing', failures })
 }

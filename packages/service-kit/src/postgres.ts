@@ -48,8 +48,8 @@ export function createPool (options: PoolOptions & { logger: Logger }): pg.Pool 
 }
 
 /**
- * Runs `work` in one transaction: COMMIT when it resolves, ROLLBACK when it rejects. After any failure the connection is
- * thrown away: one that was returned in the middle of a transaction would hand that transaction to its next user.
+ * Runs `work` in one transaction: COMMIT when it resolves, ROLLBACK when it rejects. A connection whose rollback was not
+ * confirmed is thrown away: returned in the middle of a transaction, it would hand that transaction to its next user.
  */
 export async function withTransaction<T> (pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
@@ -60,10 +60,20 @@ export async function withTransaction<T> (pool: pg.Pool, work: (client: pg.PoolC
     client.release()
     return result
   } catch (error) {
-    // Not awaited: the connection is destroyed either way, which rolls back too, and a dead one would cost a time-out.
-    client.query('ROLLBACK').catch(() => {})
-    client.release(error as Error)
+    client.release(await rollback(client, error))
     throw error
+  }
+}
+
+/** @returns what the connection has to be thrown away for, if so */
+async function rollback (client: pg.PoolClient, cause: unknown): Promise<Error | undefined> {
+  // One that did not answer will not answer this either, and would cost another time-out.
+  if (isUnavailable(cause)) return cause as Error
+  try {
+    await client.query('ROLLBACK')
+    return undefined
+  } catch (error) {
+    return error as Error
   }
 }
 

@@ -1,1 +1,1 @@
-export {}
+export { settings } from './config.ts'

@@ -12,7 +12,7 @@ import { OutboxReader } from './outbox-reader.ts'
 import { RefusedRecords } from './refused-records.ts'
 import { isFenced, ShardRelay } from './shard-relay.ts'
 import { TopicMap } from './topics.ts'
-import { Wakeups } from './wakeups.ts'
+import type { Wakeups } from './wakeups.ts'
 
 export interface RelayParts {
   config: RelayConfig

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from './servers.ts'
+import { guardArguments, guardedPid } from '../guard.ts'
 import { until } from './until.ts'
 
 const SERVICES = fileURLToPath(new URL('../../../../services/', import.meta.url))
@@ -17,7 +18,8 @@ export class ServiceProcess {
   readonly logs: LogLine[] = []
   readonly #env: Record<string, string>
   #child: ChildProcess | undefined
-  #exit: Promise<{ code: number | null, signal: NodeJS.Signals | null }> | undefined
+  #pid: number | undefined
+  #exit: Promise<number | null> | undefined
   #listening: LogLine | undefined
 
   constructor (name: ServiceName, env: Record<string, string>) {
@@ -26,7 +28,8 @@ export class ServiceProcess {
   }
 
   get pid (): number {
-    return this.#child?.pid ?? -1
+    if (this.#pid === undefined) throw new Error(`expected a started ${this.name}, found none`)
+    return this.#pid
   }
 
   /** URL of the HTTP API; the relay has none. */
@@ -45,17 +48,25 @@ export class ServiceProcess {
   /** Resolves when the service says that it listens; `false` for one that is expected to refuse. */
   async start (waitUntilListening = true): Promise<void> {
     this.#listening = undefined
-    const child = spawn(process.execPath, ['--conditions=@orders/source', `${SERVICES}${this.name}/src/main.ts`], {
+    const child = spawn('/bin/sh', guardArguments({
+      name: this.name,
+      command: process.execPath,
+      args: ['--conditions=@orders/source', `${SERVICES}${this.name}/src/main.ts`],
+      stopSignal: 'SIGKILL'
+    }), {
+      // Its own process group: the terminal's Ctrl-C is for us, who stop it in the right order.
+      detached: true,
       env: {
         PATH: process.env.PATH, HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', OPS_HOST: '127.0.0.1', OPS_PORT: '0', ...this.#env
       },
-      stdio: ['ignore', 'pipe', 'pipe']
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe']
     })
     this.#child = child
-    this.#exit = once(child, 'exit').then(([code, signal]) => ({ code: code as number | null, signal: signal as NodeJS.Signals | null }))
+    this.#exit = once(child, 'exit').then(([code]) => code as number | null)
     for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => { this.#onLine(line) })
+      if (stream !== null) createInterface({ input: stream }).on('line', (line) => { this.#onLine(line) })
     }
+    this.#pid = await guardedPid(child)
     if (waitUntilListening) {
       await until(() => {
         if (!this.running) throw new Error(`${this.name} ended: ${JSON.stringify(this.logs.slice(-5))}`)
@@ -65,10 +76,11 @@ export class ServiceProcess {
   }
 
   kill (signal: NodeJS.Signals): void {
-    if (this.running) this.#child?.kill(signal)
+    if (this.running) process.kill(this.pid, signal)
   }
 
-  async exited (): Promise<{ code: number | null, signal: NodeJS.Signals | null }> {
+  /** Resolves at its end with the exit code; 128 and the signal's number if it was killed. */
+  async exited (): Promise<number | null> {
     if (this.#exit === undefined) throw new Error(`expected a started ${this.name}, found none`)
     return this.#exit
   }

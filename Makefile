@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# Node 24 comes with the packages, so this is all the set-up there is.
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@
+
+demo: node_modules/.package-lock.json ## Start everything and show orders flowing, until Ctrl-C
+	@npm run --silent demo -- $(ARGS)
+
+test: node_modules/.package-lock.json ## Lint, types, and every test against real servers
+	@npm run --silent test -- $(ARGS)
+
+lint: node_modules/.package-lock.json ## Lint only
+	@npm run --silent lint
+
+build: node_modules/.package-lock.json ## Compile every workspace to its dist folder
+	@npm run --silent build
+
+stack: node_modules/.package-lock.json ## Start Postgres and Kafka alone, print their addresses, until Ctrl-C
+	@npm run --silent stack
+
+clean: ## Remove what was installed and compiled
+	rm -rf node_modules packages/*/dist services/*/dist .tap
+
+.PHONY: help demo test lint build stack clean

@@ -1,0 +1,25 @@
+import { httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
+import { Type, type Static } from 'typebox'
+
+export const settings = Type.Object({
+  ...postgresSettings,
+  ...httpSettings,
+  ...opsSettings,
+  ...logSettings,
+  ...shutdownSettings,
+  ORDER_API_DOCS: Type.Boolean({
+    default: true, description: 'Serve the OpenAPI document and its page at `/docs`.'
+  }),
+  ORDER_API_IDEMPOTENCY_RETENTION_HOURS: Type.Integer({
+    default: 24, minimum: 1, maximum: 8_760, description: 'How long a request can be repeated with the same Idempotency-Key.'
+  }),
+  ORDER_API_WAKEUP_INTERVAL_MS: Type.Integer({
+    default: 3, minimum: 0, maximum: 1_000, description: 'The relay is woken at most once in this time by each replica.'
+  })
+})
+
+export type OrderApiConfig = Readonly<Static<typeof settings>>
+
+export function loadOrderApiConfig (env: NodeJS.ProcessEnv): OrderApiConfig {
+  return loadConfig(settings, { prefixes: ['ORDER_API_'], env })
+}

@@ -1,0 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type pg from 'pg'
+import { deleteOldKeys } from './data/idempotency-keys.ts'
+
+const EVERY_MS = 60_000
+const AT_ONCE = 1_000
+
+/** Deletes idempotency keys past their retention, until `signal` is aborted. Every replica does; deleting twice is nothing. */
+export async function forgetOldKeys (pool: pg.Pool, retentionHours: number, logger: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const deleted = await deleteOldKeys(pool, retentionHours, AT_ONCE)
+      if (deleted === AT_ONCE) continue
+    } catch (error) {
+      logger.warn({ err: error }, 'old idempotency keys were not deleted')
+    }
+    await delay(EVERY_MS, undefined, { signal }).catch(() => {})
+  }
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto'
+import { ProblemError, withTransaction } from '@orders/service-kit'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type pg from 'pg'
+import { findAnswer, lockKey, storeAnswer } from './data/idempotency-keys.ts'
+
+export interface Answer {
+  statusCode: number
+  body: unknown
+}
+
+/**
+ * Carries a request out in one transaction, and at most once for each Idempotency-Key: the answer is stored in the same
+ * transaction, so a client that did not get it (also: whose COMMIT was not answered) asks again with the same key.
+ *
+ * @returns whether the work was done now, as opposed to answered from an earlier time
+ * @throws ProblemError 409 while another request with the key is in flight, 422 when the key was used for another request
+ */
+export async function answerOnce (
+  pool: pg.Pool, request: FastifyRequest, reply: FastifyReply, work: (client: pg.PoolClient) => Promise<Answer>
+): Promise<boolean> {
+  const key = request.headers['idempotency-key'] as string | undefined
+  const { done, answer } = await withTransaction(pool, async (client) => {
+    if (key === undefined) return { done: true, answer: await work(client) }
+    const requestHash = hashOf(request)
+    if (!await lockKey(client, key)) {
+      throw new ProblemError(409, 'request-in-flight', 'a request with this Idempotency-Key is still in flight', { retryAfter: 1 })
+    }
+    const stored = await findAnswer(client, key)
+    if (stored !== undefined) {
+      if (stored.requestHash !== requestHash) {
+        throw new ProblemError(422, 'idempotency-key-reused', 'this Idempotency-Key was used for another request')
+      }
+      return { done: false, answer: { statusCode: stored.statusCode, body: stored.response } }
+    }
+    const answer = await work(client)
+    await storeAnswer(client, key, { requestHash, statusCode: answer.statusCode, response: answer.body })
+    return { done: true, answer }
+  })
+  if (!done) reply.header('idempotency-replayed', 'true')
+  await reply.code(answer.statusCode).send(answer.body)
+  return done
+}
+
+function hashOf ({ method, url, body }: FastifyRequest): string {
+  return createHash('sha256').update(JSON.stringify([method, url, body ?? null])).digest('base64url')
+}

@@ -1,0 +1,31 @@
+import { createHealth, createMetrics, createOpsServer, drainHttp, runService } from '@orders/service-kit'
+import { buildApp } from './app.ts'
+import { loadOrderApiConfig } from './config.ts'
+import { forgetOldKeys } from './forget-old-keys.ts'
+
+const health = createHealth()
+
+await runService({
+  name: 'order-api',
+  health,
+  loadConfig: loadOrderApiConfig,
+  async start ({ config, logger, onStop }) {
+    const { registry } = createMetrics({ service: 'order-api' })
+
+    const ops = createOpsServer({ health, registry })
+    onStop('ops server', () => ops.close())
+
+    const app = await buildApp({ config, logger, health, registry })
+    health.addReadiness('postgres', async () => { await app.pg.pool.query('SELECT') })
+    onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
+
+    const housekeeping = new AbortController()
+    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, logger, housekeeping.signal)
+    onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
+
+    logger.info({
+      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
+      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
+    }, 'listening')
+  }
+})

@@ -1,0 +1,36 @@
+import type { OrderEventType } from '@orders/contracts'
+import { createWakeupSender } from '@orders/outbox'
+import fp from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { Counter, type Registry } from 'prom-client'
+
+export interface CommittedEventsOptions {
+  url: string
+  minIntervalMs: number
+  registry: Registry
+  logger: Logger
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Called after COMMIT: counts the event and wakes the relay. Never in the transaction, whose commit it would slow down. */
+    eventCommitted: (type: OrderEventType) => void
+  }
+}
+
+export default fp(async (app: FastifyInstance, { url, minIntervalMs, registry, logger }: CommittedEventsOptions) => {
+  const committed = new Counter({
+    name: 'order_events_committed_total', help: 'Events committed with their orders', labelNames: ['type'], registers: [registry]
+  })
+  const sender = createWakeupSender({
+    connection: { connectionString: url, application_name: 'order-api wake-up', connectionTimeoutMillis: 3_000, query_timeout: 3_000, keepAlive: true },
+    minIntervalMs,
+    onError: (error) => { logger.warn({ err: error }, 'a wake-up was not sent; the relay polls') }
+  })
+  app.decorate('eventCommitted', (type: OrderEventType) => {
+    committed.inc({ type })
+    sender.wake()
+  })
+  app.addHook('onClose', () => sender.close())
+}, { name: 'committed-events' })

@@ -1,0 +1,17 @@
+import postgres from '@fastify/postgres'
+import { guardPool, poolOptions } from '@orders/service-kit'
+import fp from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+
+export interface DatabaseOptions {
+  url: string
+  poolSize: number
+  logger: Logger
+}
+
+/** `app.pg`, with the time-outs and error listeners that the plugin does not set. */
+export default fp(async (app: FastifyInstance, { url, poolSize, logger }: DatabaseOptions) => {
+  await app.register(postgres, poolOptions({ url, applicationName: 'order-api', max: poolSize }))
+  guardPool(app.pg.pool, logger)
+}, { name: 'database' })

@@ -1,0 +1,21 @@
+import underPressure from '@fastify/under-pressure'
+import { ProblemError } from '@orders/service-kit'
+import fp from 'fastify-plugin'
+import type { FastifyInstance } from 'fastify'
+
+/** Requests that may wait for a connection, for each connection of the pool: more would only wait for their time-out. */
+const WAITING_PER_CONNECTION = 20
+const RETRY_AFTER_S = 1
+
+/** Answers 503 at once where waiting would end with one anyway. */
+export default fp(async (app: FastifyInstance, { poolSize }: { poolSize: number }) => {
+  await app.register(underPressure, {
+    maxEventLoopDelay: 2_000,
+    pressureHandler: () => { throw new ProblemError(503, 'overloaded', 'too much to do here', { retryAfter: RETRY_AFTER_S }) }
+  })
+  app.addHook('onRequest', async () => {
+    if (app.pg.pool.waitingCount > poolSize * WAITING_PER_CONNECTION) {
+      throw new ProblemError(503, 'overloaded', 'too many requests wait for the database', { retryAfter: RETRY_AFTER_S })
+    }
+  })
+}, { name: 'overload', dependencies: ['database'] })

@@ -1,0 +1,47 @@
+import { enqueue } from '@orders/outbox'
+import { ProblemError } from '@orders/service-kit'
+import { Type } from 'typebox'
+import type { App } from '../app.ts'
+import { changeStatus } from '../data/change-status.ts'
+import { findOrder } from '../data/find-order.ts'
+import { answerOnce } from '../idempotency.ts'
+import { orderEvent } from '../order-event.ts'
+import { commonProblems, idempotencyHeadersSchema, idempotencyProblems, notFoundProblem, orderParamsSchema } from '../schemas/order.ts'
+import { TRANSITIONS, type Action, type Transition } from '../transitions.ts'
+
+const schema = (action: Action, { from, to }: Transition) => ({
+  operationId: `${action}Order`,
+  summary: `${action[0]?.toUpperCase()}${action.slice(1)} an order`,
+  description: `From ${from.join(' or ')} to ${to}.`,
+  tags: ['orders'],
+  headers: idempotencyHeadersSchema,
+  params: orderParamsSchema,
+  response: {
+    200: { description: 'The changed order.', content: { 'application/json': { schema: Type.Ref('Order') } } },
+    ...commonProblems,
+    ...idempotencyProblems,
+    ...notFoundProblem
+  }
+})
+
+export async function changeStatusRoutes (app: App): Promise<void> {
+  for (const [action, transition] of Object.entries(TRANSITIONS) as Array<[Action, Transition]>) {
+    app.post<{ Params: { id: string } }>(`/orders/:id/${action}`, { schema: schema(action, transition) }, async (request, reply) => {
+      const { id } = request.params
+      const { eventType, from, to } = transition
+      const done = await answerOnce(app.pg.pool, request, reply, async (client) => {
+        const order = await changeStatus(client, id, from, to)
+        if (order === undefined) {
+          const found = await findOrder(client, id)
+          if (found === undefined) throw new ProblemError(404, 'not-found', `there is no order ${id}`)
+          throw new ProblemError(409, 'status-conflict', `to ${action} an order it has to be ${from.join(' or ')}, this one is ${found.status}`)
+        }
+        const [eventId] = await enqueue(client, orderEvent(eventType, order, request))
+        request.log.info({ orderId: id, eventId, status: to }, 'order changed')
+        return { statusCode: 200, body: order }
+      })
+      if (done) app.eventCommitted(eventType)
+      return reply
+    })
+  }
+}

@@ -1,0 +1,36 @@
+import { enqueue } from '@orders/outbox'
+import { Type } from 'typebox'
+import { v7 as uuidv7 } from 'uuid'
+import type { App } from '../app.ts'
+import { insertOrder } from '../data/insert-order.ts'
+import { answerOnce } from '../idempotency.ts'
+import { orderEvent } from '../order-event.ts'
+import { bodyProblems, commonProblems, customerIdSchema, idempotencyHeadersSchema, idempotencyProblems } from '../schemas/order.ts'
+
+const schema = {
+  operationId: 'createOrder',
+  summary: 'Place an order',
+  tags: ['orders'],
+  headers: idempotencyHeadersSchema,
+  body: Type.Object({ customerId: customerIdSchema }, { additionalProperties: false }),
+  response: {
+    201: { description: 'The order; its event is on the way.', content: { 'application/json': { schema: Type.Ref('Order') } } },
+    ...commonProblems,
+    ...bodyProblems,
+    ...idempotencyProblems
+  }
+}
+
+export async function createOrderRoute (app: App): Promise<void> {
+  app.post<{ Body: { customerId: string } }>('/orders', { schema }, async (request, reply) => {
+    const done = await answerOnce(app.pg.pool, request, reply, async (client) => {
+      const order = await insertOrder(client, uuidv7(), request.body.customerId)
+      const [eventId] = await enqueue(client, orderEvent('OrderCreated', order, request))
+      request.log.info({ orderId: order.id, eventId }, 'order created')
+      reply.header('location', `/orders/${order.id}`)
+      return { statusCode: 201, body: order }
+    })
+    if (done) app.eventCommitted('OrderCreated')
+    return reply
+  })
+}

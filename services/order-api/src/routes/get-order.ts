@@ -1,0 +1,25 @@
+import { ProblemError } from '@orders/service-kit'
+import { Type } from 'typebox'
+import type { App } from '../app.ts'
+import { findOrder } from '../data/find-order.ts'
+import { commonProblems, notFoundProblem, orderParamsSchema } from '../schemas/order.ts'
+
+const schema = {
+  operationId: 'getOrder',
+  summary: 'Read an order',
+  tags: ['orders'],
+  params: orderParamsSchema,
+  response: {
+    200: { description: 'The order.', content: { 'application/json': { schema: Type.Ref('Order') } } },
+    ...commonProblems,
+    ...notFoundProblem
+  }
+}
+
+export async function getOrderRoute (app: App): Promise<void> {
+  app.get<{ Params: { id: string } }>('/orders/:id', { schema }, async (request) => {
+    const order = await findOrder(app.pg.pool, request.params.id)
+    if (order === undefined) throw new ProblemError(404, 'not-found', `there is no order ${request.params.id}`)
+    return order
+  })
+}

@@ -1,0 +1,36 @@
+import { Type } from 'typebox'
+import type { App } from '../app.ts'
+import { listOrders } from '../data/list-orders.ts'
+import { decodeCursor, encodeCursor } from '@orders/service-kit'
+import { commonProblems, customerIdSchema, orderPageSchema } from '../schemas/order.ts'
+
+const schema = {
+  operationId: 'listOrders',
+  summary: 'List orders, newest first',
+  tags: ['orders'],
+  querystring: Type.Object({
+    customerId: Type.Optional(customerIdSchema),
+    limit: Type.Integer({ default: 50, minimum: 1, maximum: 200 }),
+    cursor: Type.Optional(Type.String({ maxLength: 100, description: '`nextCursor` of the page before.' }))
+  }, { additionalProperties: false }),
+  response: {
+    200: { description: 'A page of orders.', content: { 'application/json': { schema: orderPageSchema } } },
+    ...commonProblems
+  }
+}
+
+interface Query {
+  customerId?: string
+  limit: number
+  cursor?: string
+}
+
+export async function listOrdersRoute (app: App): Promise<void> {
+  app.get<{ Querystring: Query }>('/orders', { schema }, async (request) => {
+    const { customerId, limit, cursor } = request.query
+    // One more than asked for: it tells whether there is a next page.
+    const orders = await listOrders(app.pg.pool, { customerId, before: decodeCursor(cursor), limit: limit + 1 })
+    const page = orders.slice(0, limit)
+    return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.id ?? '') : null }
+  })
+}

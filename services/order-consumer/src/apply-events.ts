@@ -1,0 +1,41 @@
+import { withTransaction } from '@orders/service-kit'
+import type pg from 'pg'
+import { addStats, type Counts } from './data/add-stats.ts'
+import { insertInbox } from './data/insert-inbox.ts'
+import { readVersions } from './data/read-versions.ts'
+import { writeHistory } from './data/write-history.ts'
+import { writeViews, type NewestEvent } from './data/write-views.ts'
+import type { ReceivedEvent } from './received-event.ts'
+import { guardVersions } from './version-guard.ts'
+
+/**
+ * Applies events of one partition: inbox and effect in one transaction. Whatever happens around it, each event takes
+ * effect once: before the commit nothing has happened, after it the inbox knows.
+ */
+export async function applyEvents (
+  pool: pg.Pool, partition: number, events: readonly ReceivedEvent[], deadLetters: number
+): Promise<Counts> {
+  return withTransaction(pool, async (client) => {
+    const fresh = events.length === 0 ? new Set<string>() : await insertInbox(client, events.map(({ eventId }) => eventId))
+    // The same event twice in one batch is one fresh id.
+    const unseen = events.filter(({ eventId }) => fresh.delete(eventId))
+    const versions = unseen.length === 0 ? new Map<string, number>() : await readVersions(client, unseen.map(({ orderId }) => orderId))
+    const { effective, stale, gaps } = guardVersions(unseen, versions)
+    if (effective.length > 0) {
+      await writeHistory(client, effective)
+      await writeViews(client, newestOfEach(effective))
+    }
+    const counts = { applied: effective.length, duplicates: events.length - unseen.length + stale, gaps, deadLetters }
+    await addStats(client, partition, counts)
+    return counts
+  })
+}
+
+/** An insert may name each order once. */
+function newestOfEach (events: readonly ReceivedEvent[]): NewestEvent[] {
+  const orders = new Map<string, NewestEvent>()
+  for (const event of events) {
+    orders.set(event.orderId, { newest: event, firstAt: orders.get(event.orderId)?.firstAt ?? event.occurredAt })
+  }
+  return [...orders.values()]
+}

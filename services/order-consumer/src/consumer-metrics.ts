@@ -1,0 +1,44 @@
+import { Counter, Histogram, type Registry } from 'prom-client'
+import type { Counts } from './data/add-stats.ts'
+import type { ReceivedEvent } from './received-event.ts'
+
+const SECOND_MS = 1_000
+
+export class ConsumerMetrics {
+  readonly #applied: Counter
+  readonly #duplicates: Counter
+  readonly #gaps: Counter
+  readonly #deadLetters: Counter<'reason'>
+  readonly #batch: Histogram
+  readonly #endToEnd: Histogram
+
+  constructor (registry: Registry) {
+    const registers = [registry]
+    this.#applied = new Counter({ name: 'consumer_applied_total', help: 'Events that took effect', registers })
+    this.#duplicates = new Counter({ name: 'consumer_duplicates_total', help: 'Events that were known already, or came too late', registers })
+    this.#gaps = new Counter({ name: 'consumer_version_gaps_total', help: 'Versions that were missing before an event', registers })
+    this.#deadLetters = new Counter({ name: 'consumer_dead_letters_total', help: 'Records put on the dead-letter topic', labelNames: ['reason'], registers })
+    this.#batch = new Histogram({
+      name: 'consumer_batch_events', help: 'Events applied in one transaction', buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000], registers
+    })
+    this.#endToEnd = new Histogram({
+      name: 'consumer_end_to_end_seconds',
+      help: 'From the time of an event (its insert into the outbox) until its effect was committed',
+      buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+      registers
+    })
+  }
+
+  applied (events: readonly ReceivedEvent[], { applied, duplicates, gaps }: Counts): void {
+    this.#applied.inc(applied)
+    this.#duplicates.inc(duplicates)
+    this.#gaps.inc(gaps)
+    this.#batch.observe(events.length)
+    const now = Date.now()
+    for (const { occurredAt } of events) this.#endToEnd.observe(Math.max(0, now - occurredAt.getTime()) / SECOND_MS)
+  }
+
+  deadLetter (reason: string): void {
+    this.#deadLetters.inc({ reason })
+  }
+}

@@ -1,0 +1,53 @@
+import { CloudEventError, decodeCloudEvent } from '@orders/contracts/cloud-events'
+import type { ConsumedRecord } from '@orders/kafka'
+import { InvalidOrderEventError, ORDER_AGGREGATE_TYPE, parseOrderEvent, STATUS_AFTER, type OrderStatus } from '@orders/contracts'
+
+/** An order event that can be applied. */
+export interface ReceivedEvent {
+  eventId: string
+  orderId: string
+  customerId: string
+  version: number
+  status: OrderStatus
+  occurredAt: Date
+  traceparent: string | undefined
+}
+
+/** A record that no attempt will ever apply, with the reason. */
+export class UnusableRecordError extends Error {
+  readonly code = 'CONSUMER_UNUSABLE_RECORD'
+  readonly reason: string
+
+  constructor (reason: string, message: string) {
+    super(message)
+    this.name = 'UnusableRecordError'
+    this.reason = reason
+  }
+}
+
+/** @throws UnusableRecordError */
+export function readEvent (record: ConsumedRecord): ReceivedEvent {
+  try {
+    const event = decodeCloudEvent({ value: record.value, headers: record.headers ?? {} })
+    if (event.aggregateType !== ORDER_AGGREGATE_TYPE) {
+      throw new UnusableRecordError('unknown-aggregate', `expected the aggregate type ${ORDER_AGGREGATE_TYPE}, found ${JSON.stringify(event.aggregateType)}`)
+    }
+    const { type, data } = parseOrderEvent(event.type, event.data)
+    if (data.orderId !== event.aggregateId) {
+      throw new UnusableRecordError('schema', `expected the order ${event.aggregateId} of the headers, found ${data.orderId} in the data`)
+    }
+    return {
+      eventId: event.id,
+      orderId: data.orderId,
+      customerId: data.customerId,
+      version: event.aggregateVersion,
+      status: STATUS_AFTER[type],
+      occurredAt: event.time,
+      traceparent: event.traceparent
+    }
+  } catch (error) {
+    if (error instanceof CloudEventError) throw new UnusableRecordError('not-a-cloud-event', error.message)
+    if (error instanceof InvalidOrderEventError) throw new UnusableRecordError(error.reason, error.message)
+    throw error
+  }
+}
