@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
-import { testPostgres } from '@orders/local-stack/testing'
+import { testPostgres } from '@orders/local-stack/harness'
 import type { NewEvent, ReadOptions } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
