@@ -1,0 +1,25 @@
+import { childTraceContext, parseTraceparent } from '@orders/service-kit'
+import t from 'tap'
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c'
+const PARENT = `00-${TRACE}-b7ad6b7169203331-01`
+
+t.test('a valid traceparent is read', async (t) => {
+  t.same(parseTraceparent(PARENT), { traceId: TRACE, flags: '01' })
+  t.same(parseTraceparent(`cc-${TRACE}-b7ad6b7169203331-00-what-the-future-will-be-like`), { traceId: TRACE, flags: '00' })
+})
+
+t.test('a malformed one is as good as none', async (t) => {
+  for (const header of [
+    undefined, 7, '', 'x', PARENT.toUpperCase(), `ff-${TRACE}-b7ad6b7169203331-01`, `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+    `00-${TRACE}-${'0'.repeat(16)}-01`, `${PARENT}-extra`, `00-${TRACE}-b7ad6b7169203331`, `${PARENT}${'-x'.repeat(300)}`
+  ]) t.equal(parseTraceparent(header), undefined, String(header).slice(0, 70))
+})
+
+t.test('a child stays in its trace with a span of its own; without a parent a trace begins', async (t) => {
+  const child = childTraceContext(PARENT)
+  t.equal(child.traceId, TRACE)
+  t.match(child.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`))
+  t.not(child.traceparent, PARENT)
+  t.not(childTraceContext(undefined).traceId, childTraceContext('nonsense').traceId)
+})
