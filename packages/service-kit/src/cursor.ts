@@ -1,4 +1,4 @@
-import { ProblemError } from './problem-details.ts'
+import { ProblemError } from './problem.ts'
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 

@@ -1,6 +1,7 @@
 import { runner } from 'node-pg-migrate'
 import pg from 'pg'
 import { Type, type TObject } from 'typebox'
+import { configOrExit } from './config-or-exit.ts'
 import { loadConfig } from './config.ts'
 import { createLogger } from './logger.ts'
 import { logSettings, postgresSettings } from './settings.ts'
@@ -8,6 +9,7 @@ import { logSettings, postgresSettings } from './settings.ts'
 /** Any constant: whoever holds this advisory lock migrates, the others wait, and then find nothing to do. */
 const MIGRATION_LOCK = 7_041_776
 const CONCURRENT_ROLE_CHANGES = 10
+const CONNECT_DEADLINE_MS = 10_000
 
 export interface MigrateOptions {
   /** The service whose database it is. */
@@ -32,13 +34,19 @@ export function migrationSettings (roles: readonly string[]): TObject {
 
 /**
  * Brings a service's database up to date: the entry point of its migration job. Safe to run from several places at once.
+ * Settings that cannot be used are printed, and end the process with exit code 1.
  *
- * @throws ConfigError, or what Postgres says of a migration that failed; it was rolled back then
+ * @throws what Postgres says of a migration that failed; it was rolled back then
  */
 export async function migrate ({ name, directory, roles }: MigrateOptions): Promise<void> {
-  const config = loadConfig(migrationSettings(roles), { prefixes: ['MIGRATE_'] }) as Record<string, string | undefined>
+  const settings = migrationSettings(roles)
+  const config = configOrExit(`${name}-migrate`, () => loadConfig(settings, { prefixes: ['MIGRATE_'] })) as Record<string, string | undefined>
   const logger = createLogger({ name: `${name}-migrate`, level: config.LOG_LEVEL ?? 'info' })
-  const client = new pg.Client({ connectionString: config.DATABASE_URL, application_name: `${name}-migrate` })
+  const client = new pg.Client({
+    connectionString: config.DATABASE_URL, application_name: `${name}-migrate`, connectionTimeoutMillis: CONNECT_DEADLINE_MS, keepAlive: true
+  })
+  // A connection that is lost also fails the statement that waits for it, and that error is the one to report.
+  client.on('error', () => {})
   await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])

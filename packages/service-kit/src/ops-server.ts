@@ -2,6 +2,8 @@ import { fastify, type FastifyInstance, type FastifyReply } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Failure, Health } from './health.ts'
 
+const REQUEST_TIMEOUT_MS = 10_000
+
 export interface OpsServerOptions {
   health: Health
   registry: Registry
@@ -9,7 +11,7 @@ export interface OpsServerOptions {
 
 /** `/livez`, `/readyz` and `/metrics`, on a port of their own that no ingress serves. */
 export function createOpsServer ({ health, registry }: OpsServerOptions): FastifyInstance {
-  const app = fastify({ logger: false, forceCloseConnections: true })
+  const app = fastify({ logger: false, forceCloseConnections: true, requestTimeout: REQUEST_TIMEOUT_MS })
   app.get('/livez', async (_request, reply) => report(reply, await health.liveness()))
   app.get('/readyz', async (_request, reply) => report(reply, await health.readiness()))
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))

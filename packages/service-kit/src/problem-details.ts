@@ -1,59 +1,38 @@
 import fp from 'fastify-plugin'
-import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isUnavailable } from './postgres.ts'
+import { isUnavailable } from './is-unavailable.ts'
+import { PROBLEM_JSON, problemDocument, ProblemError } from './problem.ts'
+import type { ProblemType } from './problem-types.ts'
 
 /** Seconds after which a client may try again when we cannot answer now. */
 const RETRY_AFTER_S = 1
 
-export const PROBLEM_JSON = 'application/problem+json'
-
-export interface ProblemFields {
-  /** Seconds for the `Retry-After` header. */
-  retryAfter?: number
-  /** Further members of the problem, for example `errors`. */
-  extensions?: Record<string, unknown>
-}
-
-/** An error that a handler throws to answer with a problem. `type` is explained in docs/problems.md. */
-export class ProblemError extends Error {
-  readonly code = 'HTTP_PROBLEM'
-  readonly status: number
-  readonly type: string
-  readonly fields: ProblemFields
-
-  constructor (status: number, type: string, detail: string, fields: ProblemFields = {}) {
-    super(detail)
-    this.name = 'ProblemError'
-    this.status = status
-    this.type = type
-    this.fields = fields
-  }
-}
+const TYPES = new Map<number, ProblemType>([
+  [404, 'not-found'], [408, 'request-timeout'], [413, 'body-too-large'], [415, 'unsupported-media-type']
+])
 
 /** RFC 9457 for every error, the ones of Fastify included. What went wrong inside is logged, never sent. */
 export const problemDetails = fp(async (app: FastifyInstance) => {
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
-    const problem = toProblem(error)
-    if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
-    else request.log.info({ err: { type: error.name, message: error.message }, status: problem.status }, 'request refused')
-    return send(request, reply, problem)
+  app.setErrorHandler<FastifyError>(answerWithProblem)
+  app.setNotFoundHandler((request, reply) => {
+    send(request, reply, new ProblemError(404, 'not-found', `there is no ${request.method} ${pathOf(request)}`))
   })
-  app.setNotFoundHandler((request, reply) =>
-    send(request, reply, new ProblemError(404, 'not-found', `there is no ${request.method} ${pathOf(request)}`)))
 }, { name: 'problem-details' })
+
+/** Also Fastify's `frameworkErrors`: a URL that cannot be decoded never gets as far as a plugin. */
+export function answerWithProblem (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = toProblem(error)
+  if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
+  else request.log.info({ err: { type: error.name, message: error.message }, status: problem.status }, 'request refused')
+  send(request, reply, problem)
+}
 
 function toProblem (error: FastifyError | ProblemError): ProblemError {
   if (error instanceof ProblemError) return error
   if (error.validation !== undefined) {
+    const { validation, validationContext = 'body' } = error
     return new ProblemError(400, 'invalid-request', error.message, {
-      extensions: {
-        errors: error.validation.map(({ instancePath, message = 'is wrong', params }) => ({
-          in: error.validationContext ?? 'body',
-          pointer: `${instancePath}${'additionalProperty' in params ? `/${String(params.additionalProperty)}` : ''}`,
-          detail: message
-        }))
-      }
+      extensions: { errors: validation.map((violation) => toInvalidField(violation, validationContext)) }
     })
   }
   const status = error.statusCode ?? 500
@@ -64,22 +43,21 @@ function toProblem (error: FastifyError | ProblemError): ProblemError {
   return new ProblemError(500, 'internal', 'something went wrong here; it has been logged')
 }
 
-const TYPES = new Map([
-  [404, 'not-found'], [405, 'method-not-allowed'], [413, 'body-too-large'], [415, 'unsupported-media-type'], [429, 'too-many-requests']
-])
+type Violation = NonNullable<FastifyError['validation']>[number]
 
-function send (request: FastifyRequest, reply: FastifyReply, problem: ProblemError): FastifyReply {
-  const { retryAfter, extensions } = problem.fields
+/** With a JSON pointer (RFC 6901) to the field itself, where Ajv points to the object that it is in. */
+function toInvalidField ({ instancePath, message = 'is wrong', params }: Violation, where: string): Record<string, string> {
+  const { additionalProperty, missingProperty } = params as { additionalProperty?: string, missingProperty?: string }
+  const field = additionalProperty ?? missingProperty
+  const pointer = field === undefined ? instancePath : `${instancePath}/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  return { in: where, pointer, detail: message }
+}
+
+function send (request: FastifyRequest, reply: FastifyReply, problem: ProblemError): void {
+  const { retryAfter } = problem.fields
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
-  return reply.code(problem.status).type(PROBLEM_JSON).serializer(JSON.stringify).send({
-    type: `urn:problem:${problem.type}`,
-    title: STATUS_CODES[problem.status],
-    status: problem.status,
-    detail: problem.message,
-    instance: pathOf(request),
-    requestId: request.id,
-    ...extensions
-  })
+  reply.code(problem.status).type(PROBLEM_JSON).serializer(JSON.stringify)
+    .send(problemDocument(problem, { instance: pathOf(request), requestId: request.id }))
 }
 
 /** Without the query, which can hold anything. */

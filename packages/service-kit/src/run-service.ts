@@ -1,9 +1,10 @@
 import closeWithGrace from 'close-with-grace'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { ConfigError } from './config.ts'
+import { configOrExit } from './config-or-exit.ts'
 import type { Health } from './health.ts'
 import { createLogger } from './logger.ts'
+import { StopSteps } from './stop-steps.ts'
 
 export interface ServiceConfig {
   LOG_LEVEL: string
@@ -29,56 +30,44 @@ export interface RunServiceOptions<Config> {
 
 /**
  * The life of a service's process. Settings that cannot be used: every problem printed, exit 1. SIGTERM or SIGINT: not
- * ready at once, the stop steps after `SHUTDOWN_DELAY_MS`, exit 0; exit 1 past the deadline or at a second signal. An
- * error that nobody handled: logged, the stop steps, exit 1, for what it left behind is unknown.
+ * ready at once, the stop steps after `SHUTDOWN_DELAY_MS`, exit 0; exit 1 at a second signal, or when the steps take longer
+ * than `SHUTDOWN_DEADLINE_MS`. An error that nobody handled: logged, the stop steps, exit 1, for what it left behind is
+ * unknown.
  */
-export async function runService<Config extends ServiceConfig> (options: RunServiceOptions<Config>): Promise<void> {
-  const { name, health } = options
-  const config = readConfig(options)
+export async function runService<Config extends ServiceConfig> ({ name, loadConfig, health, start }: RunServiceOptions<Config>): Promise<void> {
+  const config = configOrExit(name, () => loadConfig(process.env))
   const logger = createLogger({ name, level: config.LOG_LEVEL })
-  const steps: Array<{ name: string, step: () => Promise<unknown> | unknown }> = []
+  const steps = new StopSteps()
   let failed = false
 
-  const grace = closeWithGrace({ delay: config.SHUTDOWN_DEADLINE_MS, logger: false }, async ({ signal, err }) => {
+  const grace = closeWithGrace({
+    delay: config.SHUTDOWN_DELAY_MS + config.SHUTDOWN_DEADLINE_MS,
+    logger: false,
+    onTimeout: () => { logger.fatal({ step: steps.current }, 'not stopped by SHUTDOWN_DEADLINE_MS') },
+    onSecondSignal: (signal) => { logger.fatal({ signal, step: steps.current }, 'a second signal, ending at once') },
+    onSecondError: (err) => { logger.fatal({ err, step: steps.current }, 'an error that nobody handled, while stopping') }
+  }, async ({ signal, err }) => {
     health.draining = true
     if (err !== undefined) logger.fatal({ err }, 'an error that nobody handled')
     else logger.info({ signal }, 'draining')
     if (signal !== undefined) await delay(config.SHUTDOWN_DELAY_MS)
-    await stop(steps, logger)
+    await steps.run(logger)
     logger.info('stopped')
     if (failed) process.exit(1)
   })
-  const fail = (error: Error) => {
+  const fail = (message: string) => (error: Error) => {
+    if (health.draining) {
+      // What was still starting, or running, finds its connections gone. It is ending anyway.
+      logger.warn({ err: error }, `${message}, while stopping`)
+      return
+    }
     failed = true
-    logger.fatal({ err: error }, 'cannot go on')
+    logger.fatal({ err: error }, message)
     void grace.close()
   }
   try {
-    await options.start({ config, logger, onStop: (name, step) => { steps.unshift({ name, step }) }, fail })
+    await start({ config, logger, onStop: (name, step) => { steps.add(name, step) }, fail: fail('cannot go on') })
   } catch (error) {
-    fail(error as Error)
-  }
-}
-
-function readConfig<Config> ({ name, loadConfig }: RunServiceOptions<Config>): Config {
-  try {
-    return loadConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${name}: ${error.message}\n`)
-    process.exit(1)
-  }
-}
-
-async function stop (steps: ReadonlyArray<{ name: string, step: () => Promise<unknown> | unknown }>, logger: Logger): Promise<void> {
-  for (const { name, step } of steps) {
-    const startedAt = performance.now()
-    try {
-      await step()
-      logger.debug({ step: name, durationMs: Math.round(performance.now() - startedAt) }, 'stop step done')
-    } catch (error) {
-      // The later steps still have to run: one of them may be the release of a lease.
-      logger.error({ err: error, step: name }, 'stop step failed')
-    }
+    fail('cannot start')(error as Error)
   }
 }

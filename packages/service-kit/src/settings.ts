@@ -36,6 +36,9 @@ export const shutdownSettings = {
     description: 'After SIGTERM the service goes on this long, not ready, so that nobody sends to it any more when it closes. 5000 is right behind a Kubernetes Service.'
   }),
   SHUTDOWN_DEADLINE_MS: Type.Integer({
-    default: 20_000, minimum: 100, maximum: 600_000, description: 'A drain that takes longer ends with exit code 1. Above SHUTDOWN_DELAY_MS, and below the pod\'s terminationGracePeriodSeconds.'
+    default: 20_000,
+    minimum: 100,
+    maximum: 600_000,
+    description: 'A drain that takes longer, from the end of SHUTDOWN_DELAY_MS, ends with exit code 1. Both together stay below the pod\'s terminationGracePeriodSeconds.'
   })
 }

@@ -18,8 +18,14 @@ export function parseTraceparent (header: unknown): { traceId: string, flags: st
   return { traceId, flags }
 }
 
-/** A new span in the caller's trace, or in a new trace if the caller has none. */
+const SAMPLED = 1
+
+/**
+ * A new span in the caller's trace, or in a new trace if the caller has none. Of the flags it keeps `sampled`: the
+ * specification wants those that version 00 does not know to be cleared.
+ */
 export function childTraceContext (header: unknown): TraceContext {
   const { traceId, flags } = parseTraceparent(header) ?? { traceId: randomBytes(16).toString('hex'), flags: '01' }
-  return { traceId, traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-${flags}` }
+  const sampled = Number.parseInt(flags, 16) & SAMPLED
+  return { traceId, traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-0${sampled}` }
 }

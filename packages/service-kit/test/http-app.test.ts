@@ -1,4 +1,5 @@
 import { createHealth, createHttpApp, createLogger, createMetrics, createOpsServer, ProblemError } from '@orders/service-kit'
+import type { InjectOptions } from 'fastify'
 import { Type } from 'typebox'
 import t, { type Test } from 'tap'
 
@@ -8,7 +9,7 @@ async function build (t: Test) {
   const app = await createHttpApp({ logger: createLogger({ name: 'test', level: 'silent' }), health, registry, bodyLimitBytes: 100 })
   app.post('/things', { schema: { body: Type.Object({ n: Type.Integer() }, { additionalProperties: false }) } }, async ({ body }) => body)
   app.get('/page', { schema: { querystring: Type.Object({ limit: Type.Integer({ maximum: 5 }) }) } }, async ({ query }) => query)
-  app.get('/conflict', async () => { throw new ProblemError(409, 'taken', 'it is taken', { retryAfter: 3, extensions: { by: 'me' } }) })
+  app.get('/conflict', async () => { throw new ProblemError(409, 'status-conflict', 'it is taken', { retryAfter: 3, extensions: { by: 'me' } }) })
   app.get('/broken', async () => { throw new Error('password=secret') })
   app.get('/away', async () => { throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) })
   t.teardown(() => app.close())
@@ -19,7 +20,7 @@ const json = { 'content-type': 'application/json' }
 
 t.test('every error is a problem', async (t) => {
   const { app } = await build(t)
-  const cases: Array<[string, Parameters<typeof app.inject>[0], number, string]> = [
+  const cases: Array<[string, InjectOptions, number, string]> = [
     ['unknown route', { url: '/nowhere' }, 404, 'not-found'],
     ['wrong type', { method: 'POST', url: '/things', payload: { n: '1' } }, 400, 'invalid-request'],
     ['coercible true', { method: 'POST', url: '/things', payload: { n: true } }, 400, 'invalid-request'],
@@ -30,7 +31,7 @@ t.test('every error is a problem', async (t) => {
     ['no body', { method: 'POST', url: '/things' }, 400, 'invalid-request'],
     ['too large', { method: 'POST', url: '/things', payload: { n: 1, pad: 'x'.repeat(200) } }, 413, 'body-too-large'],
     ['text', { method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: 'n=1' }, 415, 'unsupported-media-type'],
-    ['thrown problem', { url: '/conflict' }, 409, 'taken'],
+    ['thrown problem', { url: '/conflict' }, 409, 'status-conflict'],
     ['defect', { url: '/broken' }, 500, 'internal'],
     ['outage', { url: '/away' }, 503, 'unavailable'],
     ['query above its maximum', { url: '/page?limit=6' }, 400, 'invalid-request'],
@@ -48,6 +49,8 @@ t.test('a problem names the field, its own members and when to come back; a defe
   const { app } = await build(t)
   t.match((await app.inject({ method: 'POST', url: '/things', payload: { n: 'x' } })).json(), { errors: [{ in: 'body', pointer: '/n', detail: 'must be integer' }] })
   t.match((await app.inject({ method: 'POST', url: '/things', payload: { n: 1, m: 1 } })).json(), { errors: [{ pointer: '/m' }] })
+  t.match((await app.inject({ method: 'POST', url: '/things', payload: { n: 1, 'a/b~c': 1 } })).json(), { errors: [{ pointer: '/a~1b~0c' }] })
+  t.match((await app.inject({ method: 'POST', url: '/things', payload: {} })).json(), { errors: [{ pointer: '/n', detail: /required/ }] })
   const conflict = await app.inject('/conflict')
   t.equal(conflict.headers['retry-after'], '3')
   t.match(conflict.json(), { by: 'me' })

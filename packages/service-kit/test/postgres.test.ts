@@ -1,5 +1,5 @@
-import { testPostgres, until } from '@orders/local-stack/harness'
-import { createLogger, createPool, isUnavailable, withTransaction } from '@orders/service-kit'
+import { TcpProxy, testPostgres, until } from '@orders/local-stack/harness'
+import { createLogger, createPool, isUnavailable, TransactionAbortedError, withTransaction } from '@orders/service-kit'
 import type pg from 'pg'
 import t, { type Test } from 'tap'
 
@@ -20,6 +20,30 @@ t.test('a transaction is committed, or rolled back and its connection usable aga
   }), /changed my mind/)
   const { rows } = await db.query('SELECT count(*)::int AS n, pg_current_xact_id_if_assigned() AS xid FROM numbers')
   t.same(rows, [{ n: 0, xid: null }], 'the next user inherits no transaction')
+})
+
+t.test('a transaction with a failed statement is not taken for committed, though nobody saw the error', async (t) => {
+  const db = await pool(t, 1)
+  await t.rejects(withTransaction(db, async (client) => {
+    await client.query('SELECT 1/0').catch(() => {})
+  }), TransactionAbortedError)
+  t.same((await db.query('SELECT 1 AS one')).rows, [{ one: 1 }])
+})
+
+t.test('a connection whose packets vanish fails its query in time, and is replaced', async (t) => {
+  const { url } = await testPostgres(t)
+  const proxied = new URL(url)
+  const proxy = await TcpProxy.start(proxied.host)
+  t.teardown(() => proxy.close())
+  proxied.host = proxy.address
+  const db = createPool({ url: proxied.href, applicationName: 'test', max: 1, logger: createLogger({ name: 'test', level: 'silent' }) })
+  t.teardown(() => db.end())
+  await db.query('SELECT')
+  proxy.hang()
+  const error: unknown = await db.query('SELECT').catch((error: unknown) => error)
+  t.ok(isUnavailable(error), String(error))
+  proxy.heal()
+  t.same((await db.query('SELECT 1 AS one')).rows, [{ one: 1 }])
 })
 
 t.test('a connection that is killed, in use or idle, neither ends the process nor stays in the pool', async (t) => {
@@ -52,6 +76,18 @@ t.test('a server that is not there is an outage, a wrong statement is none', asy
   const nowhere = createPool({ url: 'postgres://x@127.0.0.1:1/x', applicationName: 'test', max: 1, logger })
   t.ok(isUnavailable(await nowhere.query('SELECT').catch((error: unknown) => error)))
   await nowhere.end()
+  const { url } = await testPostgres(t)
+  const wrongPassword = Object.assign(new URL(url), { password: 'wrong' }).href
+  for (const url of [wrongPassword, Object.assign(new URL(wrongPassword), { pathname: '/no_such_database' }).href]) {
+    const other = createPool({ url, applicationName: 'test', max: 1, logger })
+    t.ok(isUnavailable(await other.query('SELECT').catch((error: unknown) => error)), 'neither is this one the statement\'s fault')
+    await other.end()
+  }
+  const readOnly: unknown = await withTransaction(db, async (client) => {
+    await client.query('SET TRANSACTION READ ONLY')
+    await client.query('CREATE TABLE never (n int)')
+  }).catch((error: unknown) => error)
+  t.ok(isUnavailable(readOnly), 'a standby, during a fail-over')
   t.notOk(isUnavailable(await db.query('SELECT nonsense').catch((error: unknown) => error)))
   t.notOk(isUnavailable(await db.query('SELECT 1/0').catch((error: unknown) => error)))
   t.notOk(isUnavailable(new Error('anything')))

@@ -41,6 +41,16 @@ t.test('past the deadline, exit code 1', async (t) => {
   await service.said('listening')
   service.kill('SIGTERM')
   t.equal(await service.exited, 1)
+  t.match(service.output(), /"step":"second"[^\n]*SHUTDOWN_DEADLINE_MS/, 'and what it waited for is said')
+})
+
+t.test('SIGTERM while it starts: what has been started is stopped, each once, exit code 0', async (t) => {
+  const service = start(t, { SERVICE_MODE: 'slow-start' })
+  await service.said('still starting')
+  service.kill('SIGTERM')
+  t.equal(await service.exited, 0)
+  t.match(service.output(), /step late[^]*step second[^]*step first[^]*stopped/)
+  t.equal(service.output().split('step second').length - 1, 1)
 })
 
 t.test('a second signal ends it at once', async (t) => {

@@ -21,5 +21,7 @@ t.test('a child stays in its trace with a span of its own; without a parent a tr
   t.equal(child.traceId, TRACE)
   t.match(child.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`))
   t.not(child.traceparent, PARENT)
+  t.match(childTraceContext(`00-${TRACE}-b7ad6b7169203331-ff`).traceparent, /-01$/, 'flags that version 00 does not know are cleared')
+  t.match(childTraceContext(`00-${TRACE}-b7ad6b7169203331-02`).traceparent, /-00$/)
   t.not(childTraceContext(undefined).traceId, childTraceContext('nonsense').traceId)
 })

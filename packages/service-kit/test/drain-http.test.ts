@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { until } from '@orders/local-stack/harness'
+import { createHealth, createHttpApp, createLogger, createMetrics, drainHttp } from '@orders/service-kit'
+import t, { type Test } from 'tap'
+
+/** Far below the 72 s for which Fastify keeps a connection open that ends with `keep-alive`. */
+const PROMPT_MS = 3_000
+
+async function listen (t: Test) {
+  const health = createHealth()
+  const { registry } = createMetrics({ service: 'test' })
+  const app = await createHttpApp({ logger: createLogger({ name: 'test', level: 'silent' }), health, registry, bodyLimitBytes: 100 })
+  const slow = Promise.withResolvers<void>()
+  let slowBegun = false
+  app.get('/quick', async () => 'quick')
+  app.get('/slow', async () => {
+    slowBegun = true
+    await slow.promise
+    return 'slow'
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(async () => {
+    slow.resolve()
+    agent.destroy()
+    await app.close()
+  })
+  const { port } = app.server.address() as AddressInfo
+  const request = async (path: string): Promise<IncomingMessage> => {
+    const [response] = await once(get({ host: '127.0.0.1', port, path, agent }), 'response') as [IncomingMessage]
+    response.resume()
+    await once(response, 'end')
+    return response
+  }
+  return { app, health, request, endSlow: slow.resolve, slowBegun: () => until(() => slowBegun, { what: 'the slow request to begin' }), agent }
+}
+
+t.test('a request in flight is answered and ends its connection, an idle connection is closed, and all that promptly', async (t) => {
+  const { app, health, request, endSlow, slowBegun } = await listen(t)
+  const slow = request('/slow')
+  await slowBegun()
+  t.equal((await request('/quick')).headers.connection, 'keep-alive', 'a connection that stays')
+  health.draining = true
+  const startedAt = performance.now()
+  const drained = drainHttp(app, 60_000)
+  endSlow()
+  const response = await slow
+  t.equal(response.statusCode, 200)
+  t.equal(response.headers.connection, 'close')
+  await drained
+  t.ok(performance.now() - startedAt < PROMPT_MS, `drained after ${Math.round(performance.now() - startedAt)} ms`)
+})
+
+t.test('while it is draining and not closed yet, requests on a kept connection are served', async (t) => {
+  const { health, request } = await listen(t)
+  await request('/quick')
+  health.draining = true
+  const response = await request('/quick')
+  t.equal(response.statusCode, 200)
+  t.equal(response.headers.connection, 'close')
+})
+
+t.test('at the deadline a request that does not end is cut off', async (t) => {
+  const { app, health, request, slowBegun } = await listen(t)
+  const sockets: Socket[] = []
+  app.server.on('connection', (socket: Socket) => { sockets.push(socket) })
+  const slow = request('/slow')
+  slow.catch(() => {})
+  await slowBegun()
+  health.draining = true
+  const startedAt = performance.now()
+  await drainHttp(app, 200)
+  t.ok(performance.now() - startedAt < PROMPT_MS, 'not by its socket\'s time-out')
+  await t.rejects(slow, { code: 'ECONNRESET' })
+  t.ok(sockets.every((socket) => socket.destroyed))
+})
