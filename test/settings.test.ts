@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { renderSettings } from '../scripts/settings/render-settings.ts'
+
+t.test('docs/settings.md is what the schemas say (npm run settings)', async (t) => {
+  t.equal(await readFile(new URL('../docs/settings.md', import.meta.url), 'utf8'), renderSettings())
+})
+
+t.test('every setting says what it means, and in which unit a duration or a size is', async (t) => {
+  const rows = [...renderSettings().matchAll(/^\| `([A-Z_]+)` \| ([^|]*) \| ([^|]*) \| ((?:\\\||[^|])*) \|/gm)]
+  t.ok(rows.length > 40, `${rows.length} settings`)
+  for (const [, name = '', , , meaning = ''] of rows) {
+    t.match(meaning, /\.$/, `${name} has a description`)
+    if (/(TIMEOUT|INTERVAL|DELAY|DEADLINE|GRACE|BACKOFF|RETENTION|AGE)/.test(name)) t.match(name, /_(MS|SECONDS|HOURS|DAYS)$/, `${name} has a unit`)
+  }
+})
