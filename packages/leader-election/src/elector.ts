@@ -1,0 +1,275 @@
+import { randomUUID } from 'node:crypto'
+import { Alarm } from './alarm.ts'
+import { Candidate, type Held } from './candidate.ts'
+import { sleep, SystemClock, type Clock } from './clock.ts'
+import { checkTimings, JITTER_FACTOR, type Timings } from './config.ts'
+import { ElectorConfigError, type TermEndedError } from './errors.ts'
+import type { ElectorEvent, ElectorEventListener } from './events.ts'
+import { LeaseStoreError, type LeaseStore } from './store.ts'
+import { HeldTerm, type Term } from './term.ts'
+
+/** That of a pod's name. */
+const MAX_IDENTITY_LENGTH = 253
+
+export interface ElectorOptions extends Partial<Timings> {
+  store: LeaseStore
+  /** Who we are, for people: a pod's name. A random part is added, because a restarted container has its pod's name again. */
+  identity: string
+  /**
+   * Only for guarded work that is fenced elsewhere, so that two leaders at a time do no harm. When the store cannot be
+   * *reached* until the renew deadline, the term goes on, and ends as soon as the store shows another holder. A store that
+   * answers without letting us renew ends the term at the deadline all the same.
+   */
+  keepLeadingWhileUnreachable?: boolean
+  onEvent?: ElectorEventListener
+  clock?: Clock
+  /** From 0 up to 1, like Math.random. */
+  random?: () => number
+}
+
+/** The work that only the leader may do. It has to end soon after `term.signal` is aborted. */
+export type Lead = (term: Term) => Promise<void>
+
+export interface RunOptions {
+  /** Ends everything: the term, then the lease, then `run`. */
+  signal: AbortSignal
+  lead: Lead
+}
+
+export type Health = { healthy: true } | { healthy: false, reason: string }
+
+/**
+ * Elects one leader among all processes that share a record, after client-go's tools/leaderelection.
+ *
+ * It does not guarantee that there is only one leader at any time: a process that was frozen, or whose clock runs much
+ * slower than the others', may still be at work when the next one starts. What must not be done twice needs a fence of
+ * its own. What it needs of the clocks is their rate, not their date: a standby's may run `leaseDurationMs / renewDeadlineMs`
+ * times as fast as the leader's.
+ */
+export class LeaderElector {
+  readonly identity: string
+  readonly #timings: Timings
+  readonly #store: LeaseStore
+  readonly #clock: Clock
+  readonly #random: () => number
+  readonly #keepLeading: boolean
+  readonly #candidate: Candidate
+  readonly #alarm: Alarm
+  readonly #onEvent: ElectorEventListener
+  #term: HeldTerm | undefined
+  #running = false
+
+  /** @throws ElectorConfigError */
+  constructor (options: ElectorOptions) {
+    const { store, identity, clock = new SystemClock(), random = Math.random, onEvent = () => {}, keepLeadingWhileUnreachable = false, ...timings } = options
+    if (identity === '' || identity.length > MAX_IDENTITY_LENGTH) {
+      throw new ElectorConfigError([`identity must have 1 to ${MAX_IDENTITY_LENGTH} characters, found ${identity.length}`])
+    }
+    this.identity = `${identity}_${randomUUID()}`
+    this.#timings = checkTimings(timings)
+    this.#store = store
+    this.#clock = clock
+    this.#random = random
+    this.#keepLeading = keepLeadingWhileUnreachable
+    this.#onEvent = onEvent
+    this.#alarm = new Alarm(clock)
+    this.#candidate = new Candidate({
+      identity: this.identity, store, clock, onEvent: (event) => { this.#emit(event) }, ...this.#timings
+    })
+  }
+
+  /** Whether a term of ours lasts. */
+  get isLeading (): boolean {
+    return this.#term !== undefined && this.#term.endedForMs === undefined
+  }
+
+  /** Who was last seen to hold the lease, ourselves included; undefined: nobody. */
+  get holder (): string | undefined {
+    return this.#candidate.holder
+  }
+
+  /**
+   * Competes for the lease, and calls `lead` whenever it has won it, again and again until `signal` is aborted. When `lead`
+   * settles, the lease is released and the others get a chance. Resolves after the last work has ended and the lease has
+   * been released (or could not be).
+   */
+  async run ({ signal, lead }: RunOptions): Promise<void> {
+    if (this.#running) throw new Error('run() is under way: an elector holds one lease, once')
+    const watch = this.#store.watch({
+      onHint: (record) => { if (this.#candidate.heed(record)) this.#alarm.ring() },
+      onError: (error) => { this.#emit({ type: 'watch-failed', error }) }
+    })
+    this.#running = true
+    const stop = () => {
+      if (this.#term === undefined) this.#alarm.ring()
+      else this.#term.end('stopping', 'run() was asked to stop')
+    }
+    signal.addEventListener('abort', stop)
+    try {
+      while (!signal.aborted) {
+        const held = await this.#acquire(signal)
+        const gaveUp = held !== undefined && await this.#lead(held, lead)
+        await this.#release()
+        // Who gave up by itself lets the others go first.
+        if (gaveUp) await sleep(this.#clock, this.#standbyPauseMs(), signal)
+      }
+    } finally {
+      signal.removeEventListener('abort', stop)
+      await watch.close()
+      this.#running = false
+    }
+  }
+
+  /**
+   * For a standby with proof from elsewhere that `holder` is dead: takes the lease at once, although it has not run out.
+   * Void if somebody else holds it by now.
+   *
+   * Only for guarded work that is fenced elsewhere: a proof can be wrong, and then two lead until the old one looks.
+   */
+  challenge (holder: string): void {
+    if (this.#term !== undefined) return
+    this.#candidate.challenge(holder)
+    this.#alarm.ring()
+  }
+
+  /** Unhealthy: a leader that is not entitled to lead any more and does not stop. Only a restart of the process helps then. */
+  health (): Health {
+    const { leaseDurationMs } = this.#timings
+    const term = this.#term
+    if (term === undefined) return { healthy: true }
+    const { endedForMs, unconfirmedMs } = term
+    if (endedForMs !== undefined && endedForMs > leaseDurationMs) {
+      return { healthy: false, reason: `the term ended ${Math.round(endedForMs)} ms ago, and its work has not` }
+    }
+    if (endedForMs === undefined && unconfirmedMs > leaseDurationMs && !this.#keepLeading) {
+      return { healthy: false, reason: `leading, and not renewed for ${Math.round(unconfirmedMs)} ms` }
+    }
+    return { healthy: true }
+  }
+
+  /** @returns undefined when `stop` was aborted */
+  async #acquire (stop: AbortSignal): Promise<Held | undefined> {
+    const { renewDeadlineMs } = this.#timings
+    while (!stop.aborted) {
+      const held = await this.#attempt(() => this.#candidate.tryAcquire())
+      // Stopped, or frozen for so long that it proves nothing any more: then the next attempt finds the lease our own.
+      if (held !== undefined && !stop.aborted && this.#clock.now() - held.sentAt < renewDeadlineMs) return held
+      if (held === undefined) await this.#alarm.sleep(Math.min(this.#standbyPauseMs(), this.#candidate.expiresInMs ?? Infinity))
+    }
+    return undefined
+  }
+
+  /** @returns whether the work ended without having been told to */
+  async #lead (held: Held, lead: Lead): Promise<boolean> {
+    const term = this.#beginTerm(held)
+    const work = this.#work(term, lead)
+    // A term that was asked to end keeps the lease while its work winds down. One that was lost cannot.
+    let pauseMs = this.#timings.retryPeriodMs
+    while (term.needsRenewal) {
+      await this.#alarm.sleep(pauseMs)
+      if (term.needsRenewal) pauseMs = await this.#renew(term)
+    }
+    await work
+    this.#term = undefined
+    return (term.signal.reason as TermEndedError).reason === 'work-ended'
+  }
+
+  #beginTerm ({ sentAt, transitions, because, durationMs }: Held): HeldTerm {
+    const term: HeldTerm = new HeldTerm({
+      clock: this.#clock,
+      renewDeadlineMs: this.#timings.renewDeadlineMs,
+      sentAt,
+      transitions,
+      onDeadline: () => {
+        if (!this.#keepLeading) term.lose('not-renewed', this.#silence(term))
+        this.#alarm.ring()
+      },
+      onEnd: (reason, detail) => { this.#emit({ type: 'term-ended', reason, detail }) }
+    })
+    this.#term = term
+    this.#emit({ type: 'acquired', because, transitions, durationMs })
+    return term
+  }
+
+  async #work (term: HeldTerm, lead: Lead): Promise<void> {
+    try {
+      await lead(term)
+    } catch (error) {
+      // Work that is told to stop may well end by throwing that.
+      if (!term.signal.aborted || (error !== term.signal.reason && (error as Error | null)?.name !== 'AbortError')) {
+        this.#emit({ type: 'work-failed', error })
+      }
+    }
+    term.settle()
+    this.#emit({ type: 'work-ended', afterMs: term.endedForMs ?? 0 })
+    this.#alarm.ring()
+  }
+
+  /** @returns how long to wait before the next renewal */
+  async #renew (term: HeldTerm): Promise<number> {
+    const { retryPeriodMs } = this.#timings
+    const startedAt = this.#clock.now()
+    let failure: LeaseStoreError | undefined
+    const held = await this.#attempt(() => this.#candidate.tryRenew(), (error) => { failure = error })
+    if (held !== undefined) {
+      term.confirm(held.sentAt)
+      this.#emit({ type: 'renewed', durationMs: held.durationMs })
+    } else if (failure === undefined) {
+      term.lose('superseded', `${this.#store.description} is held by ${this.holder ?? 'nobody'}`)
+    } else if (term.overdue) {
+      if (this.#keepLeading && failure.reason === 'unavailable') this.#emit({ type: 'leading-unconfirmed', sinceMs: term.unconfirmedMs })
+      else term.lose('not-renewed', this.#silence(term))
+    }
+    const periodMs = failure === undefined ? retryPeriodMs : retryPeriodMs * (1 + this.#random()) / 2
+    // From start to start: a request that hung has been the pause already.
+    return Math.max(0, periodMs - (this.#clock.now() - startedAt))
+  }
+
+  /** Tries until the store has answered, but not for long: the others get the lease anyway when it runs out. */
+  async #release (): Promise<void> {
+    const { requestTimeoutMs, retryPeriodMs } = this.#timings
+    const startedAt = this.#clock.now()
+    while (this.#candidate.mayHold) {
+      try {
+        if (await this.#candidate.tryRelease()) this.#emit({ type: 'released', durationMs: this.#clock.now() - startedAt })
+        return
+      } catch (cause) {
+        const error = LeaseStoreError.from(cause)
+        const givenUp = this.#clock.now() - startedAt >= requestTimeoutMs || (error.reason !== 'conflict' && error.reason !== 'unavailable')
+        if (givenUp) {
+          this.#emit({ type: 'release-failed', error })
+          return
+        }
+        if (error.reason === 'unavailable') await sleep(this.#clock, Math.min(retryPeriodMs, requestTimeoutMs / 2))
+      }
+    }
+  }
+
+  async #attempt (attempt: () => Promise<Held | undefined>, onFailure?: (error: LeaseStoreError) => void): Promise<Held | undefined> {
+    try {
+      return await attempt()
+    } catch (cause) {
+      const error = LeaseStoreError.from(cause)
+      onFailure?.(error)
+      this.#emit({ type: 'attempt-failed', leading: this.#term !== undefined, error })
+      return undefined
+    }
+  }
+
+  #standbyPauseMs (): number {
+    return this.#timings.retryPeriodMs * (1 + this.#random() * JITTER_FACTOR)
+  }
+
+  #silence (term: HeldTerm): string {
+    return `no renewal of ${this.#store.description} was confirmed for ${Math.round(term.unconfirmedMs)} ms (renewDeadlineMs: ${this.#timings.renewDeadlineMs})`
+  }
+
+  /** A listener that throws ends the process as an uncaught exception, not the election halfway through a step. */
+  #emit (event: ElectorEvent): void {
+    try {
+      this.#onEvent(event)
+    } catch (error) {
+      queueMicrotask(() => { throw error })
+    }
+  }
+}

@@ -1,0 +1,1 @@
+export { KubernetesLeaseStore, type KubernetesLeaseStoreOptions } from './kubernetes-lease-store.ts'

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Watch, type KubeConfig, type V1Lease } from '@kubernetes/client-node'
+import type { LeaseObserver } from '../store.ts'
+import { recordOf } from './lease-object.ts'
+
+const MIN_PAUSE_MS = 100
+const MAX_PAUSE_MS = 10_000
+
+export interface LeaseWatchOptions {
+  namespace: string
+  name: string
+  /** A stream on which nothing came for so long is taken for dead. A leader renews far more often. */
+  idleMs: number
+  /** The configuration to use now. */
+  config: () => KubeConfig
+}
+
+/**
+ * Watches one Lease until `signal` is aborted. Each stream begins with the state of the Lease, so nothing is missed between
+ * two of them, and no resource version is carried over that could have become too old (410).
+ */
+export async function watchLease (options: LeaseWatchOptions, observer: LeaseObserver, signal: AbortSignal): Promise<void> {
+  for (let failures = 0; !signal.aborted;) {
+    try {
+      await streamOnce(options, observer, signal)
+      failures = 0
+    } catch (error) {
+      if (!signal.aborted) observer.onError(error as Error)
+      failures++
+    }
+    const ceilingMs = failures === 0 ? MIN_PAUSE_MS : Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** failures)
+    await delay(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
+  }
+}
+
+/** Resolves when the server, or our patience, ends the stream. */
+async function streamOnce ({ namespace, name, idleMs, config }: LeaseWatchOptions, observer: LeaseObserver, signal: AbortSignal): Promise<void> {
+  const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>()
+  const end = () => { resolve(undefined) }
+  const idle = setTimeout(end, idleMs)
+  signal.addEventListener('abort', end)
+  const stream = new Watch(config()).watch(
+    `/apis/coordination.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/leases`,
+    // The field selector is also what an RBAC rule for one named Lease asks for.
+    { fieldSelector: `metadata.name=${name}`, timeoutSeconds: Math.ceil(idleMs / 1_000) * 10 },
+    (type: string, object: unknown) => {
+      idle.refresh()
+      switch (type) {
+        case 'ADDED':
+        case 'MODIFIED':
+          observer.onHint(recordOf(object as V1Lease).record)
+          break
+        case 'DELETED':
+          observer.onHint()
+          break
+        case 'ERROR':
+          reject(new Error(`the watch of Lease ${namespace}/${name} ended: ${(object as { message?: string }).message ?? 'no reason given'}`))
+      }
+    },
+    (error: unknown) => { error === null || error === undefined ? end() : reject(error as Error) }
+  )
+  stream.catch(reject)
+  try {
+    await ended
+  } finally {
+    clearTimeout(idle)
+    signal.removeEventListener('abort', end)
+    // Not awaited: while it connects, only the end of the connection ends it.
+    void stream.then((controller) => { controller.abort() }, () => {})
+  }
+}

@@ -1,0 +1,1 @@
+export { PostgresLeaseStore, type PostgresLeaseStoreOptions, type SqlClient } from './postgres-lease-store.ts'

@@ -1,0 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { parseRecord, type RecordFields } from '../record.ts'
+import type { LeaseObserver } from '../store.ts'
+import { LEASE_CHANNEL } from './lease-channel.ts'
+
+const HEARTBEAT_MS = 5_000
+const MIN_PAUSE_MS = 100
+const MAX_PAUSE_MS = 10_000
+
+/** Hears of changes of holder until `signal` is aborted, and connects again for ever. */
+export async function listenForLease (
+  connection: pg.ClientConfig, name: string, observer: LeaseObserver, signal: AbortSignal
+): Promise<void> {
+  for (let failures = 0; !signal.aborted; failures++) {
+    try {
+      await listenOnce(connection, name, observer, signal, () => { failures = 0 })
+    } catch (error) {
+      if (!signal.aborted) observer.onError(error as Error)
+    }
+    const ceilingMs = Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** failures)
+    await delay(ceilingMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {})
+  }
+}
+
+async function listenOnce (
+  connection: pg.ClientConfig, name: string, observer: LeaseObserver, signal: AbortSignal, onListening: () => void
+): Promise<void> {
+  const client = new pg.Client({ query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS, ...connection })
+  const broken = new AbortController()
+  client.on('error', (error) => { broken.abort(error) })
+  client.on('end', () => { broken.abort(new Error('the connection that listened was closed')) })
+  client.on('notification', ({ payload = '' }) => {
+    const notice = JSON.parse(payload) as { name: string, record: RecordFields }
+    if (notice.name === name) observer.onHint(parseRecord(notice.record).record)
+  })
+  const over = AbortSignal.any([signal, broken.signal])
+  try {
+    await client.connect()
+    await client.query(`LISTEN ${LEASE_CHANNEL}`)
+    onListening()
+    // What happened while nobody listened.
+    observer.onHint()
+    while (!over.aborted) {
+      await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
+      // A connection whose packets vanish delivers nothing and reports nothing.
+      if (!over.aborted) await client.query('SELECT')
+    }
+    if (!signal.aborted) throw broken.signal.reason
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
