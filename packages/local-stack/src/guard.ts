@@ -5,6 +5,9 @@ import type { Readable } from 'node:stream'
  * Stands between us and a process, because a process that is killed cannot stop anything. It reads a pipe that we hold
  * open: when the pipe ends, we are gone, however that came, and it ends the process and removes what was asked.
  *
+ * A process that ended by itself ends the watch too: Node closes our end of the pipe then, and a server that is to be
+ * started again would find its data removed. A watch that has begun to clean up is not disturbed any more.
+ *
  * $1: the signal that stops the process; $2: the folder to remove, or nothing; the rest: the command.
  */
 const GUARD = `
@@ -16,6 +19,7 @@ echo "$process" >&3
 exec 3>&-
 (
   cat <&4 >/dev/null
+  trap '' TERM
   kill -CONT "$process" 2>/dev/null
   kill -"$signal" "$process" 2>/dev/null
   tries=0
@@ -23,9 +27,12 @@ exec 3>&-
   kill -KILL "$process" 2>/dev/null
   if [ -n "$folder" ]; then rm -rf "$folder"; fi
 ) >/dev/null 2>&1 &
+watch=$!
 exec 4<&-
 wait "$process"
-exit $?
+code=$?
+kill "$watch" 2>/dev/null
+exit "$code"
 `
 
 export interface GuardOptions {
