@@ -1,14 +1,20 @@
 // `npm run demo`: real servers, the three services, orders at a steady rate, and what becomes of them.
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
-import { until } from '@orders/local-stack/harness'
+import { MissingToolError } from '@orders/local-stack'
+import { addresses, verdictText } from './demo/announce.ts'
+import { untilArrived } from './demo/arrival.ts'
 import { gatherEvidence } from './demo/gather-evidence.ts'
+import { InterruptedError, listenForInterruption, type Interruption } from './demo/interruption.ts'
 import { LiveView } from './demo/live-view.ts'
 import { parseOptions, USAGE, type DemoOptions } from './demo/options.ts'
 import { OrderLoad } from './demo/order-load.ts'
+import { OutboxWatch } from './demo/outbox-watch.ts'
 import { buildStage, type Stage } from './demo/stage.ts'
-import { isClean, judge, type Verdict } from './demo/verdict.ts'
+import { isClean, judge, toReport } from './demo/verdict.ts'
 
-const ARRIVAL_DEADLINE_MS = 120_000
+/** As a shell has it for SIGINT. */
+const INTERRUPTED = 130
 
 async function main (): Promise<number> {
   let options: DemoOptions
@@ -18,67 +24,51 @@ async function main (): Promise<number> {
     console.error(`${(error as Error).message}\n${USAGE}`)
     return 2
   }
-  const interrupted = new AbortController()
-  process.on('SIGINT', () => { interrupted.abort() })
-  process.on('SIGTERM', () => { interrupted.abort() })
-
-  const stage = await buildStage({ apiPort: options.apiPort, progress: (line) => { console.log(line) } })
+  const interruption = listenForInterruption(() => process.exit(INTERRUPTED))
+  const progress = (line: string) => { console.log(line) }
+  const stage = await buildStage({ apiPort: options.apiPort, progress, signal: interruption.stopPosting })
   try {
-    return await perform(stage, options, interrupted.signal)
+    return await perform(stage, options, interruption)
   } finally {
     console.log('stopping everything')
     await stage.close()
   }
 }
 
-async function perform (stage: Stage, { orders = Infinity, exit, rate, report }: DemoOptions, interrupted: AbortSignal): Promise<number> {
-  printAddresses(stage)
+async function perform (stage: Stage, { orders = Infinity, exit, rate, report }: DemoOptions, interruption: Interruption): Promise<number> {
+  console.log(addresses(stage))
   const startedAt = performance.now()
+  const stopPosting = AbortSignal.any([interruption.stopPosting, stage.broken])
+  const giveUp = AbortSignal.any([interruption.giveUp, stage.broken])
   const load = new OrderLoad(() => stage.api.http)
-  const view = new LiveView(stage, load)
+  const outbox = new OutboxWatch(stage.databases.ordersUrl)
+  const view = new LiveView(stage, load, outbox)
   const viewing = new AbortController()
   const shown = view.run(viewing.signal)
   try {
-    await load.run(rate, orders, interrupted)
-    if (!exit && !interrupted.aborted) await new Promise((resolve) => { interrupted.addEventListener('abort', resolve) })
-    await untilArrived(stage, load).catch((error: Error) => { console.error(error.message) })
+    await load.run({ rate, orders, stopPosting, giveUp })
+    if (!exit && !stopPosting.aborted) await once(stopPosting, 'abort')
+    await untilArrived(stage, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
   } finally {
     viewing.abort()
     await shown
     await view.draw()
+    await outbox.close()
   }
+  if (stage.broken.aborted) console.error((stage.broken.reason as Error).message)
+  interruption.giveUp.throwIfAborted()
+
   const verdict = judge(await gatherEvidence(stage, load))
   const durationMs = Math.round(performance.now() - startedAt)
-  printVerdict(verdict)
-  if (report !== undefined) await writeFile(report, `${JSON.stringify({ ...verdict, durationMs }, null, 2)}\n`)
-  return isClean(verdict) ? 0 : 1
+  console.log(verdictText(verdict))
+  if (report !== undefined) await writeFile(report, `${JSON.stringify(toReport(verdict, durationMs), null, 2)}\n`)
+  return isClean(verdict) && !stage.broken.aborted ? 0 : 1
 }
 
-async function untilArrived ({ consumer }: Stage, load: OrderLoad): Promise<void> {
-  await until(async () => {
-    const { applied } = await (await fetch(`${consumer.http}/stats`)).json() as { applied: number }
-    if (applied < load.events) throw new Error(`${applied} of ${load.events} applied`)
-    return true
-  }, { what: 'every accepted event to be applied', deadlineMs: ARRIVAL_DEADLINE_MS })
+try {
+  process.exitCode = await main()
+} catch (error) {
+  if (!(error instanceof InterruptedError)) console.error(error instanceof MissingToolError ? error.message : error)
+  // Not by the exit code alone: a download may still be under way.
+  process.exit(error instanceof InterruptedError ? INTERRUPTED : 1)
 }
-
-function printAddresses (stage: Stage): void {
-  console.log(`
-  orders       ${stage.api.http}/orders     documentation  ${stage.api.http}/docs
-  read model   ${stage.consumer.http}/stats
-  Postgres     ${stage.ordersUrl}
-               ${stage.viewsUrl}
-  Kafka        ${stage.brokers}, topic ${stage.topic}
-  metrics      ${[stage.api, ...stage.relays, stage.consumer].map((service) => `${service.name} ${service.ops}/metrics`).join('\n               ')}
-`)
-}
-
-function printVerdict (verdict: Verdict): void {
-  console.log(`
-  ${verdict.ordersAccepted} orders accepted, ${verdict.eventsExpected} events expected, ${verdict.eventsInTopic} in the topic, ${verdict.effects} took effect
-  lost ${verdict.lost}, duplicates in the topic ${verdict.duplicatesInTopic}, out of order ${verdict.outOfOrder}, unexpected ${verdict.unexpected}, wrong effects ${verdict.wrongEffects}
-  ${isClean(verdict) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
-`)
-}
-
-process.exitCode = await main()

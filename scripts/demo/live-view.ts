@@ -1,23 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { OrderLoad } from './order-load.ts'
-import { quantile, readMetrics, type Metrics } from './readings.ts'
+import type { OutboxWatch } from './outbox-watch.ts'
+import { quantile, readMetrics, Total, type Metrics } from './readings.ts'
 import type { Stage } from './stage.ts'
 
 const EVERY_MS = 1_000
 /** Latencies are those of the newest readings, so that a pause shows and passes. */
 const WINDOW = 5
+const SECOND_MS = 1_000
 
 /** Shows how the demo is doing: redrawn in place in a terminal, else a line a second. */
 export class LiveView {
   readonly #stage: Stage
   readonly #load: OrderLoad
+  readonly #outbox: OutboxWatch
   readonly #startedAt = performance.now()
   readonly #consumerReadings: Metrics[] = []
+  readonly #published: readonly Total[]
+  readonly #applied = new Total('consumer_applied_total')
   #drawnLines = 0
 
-  constructor (stage: Stage, load: OrderLoad) {
+  constructor (stage: Stage, load: OrderLoad, outbox: OutboxWatch) {
     this.#stage = stage
     this.#load = load
+    this.#outbox = outbox
+    this.#published = stage.relays.map(() => new Total('relay_published_total'))
   }
 
   async run (signal: AbortSignal): Promise<void> {
@@ -28,23 +35,31 @@ export class LiveView {
   }
 
   async draw (): Promise<void> {
-    const [relays, consumer] = await Promise.all([
+    const [relays, consumer, outbox] = await Promise.all([
       Promise.all(this.#stage.relays.map(readMetrics)),
-      readMetrics(this.#stage.consumer)
+      readMetrics(this.#stage.consumer),
+      this.#outbox.read()
     ])
     if (consumer.size > 0) this.#consumerReadings.push(consumer)
     if (this.#consumerReadings.length > WINDOW) this.#consumerReadings.shift()
     const oldest = this.#consumerReadings[0] ?? consumer
     const latency = (q: number) => milliseconds(quantile('consumer_end_to_end_seconds', q, oldest, consumer))
     this.#show([
-      ['time', `${Math.round((performance.now() - this.#startedAt) / 1_000)} s`],
+      ['time', `${Math.round((performance.now() - this.#startedAt) / SECOND_MS)} s`],
       ['accepted', `${this.#load.accepted.size} orders, ${this.#load.events} events`],
-      ['published', `${sum(relays, 'relay_published_total')}`],
-      ['applied', `${consumer.get('consumer_applied_total') ?? 0}`],
-      ['backlog', `${Math.max(0, ...relays.map((relay) => relay.get('outbox_backlog_events') ?? 0))}`],
-      ['oldest', `${Math.max(0, ...relays.map((relay) => relay.get('outbox_oldest_age_seconds') ?? 0)).toFixed(1)} s`],
-      ['latency p50/p99', `${latency(0.5)} / ${latency(0.99)}`]
+      ['published', `${relays.reduce((sum, metrics, index) => sum + (this.#published[index]?.after(metrics) ?? 0), 0)}`],
+      ['applied', `${this.#applied.after(consumer)}`],
+      ['backlog', outbox === undefined ? '-' : `${outbox.events}`],
+      ['oldest', outbox === undefined ? '-' : `${(outbox.oldestAgeMs / SECOND_MS).toFixed(1)} s`],
+      ['latency p50/p99', `${latency(0.5)} / ${latency(0.99)}`],
+      ...this.#refused()
     ])
+  }
+
+  /** Only if there are any: usually there are none. */
+  #refused (): Array<[string, string]> {
+    const answers = [...this.#load.refused].map(([status, count]) => `${status === 0 ? 'no answer' : status} × ${count}`)
+    return answers.length === 0 ? [] : [['repeated', answers.join(', ')]]
   }
 
   #show (fields: Array<[string, string]>): void {
@@ -52,16 +67,15 @@ export class LiveView {
       console.log(fields.map(([name, value]) => `${name} ${value}`).join(' · '))
       return
     }
-    if (this.#drawnLines > 0) process.stdout.write(`\u001b[${this.#drawnLines}A`)
-    for (const [name, value] of fields) process.stdout.write(`\u001b[2K  ${name.padEnd(16)} ${value}\n`)
-    this.#drawnLines = fields.length
+    // A line that wraps would be two to go back over.
+    const width = process.stdout.columns > 0 ? process.stdout.columns - 1 : undefined
+    const lines = fields.map(([name, value]) => `  ${name.padEnd(16)} ${value}`.slice(0, width))
+    const back = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A`
+    process.stdout.write(`${back}\u001b[J${lines.join('\n')}\n`)
+    this.#drawnLines = lines.length
   }
 }
 
-function sum (readings: readonly Metrics[], name: string): number {
-  return readings.reduce((total, metrics) => total + (metrics.get(name) ?? 0), 0)
-}
-
 function milliseconds (seconds: number | undefined): string {
-  return seconds === undefined ? '-' : `${(seconds * 1_000).toFixed(seconds < 0.1 ? 1 : 0)} ms`
+  return seconds === undefined ? '-' : `${(seconds * SECOND_MS).toFixed(seconds < 0.1 ? 1 : 0)} ms`
 }

@@ -3,13 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { OrderStatus } from '@orders/contracts'
 
 const CUSTOMERS = 50
-const ATTEMPTS = 60
-const ATTEMPT_PAUSE_MS = 250
+const ANSWER_DEADLINE_MS = 10_000
+const PAUSE_MS = 250
 
 /** What the API said of an order: the statuses in the order of their versions. */
 export interface AcceptedOrder {
   orderId: string
   statuses: OrderStatus[]
+}
+
+export interface LoadOptions {
+  /** Orders per second. */
+  rate: number
+  orders: number
+  /** Begins no more orders; those under way go on. */
+  stopPosting: AbortSignal
+  /** Repeats nothing any more: those under way end with the answers that they have. */
+  giveUp: AbortSignal
 }
 
 /** The rest of some orders' lives, so that orders have a history whose order matters. */
@@ -18,49 +28,44 @@ const LIVES: readonly (readonly string[])[] = [[], ['confirm'], ['cancel'], ['co
 /** Posts orders to the API, and remembers what was accepted: the ground truth of the verdict. */
 export class OrderLoad {
   readonly accepted = new Map<string, AcceptedOrder>()
-  /** Answers other than success, by status. */
+  /** Answers other than success, by status; 0: none. They were repeated, but for 4xx. */
   readonly refused = new Map<number, number>()
+  /** Accepted changes, each of which is one event. */
   events = 0
+  /** Requests of which nobody knows whether they were carried out. */
+  unanswered = 0
   readonly #url: () => string
   readonly #inFlight = new Set<Promise<void>>()
-  #started = 0
 
   /** @param url asked each time, for the API may come back on another port */
   constructor (url: () => string) {
     this.#url = url
   }
 
-  get started (): number {
-    return this.#started
-  }
-
-  /**
-   * Begins `rate` orders a second, whatever the answers take, until `orders` were begun or `signal` is aborted; then waits
-   * for those under way.
-   */
-  async run (rate: number, orders: number, signal: AbortSignal): Promise<void> {
+  /** Begins orders at a steady rate, whatever the answers take; resolves when the last one has had its life. */
+  async run ({ rate, orders, stopPosting, giveUp }: LoadOptions): Promise<void> {
     const startedAt = performance.now()
-    while (this.#started < orders && !signal.aborted) {
+    let begun = 0
+    while (begun < orders && !stopPosting.aborted) {
       const due = Math.min(orders, Math.floor((performance.now() - startedAt) / 1_000 * rate) + 1)
-      while (this.#started < due) this.#begin(this.#started++)
-      await delay(Math.min(10, 1_000 / rate), undefined, { signal }).catch(() => {})
+      while (begun < due) this.#begin(begun++, giveUp)
+      await delay(Math.min(10, 1_000 / rate), undefined, { signal: stopPosting }).catch(() => {})
     }
     await Promise.all(this.#inFlight)
   }
 
-  #begin (index: number): void {
-    const life = this.#live(index)
+  #begin (index: number, giveUp: AbortSignal): void {
+    const life = this.#live(index, giveUp).finally(() => { this.#inFlight.delete(life) })
     this.#inFlight.add(life)
-    void life.finally(() => this.#inFlight.delete(life))
   }
 
-  async #live (index: number): Promise<void> {
-    const created = await this.#post('/orders', { customerId: `customer-${index % CUSTOMERS}` })
+  async #live (index: number, giveUp: AbortSignal): Promise<void> {
+    const created = await this.#post('/orders', giveUp, { customerId: `customer-${index % CUSTOMERS}` })
     if (created === undefined) return
     const order: AcceptedOrder = { orderId: created.id, statuses: [created.status] }
     this.accepted.set(created.id, order)
     for (const action of LIVES[index % LIVES.length] ?? []) {
-      const changed = await this.#post(`/orders/${created.id}/${action}`)
+      const changed = await this.#post(`/orders/${created.id}/${action}`, giveUp)
       if (changed === undefined) return
       order.statuses.push(changed.status)
     }
@@ -70,26 +75,37 @@ export class OrderLoad {
    * Repeats a request with the same Idempotency-Key until it is answered: then it is known whether it was carried out, also
    * when the first answer got lost.
    */
-  async #post (path: string, body?: object): Promise<{ id: string, status: OrderStatus } | undefined> {
+  async #post (path: string, giveUp: AbortSignal, body?: object): Promise<{ id: string, status: OrderStatus } | undefined> {
     const key = randomUUID()
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (attempt > 0) await delay(ATTEMPT_PAUSE_MS)
+    while (!giveUp.aborted) {
+      const answer = await this.#try(path, key, body)
+      if (typeof answer === 'object') {
+        this.events++
+        return answer
+      }
+      this.refused.set(answer, (this.refused.get(answer) ?? 0) + 1)
+      // Our own mistake, which no repetition mends. But 409: the first try with this key is still at it.
+      if (answer >= 400 && answer < 500 && answer !== 409) return undefined
+      await delay(PAUSE_MS, undefined, { signal: giveUp }).catch(() => {})
+    }
+    this.unanswered++
+    return undefined
+  }
+
+  /** @returns the order, or the status of another answer; 0 for none */
+  async #try (path: string, key: string, body?: object): Promise<{ id: string, status: OrderStatus } | number> {
+    try {
       const response = await fetch(this.#url() + path, {
         method: 'POST',
         headers: { 'idempotency-key': key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(10_000)
-      }).catch(() => undefined)
-      if (response?.ok === true) {
-        this.events++
-        return await response.json() as { id: string, status: OrderStatus }
-      }
-      const status = response?.status ?? 0
-      await response?.body?.cancel()
-      this.refused.set(status, (this.refused.get(status) ?? 0) + 1)
-      // 409: the first try with this key is still at it. Below: our own mistake, which no repetition mends.
-      if (status >= 400 && status < 500 && status !== 409) return undefined
+        signal: AbortSignal.timeout(ANSWER_DEADLINE_MS)
+      })
+      if (response.ok) return await response.json() as { id: string, status: OrderStatus }
+      await response.body?.cancel()
+      return response.status
+    } catch {
+      return 0
     }
-    throw new Error(`${path}: expected an answer within ${ATTEMPTS} attempts, found none`)
   }
 }

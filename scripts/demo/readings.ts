@@ -17,6 +17,24 @@ export async function readMetrics (service: ServiceProcess): Promise<Metrics> {
   return values
 }
 
+/** A counter over all the lives of its process: each begins at 0 again, and a dead one reports nothing. */
+export class Total {
+  readonly #name: string
+  #earlierLives = 0
+  #last = 0
+
+  constructor (name: string) {
+    this.#name = name
+  }
+
+  after (metrics: Metrics): number {
+    const value = metrics.get(this.#name) ?? this.#last
+    if (value < this.#last) this.#earlierLives += this.#last
+    this.#last = value
+    return this.#earlierLives + value
+  }
+}
+
 /**
  * The quantile of what a histogram counted between two readings, interpolated within its bucket; undefined if it counted
  * nothing.

@@ -1,7 +1,8 @@
+import { STATUS_AFTER, type OrderEventType } from '@orders/contracts'
 import type { StoredRecord } from '@orders/kafka'
 import type { AcceptedOrder } from './order-load.ts'
 
-/** One row of the consumer's `order_history`. */
+/** One row of the consumer's `order_history`, or the newest state of an order in its read model. */
 export interface Effect {
   orderId: string
   version: number
@@ -11,12 +12,16 @@ export interface Effect {
 export interface Evidence {
   /** What the API accepted. */
   accepted: Iterable<AcceptedOrder>
+  /** Requests of which nobody knows whether they were carried out. */
+  unanswered: number
   /** The whole topic, by partition in the order of offsets. */
   records: readonly StoredRecord[]
   /** What took effect. */
   effects: readonly Effect[]
   /** How many effects the consumer counted; more than there are rows would be a double effect. */
   effectsCounted: number
+  /** The read model: each order once. */
+  views: readonly Effect[]
 }
 
 export interface Verdict {
@@ -32,39 +37,52 @@ export interface Verdict {
   /** Events that came before a predecessor, or apart from it in another partition. */
   outOfOrder: number
   effects: number
-  /** Effects beyond one for each expected event, and effects with another status than was accepted. */
+  /** Effects that were counted twice or not at all, and orders that the read model shows otherwise than they were accepted. */
   wrongEffects: number
+  unanswered: number
 }
 
 /** Compares what was accepted with what is in the topic and what took effect. Knows nothing of how it came there. */
-export function judge ({ accepted, records, effects, effectsCounted }: Evidence): Verdict {
-  const expected = new Map<string, string>()
-  let ordersAccepted = 0
-  for (const { orderId, statuses } of accepted) {
-    ordersAccepted++
-    statuses.forEach((status, index) => expected.set(`${orderId}/${index + 1}`, status))
-  }
+export function judge ({ accepted, unanswered, records, effects, effectsCounted, views }: Evidence): Verdict {
+  const orders = [...accepted]
+  const expected = new Set(orders.flatMap(({ orderId, statuses }) =>
+    statuses.map((status, index) => nameOf({ orderId, version: index + 1, status }))))
   const topic = readTopic(records)
-  const inEffect = new Map(effects.map(({ orderId, version, status }) => [`${orderId}/${version}`, status]))
-  const missing = [...expected.keys()].filter((event) => !topic.events.has(event) || !inEffect.has(event))
-  const extra = new Set([...topic.events, ...inEffect.keys()].filter((event) => !expected.has(event)))
-  const wrongStatus = [...inEffect].filter(([event, status]) => expected.has(event) && expected.get(event) !== status)
+  const inEffect = new Set(effects.map(nameOf))
+  const newest = new Set(orders.map(({ orderId, statuses }) => nameOf({ orderId, version: statuses.length, status: statuses.at(-1) ?? '' })))
+  const shown = new Set(views.map(nameOf))
   return {
-    ordersAccepted,
+    ordersAccepted: orders.length,
     eventsExpected: expected.size,
     eventsInTopic: topic.events.size,
     duplicatesInTopic: records.length - topic.events.size,
-    lost: missing.length,
-    unexpected: extra.size,
+    lost: new Set([...missing(expected, topic.events), ...missing(expected, inEffect)]).size,
+    unexpected: new Set([...missing(topic.events, expected), ...missing(inEffect, expected)]).size,
     outOfOrder: topic.outOfOrder,
     effects: effectsCounted,
-    wrongEffects: wrongStatus.length + Math.abs(effectsCounted - inEffect.size)
+    wrongEffects: Math.abs(effectsCounted - inEffect.size) + missing(newest, shown).length + missing(shown, newest).length,
+    unanswered
   }
 }
 
 /** Nothing lost, doubled in effect, or out of order. A duplicate in the topic alone is for the delivery mode to forbid. */
-export function isClean (verdict: Verdict): boolean {
-  return verdict.lost === 0 && verdict.unexpected === 0 && verdict.outOfOrder === 0 && verdict.wrongEffects === 0
+export function isClean ({ lost, unexpected, outOfOrder, wrongEffects, unanswered }: Verdict): boolean {
+  return lost + unexpected + outOfOrder + wrongEffects + unanswered === 0
+}
+
+/** The JSON of `--report`. */
+export function toReport (verdict: Verdict, durationMs: number): Record<string, number> {
+  const { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects } = verdict
+  return { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects, durationMs }
+}
+
+/** What an event is known by: an order has one for each version, and it leads to one status. */
+function nameOf ({ orderId, version, status }: Effect): string {
+  return `${orderId}/${version} ${status}`
+}
+
+function missing (from: ReadonlySet<string>, among: ReadonlySet<string>): string[] {
+  return [...from].filter((name) => !among.has(name))
 }
 
 function readTopic (records: readonly StoredRecord[]): { events: Set<string>, outOfOrder: number } {
@@ -74,13 +92,13 @@ function readTopic (records: readonly StoredRecord[]): { events: Set<string>, ou
   for (const { headers, partition } of records) {
     const orderId = String(headers.ce_subject)
     const version = Number(String(headers.ce_aggregateversion))
-    const event = `${orderId}/${version}`
+    const event = nameOf({ orderId, version, status: STATUS_AFTER[String(headers.ce_type) as OrderEventType] })
     // The order of first copies counts: a reader that knows the event skips a later copy.
     if (events.has(event)) continue
     events.add(event)
-    const last = orders.get(orderId)
-    if (version !== (last?.version ?? 0) + 1 || (last !== undefined && last.partition !== partition)) outOfOrder++
-    orders.set(orderId, { version: Math.max(version, last?.version ?? 0), partition: last?.partition ?? partition })
+    const last = orders.get(orderId) ?? { version: 0, partition }
+    if (version !== last.version + 1 || partition !== last.partition) outOfOrder++
+    orders.set(orderId, { version: Math.max(version, last.version), partition: last.partition })
   }
   return { events, outOfOrder }
 }

@@ -25,6 +25,8 @@ export interface KafkaAdmin {
   ensureTopics: (topics: readonly TopicToCreate[]) => Promise<void>
   listTopics: () => Promise<string[]>
   deleteTopics: (topics: string[]) => Promise<void>
+  /** Deletes those of the groups that exist. @throws when one has members; a killed one counts until its session ends */
+  deleteGroups: (groupIds: string[]) => Promise<void>
   /**
    * Every record that a read-committed reader sees now, by partition in the order of offsets.
    *
@@ -41,6 +43,7 @@ export async function createAdmin (connection: KafkaConnection): Promise<KafkaAd
     ensureTopics: (topics) => ensureTopics(admin, topics),
     listTopics: () => admin.listTopics(),
     deleteTopics: (topics) => admin.deleteTopics({ topics }),
+    deleteGroups: (groupIds) => deleteGroups(admin, groupIds),
     readTopic: (topic, { deadlineMs = 60_000 } = {}) => readTopic(connection, admin, topic, deadlineMs),
     close: () => admin.disconnect()
   }
@@ -56,6 +59,12 @@ async function ensureTopics (admin: Admin, topics: readonly TopicToCreate[]): Pr
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value }))
     }))
   if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true })
+}
+
+async function deleteGroups (admin: Admin, groupIds: string[]): Promise<void> {
+  const existing = new Set((await admin.listGroups()).groups.map(({ groupId }) => groupId))
+  const found = groupIds.filter((groupId) => existing.has(groupId))
+  if (found.length > 0) await admin.deleteGroups(found)
 }
 
 async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: string, deadlineMs: number): Promise<StoredRecord[]> {

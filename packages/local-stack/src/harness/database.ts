@@ -59,18 +59,18 @@ async function ensureTemplate (url: string, service: DatabaseOwner): Promise<str
     await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
     if (rowCount !== 0) return
+    await client.query(`DROP DATABASE IF EXISTS ${name}_new WITH (FORCE)`)
     await client.query(`CREATE DATABASE ${name}_new`)
-    await migrateService(service, withDatabase(url, `${name}_new`).href)
+    await migrateService(service, withDatabase(url, `${name}_new`).href, ROLE_PASSWORD)
     // Renamed when it is whole: a run that was killed here leaves no template that looks finished.
     await client.query(`ALTER DATABASE ${name}_new RENAME TO ${name}`)
   })
   return name
 }
 
-/** Runs a service's own migration job. */
-export async function migrateService (service: DatabaseOwner, url: string, passwords: Record<string, string> = {}): Promise<void> {
-  const roles: readonly string[] = ROLES[service]
-  const env = Object.fromEntries(roles.map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, passwords[role] ?? ROLE_PASSWORD]))
+/** Runs a service's own migration job; `password` is set on its roles, which are left alone without one. */
+export async function migrateService (service: DatabaseOwner, url: string, password?: string): Promise<void> {
+  const env = password === undefined ? {} : Object.fromEntries(ROLES[service].map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, password]))
   await runCommand(process.execPath, ['--conditions=@orders/source', join(SERVICES, service, 'src/migrate.ts')], {
     env: { ...process.env, ...env, DATABASE_URL: url, LOG_LEVEL: 'warn' }
   })

@@ -8,13 +8,15 @@ import { until } from './until.ts'
 
 const SERVICES = fileURLToPath(new URL('../../../../services/', import.meta.url))
 
+const KEPT_LOG_LINES = 100_000
+
 export type ServiceName = 'order-api' | 'outbox-relay' | 'order-consumer'
 export type LogLine = Record<string, unknown> & { msg?: string, level?: string }
 
 /** One of the services as a process, started from its sources. */
 export class ServiceProcess {
   readonly name: ServiceName
-  /** Everything it logged, over all its lives; lines that are no JSON as `{ msg }`. */
+  /** What it logged, over all its lives; the newest lines only, for a demo may run for days. No JSON: as `{ msg }`. */
   readonly logs: LogLine[] = []
   readonly #env: Record<string, string>
   #child: ChildProcess | undefined
@@ -68,10 +70,8 @@ export class ServiceProcess {
     }
     this.#pid = await guardedPid(child)
     if (waitUntilListening) {
-      await until(() => {
-        if (!this.running) throw new Error(`${this.name} ended: ${JSON.stringify(this.logs.slice(-5))}`)
-        return this.#listening
-      }, { what: `${this.name} to listen`, deadlineMs: 30_000 })
+      const outcome = await until(() => this.#listening ?? (this.running ? undefined : 'ended'), { what: `${this.name} to listen`, deadlineMs: 30_000 })
+      if (outcome === 'ended') throw new Error(`expected ${this.name} to listen, found it ended: ${JSON.stringify(this.logs.slice(-5))}`)
     }
   }
 
@@ -100,6 +100,7 @@ export class ServiceProcess {
       entry = { msg: line }
     }
     this.logs.push(entry)
+    if (this.logs.length > KEPT_LOG_LINES) this.logs.splice(0, KEPT_LOG_LINES / 2)
     if (entry.msg === 'listening') this.#listening = entry
   }
 }

@@ -1,0 +1,31 @@
+import type { Stage } from './stage.ts'
+import { isClean, type Verdict } from './verdict.ts'
+
+/** Where everything is. */
+export function addresses (stage: Stage): string {
+  const { api, relays, consumer, databases, external } = stage
+  const fate = (isExternal: boolean) => isExternal ? '  (removed from this existing server afterwards)' : ''
+  const metrics = [api, ...relays, consumer].map((service) => `${service.ops}/metrics  (${service.name})`)
+  return `
+  API          ${api.http}/orders
+  docs         ${api.http}/docs
+  read model   ${consumer.http}/stats, ${consumer.http}/orders/:id, ${consumer.http}/customers/:id/orders
+  Postgres     ${databaseUrl(databases.ordersUrl, external.postgres)}
+               ${databaseUrl(databases.viewsUrl, external.postgres)}${fate(external.postgres)}
+  Kafka        ${stage.brokers}, topic ${stage.topic}, group ${stage.group}${fate(external.kafka)}
+  metrics      ${metrics.join('\n               ')}
+`
+}
+
+/** The password of our own server is good for nothing else, and lets people look in; that of somebody's server is theirs. */
+function databaseUrl (url: string, isExternal: boolean): string {
+  return isExternal ? Object.assign(new URL(url), { password: '' }).href : url
+}
+
+export function verdictText (verdict: Verdict): string {
+  return `
+  ${verdict.ordersAccepted} orders accepted, ${verdict.eventsExpected} events expected, ${verdict.eventsInTopic} in the topic, ${verdict.effects} took effect
+  lost ${verdict.lost}, duplicates in the topic ${verdict.duplicatesInTopic}, out of order ${verdict.outOfOrder}, unexpected ${verdict.unexpected}, wrong effects ${verdict.wrongEffects}, unanswered requests ${verdict.unanswered}
+  ${isClean(verdict) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
+`
+}

@@ -1,0 +1,28 @@
+/** What the user's Ctrl-C asks for, each time a little more. SIGTERM counts the same. */
+export interface Interruption {
+  /** The first: post no more orders, but see through what was begun. */
+  stopPosting: AbortSignal
+  /** The second: stop everything now. */
+  giveUp: AbortSignal
+}
+
+/** @param onGivenUp called at the third one, when stopping hangs too */
+export function listenForInterruption (onGivenUp: () => void): Interruption {
+  const stopPosting = new AbortController()
+  const giveUp = new AbortController()
+  const interrupt = () => {
+    if (!stopPosting.signal.aborted) stopPosting.abort(new InterruptedError())
+    else if (!giveUp.signal.aborted) giveUp.abort(new InterruptedError())
+    else onGivenUp()
+  }
+  process.on('SIGINT', interrupt)
+  process.on('SIGTERM', interrupt)
+  return { stopPosting: stopPosting.signal, giveUp: giveUp.signal }
+}
+
+export class InterruptedError extends Error {
+  constructor () {
+    super('interrupted')
+    this.name = 'InterruptedError'
+  }
+}
