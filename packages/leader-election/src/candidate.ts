@@ -33,7 +33,8 @@ export class Candidate {
   readonly identity: string
   readonly #options: CandidateOptions
   readonly #leaseDurationSeconds: number
-  #seen: { record: LeaderElectionRecord, at: number } | undefined
+  /** What the lease was when it was last seen to change, and when that was; `gone`: deleted since. */
+  #seen: { record: LeaderElectionRecord, at: number, gone: boolean } | undefined
   /** Of the record that we read or wrote last; undefined: it has to be read before the next write. */
   #version: unknown
   /** A write was sent and its outcome is not known. */
@@ -58,7 +59,7 @@ export class Candidate {
 
   /** Until the lease runs out, if it has not: when a standby should look again. */
   get expiresInMs (): number | undefined {
-    const leftMs = this.holder === undefined ? 0 : this.#expiresAt() - this.#options.clock.now()
+    const leftMs = this.#leftMs()
     return leftMs > 0 ? leftMs : undefined
   }
 
@@ -69,13 +70,12 @@ export class Candidate {
   async tryAcquire (): Promise<Held | undefined> {
     // 1. Read the record. All that was heard about it before is only a reason to look.
     const found = await this.#read()
-    // 2. A record that was deleted says nothing of its holder, who leads on: who was seen alive has the lease until it runs out.
-    const last = found ?? this.#seen?.record
-    const because = last === undefined ? 'created' : this.#reasonToTake(last)
+    // 2. May we? A lease that somebody else holds has to run out first.
+    const because = found === undefined ? this.#reasonToCreate() : this.#reasonToTake(found)
     if (because === undefined) return undefined
     // 3. Write, against the version read. Of all who try, one succeeds.
-    const record = taken(last, this.identity, this.#leaseDurationSeconds, this.#options.clock.date())
-    const held = await (found === undefined ? this.#create(record, 'created') : this.#update(record, because))
+    const record = taken(this.#seen?.record, this.identity, this.#leaseDurationSeconds, this.#options.clock.date())
+    const held = await (found === undefined ? this.#create(record, because) : this.#update(record, because))
     this.#challenged = undefined
     return held
   }
@@ -131,6 +131,15 @@ export class Candidate {
     this.#challenged = holder
   }
 
+  /**
+   * Whoever deletes a record does not stop its holder, who may be another one by now than the one we saw. It makes the record
+   * again when it renews, and has as long for that as for a renewal.
+   */
+  #reasonToCreate (): TakenBecause | undefined {
+    if (this.#seen === undefined || this.#hasRunOut()) return 'created'
+    return this.#challenged !== undefined && this.#challenged === this.holder ? 'challenged' : undefined
+  }
+
   #reasonToTake (record: LeaderElectionRecord): TakenBecause | undefined {
     const { holderIdentity } = record
     if (holderIdentity === '') return 'free'
@@ -140,20 +149,26 @@ export class Candidate {
       this.#options.onEvent({ type: 'challenge-void', holder: this.#challenged, found: holderIdentity })
       this.#challenged = undefined
     }
-    return this.#options.clock.now() >= this.#expiresAt() ? 'expired' : undefined
+    return this.#hasRunOut() ? 'expired' : undefined
+  }
+
+  #hasRunOut (): boolean {
+    return this.#leftMs() <= 0
   }
 
   /** On our clock. The holder's own duration counts, not ours: it is the holder's promise to have stopped by then. */
-  #expiresAt (): number {
-    if (this.#seen === undefined) return Number.POSITIVE_INFINITY
-    const { record: { leaseDurationSeconds }, at } = this.#seen
-    return at + (leaseDurationSeconds === 0 ? this.#options.leaseDurationMs : leaseDurationSeconds * 1_000)
+  #leftMs (): number {
+    if (this.#seen === undefined) return 0
+    const { record: { leaseDurationSeconds }, at, gone } = this.#seen
+    const { leaseDurationMs, clock } = this.#options
+    const promisedMs = leaseDurationSeconds * 1_000 || leaseDurationMs
+    return at + (gone ? Math.max(promisedMs, leaseDurationMs) : promisedMs) - clock.now()
   }
 
   #see (record: LeaderElectionRecord): void {
     const last = this.#seen?.record
-    if (last !== undefined && sameRecord(last, record)) return
-    this.#seen = { record, at: this.#options.clock.now() }
+    if (this.#seen !== undefined && !this.#seen.gone && sameRecord(this.#seen.record, record)) return
+    this.#seen = { record, at: this.#options.clock.now(), gone: false }
     if (last?.holderIdentity !== record.holderIdentity) {
       this.#options.onEvent({ type: 'holder-changed', holder: this.holder, transitions: record.leaseTransitions })
     }
@@ -171,6 +186,7 @@ export class Candidate {
       return record
     } catch (error) {
       if (LeaseStoreError.from(error).reason !== 'not-found') throw error
+      if (this.#seen?.gone === false) this.#seen = { ...this.#seen, at: this.#options.clock.now(), gone: true }
       this.#version = undefined
       this.#inDoubt = false
       return undefined

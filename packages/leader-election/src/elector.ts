@@ -151,10 +151,12 @@ export class LeaderElector {
   async #acquire (stop: AbortSignal): Promise<Held | undefined> {
     const { renewDeadlineMs } = this.#timings
     while (!stop.aborted) {
-      const held = await this.#attempt(() => this.#candidate.tryAcquire())
-      // Stopped, or frozen for so long that it proves nothing any more: then the next attempt finds the lease our own.
+      const { held, failure } = await this.#attempt(() => this.#candidate.tryAcquire())
+      // Frozen for so long that it proves nothing any more? Then the next attempt finds the lease our own.
       if (held !== undefined && !stop.aborted && this.#clock.now() - held.sentAt < renewDeadlineMs) return held
-      if (held === undefined) await this.#alarm.sleep(Math.min(this.#standbyPauseMs(), this.#candidate.expiresInMs ?? Infinity))
+      // Whoever lost a race looks at once who won: it may have been the last breath of a holder that is dead by now.
+      if (held !== undefined || failure?.reason === 'conflict') continue
+      await this.#alarm.sleep(Math.min(this.#standbyPauseMs(), this.#candidate.expiresInMs ?? Infinity))
     }
     return undefined
   }
@@ -209,15 +211,15 @@ export class LeaderElector {
   async #renew (term: HeldTerm): Promise<number> {
     const { retryPeriodMs } = this.#timings
     const startedAt = this.#clock.now()
-    let failure: LeaseStoreError | undefined
-    const held = await this.#attempt(() => this.#candidate.tryRenew(), (error) => { failure = error })
+    const { held, failure } = await this.#attempt(() => this.#candidate.tryRenew())
     if (held !== undefined) {
       term.confirm(held.sentAt)
       this.#emit({ type: 'renewed', durationMs: held.durationMs })
     } else if (failure === undefined) {
       term.lose('superseded', `${this.#store.description} is held by ${this.holder ?? 'nobody'}`)
     } else if (term.overdue) {
-      if (this.#keepLeading && failure.reason === 'unavailable') this.#emit({ type: 'leading-unconfirmed', sinceMs: term.unconfirmedMs })
+      const refused = failure.reason === 'forbidden' || failure.reason === 'refused'
+      if (this.#keepLeading && !refused) this.#emit({ type: 'leading-unconfirmed', sinceMs: term.unconfirmedMs })
       else term.lose('not-renewed', this.#silence(term))
     }
     const periodMs = failure === undefined ? retryPeriodMs : retryPeriodMs * (1 + this.#random()) / 2
@@ -245,14 +247,14 @@ export class LeaderElector {
     }
   }
 
-  async #attempt (attempt: () => Promise<Held | undefined>, onFailure?: (error: LeaseStoreError) => void): Promise<Held | undefined> {
+  /** Neither held nor failed: somebody else holds the lease. */
+  async #attempt (attempt: () => Promise<Held | undefined>): Promise<{ held?: Held | undefined, failure?: LeaseStoreError }> {
     try {
-      return await attempt()
+      return { held: await attempt() }
     } catch (cause) {
-      const error = LeaseStoreError.from(cause)
-      onFailure?.(error)
-      this.#emit({ type: 'attempt-failed', leading: this.#term !== undefined, error })
-      return undefined
+      const failure = LeaseStoreError.from(cause)
+      this.#emit({ type: 'attempt-failed', leading: this.#term !== undefined, error: failure })
+      return { failure }
     }
   }
 

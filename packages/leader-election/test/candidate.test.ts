@@ -249,20 +249,36 @@ const acquiring: Row[] = [
     requests: ['get', 'create']
   },
   {
-    name: 'the record was deleted while its holder was alive: the holder has its time',
+    name: 'the record was deleted: its holder, whoever that is by now, leads on and has time to make it again',
     record: HELD,
     async act (s) {
       await s.tryAcquire()
       s.lease.delete()
-      await s.at(14_999)
+      await s.at(10_000)
+      const found = await s.tryAcquire()
+      await s.at(24_999)
       const early = await s.tryAcquire()
-      await s.at(15_000)
-      return `${early}, ${await s.tryAcquire()}`
+      await s.at(25_000)
+      return `${found}, ${early}, ${await s.tryAcquire()}`
     },
-    expected: 'standby, created',
+    expected: 'standby, standby, created',
     holder: 'me',
     transitions: 5,
-    requests: ['get', 'get', 'get', 'create']
+    requests: ['get', 'get', 'get', 'get', 'create']
+  },
+  {
+    name: 'a released record was deleted: somebody may have taken it in between',
+    record: RELEASED,
+    async act (s) {
+      s.store.script.push('answer', 'hang')
+      await s.tryAcquire()
+      s.lease.delete()
+      const found = await s.tryAcquire()
+      await s.at(s.scheduler.now + 15_000)
+      return `${found}, ${await s.tryAcquire()}`
+    },
+    expected: 'standby, created',
+    requests: ['get', 'update', 'get', 'get', 'create']
   },
   {
     name: 'a holder that is proven dead',
@@ -299,7 +315,7 @@ const acquiring: Row[] = [
       s.candidate.challenge('other')
       return s.tryAcquire()
     },
-    expected: 'created',
+    expected: 'challenged',
     holder: 'me',
     transitions: 5,
     requests: ['get', 'get', 'create']

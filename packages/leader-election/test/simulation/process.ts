@@ -1,0 +1,133 @@
+import type { ElectorEvent, LeaderElector, Term } from '@orders/leader-election'
+import { FakeClock } from '../fakes/fake-clock.ts'
+import type { Sent } from './invariants.ts'
+import { Link, type Request } from './network.ts'
+import type { World } from './world.ts'
+
+/** One operating-system process with an elector in it: it can be frozen and thawed, killed, or asked to stop. */
+export class Process {
+  readonly name: string
+  readonly clock: FakeClock
+  readonly link: Link
+  readonly elector: LeaderElector
+  readonly #world: World
+  readonly #stop = new AbortController()
+  readonly #endWork = new Set<() => void>()
+  #arrived: Array<() => void> = []
+  frozen = false
+  /** Killed, or ended after it was asked to stop. */
+  over = false
+  stopping = false
+  /** The guarded work has begun and not ended. */
+  working = false
+  term: Term | undefined
+  // What the outside knows from its requests and their replies.
+  readonly sent = new Map<Request, Sent>()
+  confirmedSentAt = -Infinity
+  sawAnotherHolder = false
+  readonly seen = new Set<string>()
+  lastTransitionsSeen = 0
+  /** When it was first told that there is no lease, without having been shown one since. */
+  absentSince = Infinity
+  readonly versionsGiven = new Set<unknown>()
+
+  constructor (world: World, name: string) {
+    const { scheduler, random, rules } = world
+    this.#world = world
+    this.name = name
+    this.clock = new FakeClock(scheduler, {
+      rate: random.between(1, rules.clockRateRatio),
+      startsAt: random.between(0, 1e9),
+      dateOffsetMs: random.between(-1, 1) * 86_400_000
+    })
+    this.link = new Link(world.network, (work) => { this.#deliver(work) }, world.invariants.observe(this))
+    this.elector = new world.Elector({
+      ...rules.timings,
+      store: this.link,
+      identity: name,
+      keepLeadingWhileUnreachable: rules.fenced,
+      clock: this.clock,
+      random: () => random.next(),
+      onEvent: (event) => { this.#onEvent(event) }
+    })
+  }
+
+  start (): void {
+    void this.elector.run({ signal: this.#stop.signal, lead: (term) => this.#lead(term) }).then(() => {
+      this.over = true
+      this.#world.network.links.delete(this.link)
+      this.#world.invariants.onStopped(this)
+    })
+  }
+
+  /** Whether code of this process that believes to lead can run now. */
+  get leads (): boolean {
+    return this.term !== undefined && !this.term.signal.aborted && !this.frozen && !this.over
+  }
+
+  get candidate (): boolean {
+    return !this.over && !this.stopping
+  }
+
+  freeze (): void {
+    this.frozen = true
+    this.clock.freeze()
+  }
+
+  thaw (): void {
+    if (this.over) return
+    this.frozen = false
+    // As measured on Node: what is due by time comes first, what came over the network after it.
+    this.clock.thaw()
+    this.#world.scheduler.schedule(0, () => {
+      if (this.frozen || this.over) return
+      for (const work of this.#arrived.splice(0)) work()
+    })
+  }
+
+  kill (): void {
+    this.over = true
+    this.clock.freeze()
+    this.#world.network.links.delete(this.link)
+  }
+
+  stop (): void {
+    this.stopping = true
+    this.#stop.abort()
+  }
+
+  #deliver (work: () => void): void {
+    if (this.over) return
+    if (this.frozen) this.#arrived.push(work)
+    else work()
+  }
+
+  /** The leader gives up of its own accord. */
+  endWork (): void {
+    for (const end of this.#endWork) end()
+  }
+
+  async #lead (term: Term): Promise<void> {
+    const { random, invariants, rules } = this.#world
+    invariants.onWorkBegins(this)
+    this.term = term
+    this.working = true
+    const ended = new Promise<void>((resolve) => {
+      term.signal.addEventListener('abort', () => { resolve() })
+      this.#endWork.add(resolve)
+    })
+    await ended
+    this.#endWork.clear()
+    if (term.signal.aborted) {
+      await new Promise<void>((resolve) => { this.clock.setTimer(random.between(0, rules.windDownMs), resolve) })
+    }
+    this.working = false
+    if (random.chance(0.2)) throw new Error('simulated')
+  }
+
+  #onEvent (event: ElectorEvent): void {
+    this.#world.note(`${this.name} ${event.type} ${JSON.stringify(event, (_, value: unknown) => value instanceof Error ? value.message : value)}`)
+    this.#world.network.count(event.type === 'acquired' ? `acquired: ${event.because}` : event.type === 'term-ended' ? `term-ended: ${event.reason}` : event.type)
+    this.#world.invariants.onEvent(this, event)
+  }
+}

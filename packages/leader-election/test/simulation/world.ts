@@ -1,0 +1,163 @@
+import type { LeaderElector } from '@orders/leader-election'
+import { MemoryLease } from '../fakes/memory-lease.ts'
+import { Scheduler } from '../fakes/scheduler.ts'
+import { FAULTS } from './faults.ts'
+import { Invariants, InvariantViolation } from './invariants.ts'
+import { CALM, Network, type Weather } from './network.ts'
+import { Process } from './process.ts'
+import { Random } from './random.ts'
+
+const TIMINGS = { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 800, requestTimeoutMs: 1_200 }
+const STORMY_MS = 60_000
+/** The longest outage, and what a candidate may still be waiting for when it is over. */
+const SETTLING_MS = 12_000 + TIMINGS.leaseDurationMs + 3 * TIMINGS.retryPeriodMs + 4 * TIMINGS.requestTimeoutMs
+
+export interface Rules {
+  timings: typeof TIMINGS
+  /** The work is fenced elsewhere: leaders go on while the store is away, and proofs of death may be wrong. */
+  fenced: boolean
+  clockRateRatio: number
+  /** How long work takes to stop at most. */
+  windDownMs: number
+}
+
+export interface Outcome {
+  violation: string | undefined
+  /** What happened, for the reader of a violation. */
+  trace: string[]
+}
+
+/** One run: a few processes, one lease, a time of faults, and an examination at the end. */
+export class World {
+  readonly random: Random
+  readonly scheduler: Scheduler
+  readonly network: Network
+  readonly invariants: Invariants
+  readonly processes: Process[] = []
+  readonly rules: Rules
+  readonly Elector: typeof LeaderElector
+  readonly #trace: string[] = []
+  readonly #diet: string[]
+  #started = 0
+  #stormy = true
+
+  /** @param counts collects how often what happened, over many runs */
+  constructor (seed: number, Elector: typeof LeaderElector, counts: Map<string, number>) {
+    const random = new Random(seed)
+    this.random = random
+    this.Elector = Elector
+    this.rules = {
+      timings: TIMINGS,
+      fenced: random.chance(0.3),
+      clockRateRatio: TIMINGS.leaseDurationMs / TIMINGS.renewDeadlineMs * 0.99,
+      windDownMs: random.pick([0, 500, 1_900, 9_000])
+    }
+    this.scheduler = new Scheduler(() => random.next())
+    this.network = new Network(this.scheduler, new MemoryLease(), random, this.#drawWeather(), counts)
+    this.invariants = new Invariants(this)
+    // Few kinds of faults, often, find more than all kinds, seldom.
+    this.#diet = Object.keys(FAULTS).filter(() => random.chance(0.4))
+  }
+
+  async run (): Promise<Outcome> {
+    try {
+      const count = 2 + Math.floor(this.random.next() * 3)
+      for (let index = 0; index < count; index++) this.later(this.random.between(0, 1_000), () => { this.#start() })
+      this.#faultLater()
+      await this.#pass(STORMY_MS)
+      this.#stormy = false
+      this.network.weather = CALM
+      await this.#pass(SETTLING_MS)
+      await this.#examine()
+      return { violation: undefined, trace: this.#trace }
+    } catch (error) {
+      if (!(error instanceof InvariantViolation)) throw error
+      return { violation: error.message, trace: this.#trace }
+    }
+  }
+
+  later (ms: number, work: () => void): void {
+    this.scheduler.schedule(ms, work)
+  }
+
+  note (line: string): void {
+    this.#trace.push(`${this.scheduler.now.toFixed(1)} ${line}`)
+  }
+
+  restartLater (): void {
+    this.later(this.random.between(0, 3_000), () => { this.#start() })
+  }
+
+  proveDead (dead: Process): void {
+    this.note(`${dead.name} is said to be dead`)
+    this.later(this.random.between(1, 20), () => {
+      for (const process of this.processes) {
+        if (process !== dead && process.candidate && !process.frozen && this.random.chance(0.7)) process.elector.challenge(dead.elector.identity)
+      }
+    })
+  }
+
+  #start (): void {
+    const process = new Process(this, `p${++this.#started}`)
+    this.processes.push(process)
+    process.start()
+  }
+
+  #faultLater (): void {
+    this.later(this.random.between(100, 6_000), () => {
+      if (!this.#stormy || this.#diet.length === 0) return
+      const name = this.random.pick(this.#diet)
+      this.note(`fault: ${name}`)
+      this.network.count(`fault: ${name}`)
+      FAULTS[name]?.(this)
+      this.#faultLater()
+    })
+  }
+
+  async #pass (ms: number): Promise<void> {
+    await this.scheduler.advance(ms, () => { this.invariants.check() })
+    this.invariants.check()
+  }
+
+  /** Invariant 8. */
+  async #examine (): Promise<void> {
+    const { leaseDurationMs, retryPeriodMs, requestTimeoutMs } = TIMINGS
+    if (this.processes.filter(({ candidate }) => candidate).length < 2) this.#start()
+    await this.#pass(1_000)
+    const leader = this.#onlyLeader('after the faults')
+    for (const { elector, name, over } of this.processes) {
+      const health = elector.health()
+      if (!over && !health.healthy) throw new InvariantViolation(`8: ${name} is unhealthy: ${health.reason}`)
+    }
+    switch (this.random.pick(['stop', 'kill', 'prove'])) {
+      case 'stop':
+        leader.stop()
+        await this.#pass(this.rules.windDownMs + 500)
+        break
+      case 'kill':
+        leader.kill()
+        await this.#pass(leaseDurationMs + 2 * retryPeriodMs + requestTimeoutMs)
+        break
+      case 'prove':
+        leader.kill()
+        for (const { elector, candidate } of this.processes) if (candidate) elector.challenge(leader.elector.identity)
+        await this.#pass(500)
+    }
+    if (this.#onlyLeader('after the last leader') === leader) throw new InvariantViolation(`8: ${leader.name} leads on`)
+  }
+
+  #onlyLeader (when: string): Process {
+    const leaders = this.processes.filter(({ leads }) => leads)
+    const [leader] = leaders
+    if (leader === undefined || leaders.length > 1) throw new InvariantViolation(`8: ${leaders.length} leaders ${when}`)
+    return leader
+  }
+
+  #drawWeather (): Weather {
+    const { random } = this
+    const mild = () => random.chance(0.5) ? random.between(0, 0.15) : 0
+    return {
+      slow: mild(), loseRequest: mild(), loseReply: mild(), failBefore: mild(), failAfter: mild(), loseHint: random.next(), slowHint: mild()
+    }
+  }
+}
