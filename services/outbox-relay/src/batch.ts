@@ -56,6 +56,6 @@ function storedHeaders (json: string): Record<string, string> {
 /** Payload and headers of one record as Kafka counts them, roughly: the broker has the last word. */
 export function sizeOf (record: EventRecord): number {
   let bytes = Buffer.byteLength(record.value ?? '') + Buffer.byteLength(record.key ?? '')
-  for (const [name, value] of Object.entries(record.headers)) bytes += name.length + Buffer.byteLength(value) + 2
+  for (const [name, value] of Object.entries(record.headers)) bytes += name.length + Buffer.byteLength(String(value)) + 2
   return bytes
 }

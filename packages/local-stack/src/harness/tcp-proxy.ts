@@ -12,25 +12,31 @@ export type Filter = (chunk: Buffer, direction: Direction) => 'forward' | 'swall
  */
 export class TcpProxy {
   readonly #server: Server
-  readonly #target: { host: string, port: number }
+  #target: { host: string, port: number } | undefined
   readonly #sockets = new Set<Socket>()
   #refusing = false
   #hanging = false
   #delayMs = 0
   #filter: Filter = () => 'forward'
 
-  private constructor (server: Server, target: { host: string, port: number }) {
+  private constructor (server: Server) {
     this.#server = server
-    this.#target = target
     server.on('connection', (client) => { this.#accept(client) })
   }
 
-  /** @param target `host:port` */
-  static async start (target: string): Promise<TcpProxy> {
-    const [host = '', port = ''] = target.split(':')
+  /** @param target `host:port`; may be set later, for a server that has to know its proxy first */
+  static async start (target?: string): Promise<TcpProxy> {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new TcpProxy(server, { host, port: Number(port) })
+    const proxy = new TcpProxy(server)
+    if (target !== undefined) proxy.forwardTo(target)
+    return proxy
+  }
+
+  /** @param target `host:port` */
+  forwardTo (target: string): void {
+    const [host = '', port = ''] = target.split(':')
+    this.#target = { host, port: Number(port) }
   }
 
   get address (): string {
@@ -72,7 +78,7 @@ export class TcpProxy {
   }
 
   #accept (client: Socket): void {
-    if (this.#refusing) {
+    if (this.#refusing || this.#target === undefined) {
       client.destroy()
       return
     }

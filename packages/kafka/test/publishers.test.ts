@@ -1,0 +1,150 @@
+import {
+  createAdmin, openPlainPublisher, openTransactionalPublisher, PublisherFencedError, PublishUncertainError, RecordRefusedError,
+  type EventRecord, type KafkaConnection, type TransactionalPublisher
+} from '@orders/kafka'
+import { Kafka } from '@orders/local-stack'
+import { TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
+import t, { type Test } from 'tap'
+
+const SEND_DEADLINE_MS = 8_000
+
+const record = (topic: string, value: string, key = 'k'): EventRecord => ({ topic, key, value, headers: { n: value } })
+
+async function valuesIn (connection: KafkaConnection, topic: string): Promise<string[]> {
+  const admin = await createAdmin(connection)
+  const records = await admin.readTopic(topic).finally(() => admin.close())
+  return records.map(({ value }) => String(value))
+}
+
+async function open (t: Test, connection: KafkaConnection, topic: string, sendDeadlineMs = SEND_DEADLINE_MS): Promise<TransactionalPublisher> {
+  const publisher = await openTransactionalPublisher(connection, {
+    transactionalId: `tx-${topic}`, positionGroup: `position-${topic}`, positionTopic: topic, sendDeadlineMs, transactionTimeoutMs: 10_000
+  })
+  t.teardown(() => publisher.close())
+  return publisher
+}
+
+t.test('plain: records arrive in order, with key, headers and value', async (t) => {
+  const { connection, topic } = await testTopic(t, { partitions: 1 })
+  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+  t.teardown(() => publisher.close())
+  await publisher.publish([record(topic, 'a'), record(topic, 'b'), { topic, key: null, value: null, headers: {} }])
+  const admin = await createAdmin(connection)
+  const records = await admin.readTopic(topic).finally(() => admin.close())
+  t.same(records.map(({ key, value, headers }) => [key, value?.toString(), headers.n?.toString()]), [
+    ['k', 'a', 'a'], ['k', 'b', 'b'], [null, undefined, undefined]
+  ])
+})
+
+t.test('what Kafka refuses is told apart from what is not known', async (t) => {
+  const { connection, topic } = await testTopic(t)
+  const refusal = async (records: EventRecord[]) => {
+    const publisher = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+    return publisher.publish(records).catch((error: unknown) => error).finally(() => publisher.close())
+  }
+  const tooLarge = await refusal([record(topic, 'x'.repeat(2_000_000))])
+  t.ok(tooLarge instanceof RecordRefusedError)
+  t.match(tooLarge, { reason: 'MESSAGE_TOO_LARGE', scope: 'record' })
+  t.match(await refusal([record('no-such-topic', 'x')]), { reason: 'UNKNOWN_TOPIC_OR_PARTITION', scope: 'topic' })
+  const nowhere = await openPlainPublisher(testConnection('127.0.0.1:1'), { sendDeadlineMs: 2_000 }).catch((error: unknown) => error)
+  t.ok(nowhere instanceof PublishUncertainError, String(nowhere))
+})
+
+t.test('transactional: records and position become visible together', async (t) => {
+  const { connection, topic } = await testTopic(t)
+  const publisher = await open(t, connection, topic)
+  t.equal(await publisher.position(), 0n)
+  await publisher.publish([record(topic, 'a'), record(topic, 'b', 'other')], 1n)
+  await publisher.publish([record(topic, 'c')], 2n)
+  t.equal(await publisher.position(), 2n)
+  t.same((await valuesIn(connection, topic)).sort(), ['a', 'b', 'c'])
+})
+
+t.test('whoever opens a publisher fences the one before, which cannot commit any more', async (t) => {
+  const { connection, topic } = await testTopic(t)
+  const former = await open(t, connection, topic)
+  await former.publish([record(topic, 'a')], 1n)
+  const successor = await open(t, connection, topic)
+  const error: unknown = await former.publish([record(topic, 'zombie')], 2n).catch((error: unknown) => error)
+  t.ok(error instanceof PublisherFencedError, String(error))
+  t.equal(await successor.position(), 1n)
+  await successor.publish([record(topic, 'b')], 2n)
+  t.same((await valuesIn(connection, topic)).sort(), ['a', 'b'])
+})
+
+t.test('a refused record takes its whole transaction with it', async (t) => {
+  const { connection, topic } = await testTopic(t)
+  const publisher = await open(t, connection, topic)
+  t.match(await publisher.publish([record(topic, 'a', 'x'), record(topic, 'x'.repeat(2_000_000), 'y')], 1n).catch((error: unknown) => error),
+    { reason: 'MESSAGE_TOO_LARGE', scope: 'record' })
+  const successor = await open(t, connection, topic)
+  t.equal(await successor.position(), 0n)
+  await successor.publish([record(topic, 'b')], 1n)
+  t.same(await valuesIn(connection, topic), ['b'])
+})
+
+// Produce, TxnOffsetCommit, EndTxn: https://kafka.apache.org/protocol#protocol_api_keys
+for (const [name, apiKey, committed] of [['Produce', 0, false], ['TxnOffsetCommit', 28, false], ['EndTxn', 26, true]] as const) {
+  t.test(`the reply of ${name} is lost: a new publisher knows whether the batch is in`, async (t) => {
+    const { broker, proxy } = await brokerBehindProxy(t)
+    const { connection, topic } = await testTopic(t, { server: broker })
+    const publisher = await open(t, connection, topic, 3_000)
+    await publisher.publish([record(topic, 'before')], 1n)
+
+    let lost = false
+    proxy.filter(swallowReplyOf(apiKey, () => { lost = true }))
+    const error: unknown = await publisher.publish([record(topic, 'in doubt')], 2n).catch((error: unknown) => error)
+    t.ok(lost, 'the reply was lost')
+    t.ok(error instanceof PublishUncertainError, String(error))
+    proxy.filter(() => 'forward')
+
+    const successor = await open(t, connection, topic)
+    t.equal(await successor.position(), committed ? 2n : 1n)
+    await successor.publish([record(topic, 'after')], 3n)
+    t.same((await valuesIn(connection, topic)).sort(), committed ? ['after', 'before', 'in doubt'] : ['after', 'before'])
+  })
+}
+
+t.test('plain: after a lost reply a new publisher loses nothing', async (t) => {
+  const { broker, proxy } = await brokerBehindProxy(t)
+  const { connection, topic } = await testTopic(t, { server: broker, partitions: 1 })
+  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: 2_000 })
+  await publisher.publish([record(topic, 'a')])
+  proxy.filter(swallowReplyOf(0, () => {}))
+  t.ok(await publisher.publish([record(topic, 'b')]).catch((error: unknown) => error) instanceof PublishUncertainError)
+  proxy.filter(() => 'forward')
+  await publisher.close()
+  const next = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+  t.teardown(() => next.close())
+  await next.publish([record(topic, 'b')])
+  await next.publish([record(topic, 'c')])
+  const values = await until(() => valuesIn(connection, topic), { what: 'the topic to be readable' })
+  t.same([...new Set(values)], ['a', 'b', 'c'])
+})
+
+async function brokerBehindProxy (t: Test): Promise<{ broker: Kafka, proxy: TcpProxy }> {
+  // The broker has to advertise the proxy, and the proxy to know the broker: the proxy's target is set when it is there.
+  const proxy = await TcpProxy.start()
+  t.teardown(() => proxy.close())
+  const broker = await Kafka.start({ advertise: proxy.address })
+  t.teardown(() => broker.close())
+  proxy.forwardTo(broker.address)
+  return { broker, proxy }
+}
+
+/**
+ * Swallows the answers to one kind of request. A request is length, api key, version, correlation id; its answer begins
+ * with length and correlation id. kafkajs writes one request at a time, and the small answers come in a chunk each.
+ */
+function swallowReplyOf (apiKey: number, onSwallow: () => void) {
+  const awaited = new Set<number>()
+  return (chunk: Buffer, direction: 'toServer' | 'toClient'): 'forward' | 'swallow' => {
+    if (chunk.length < 12) return 'forward'
+    if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(chunk.readInt32BE(8))
+    if (direction === 'toClient' && awaited.delete(chunk.readInt32BE(4))) {
+      onSwallow()
+      return 'swallow'
+    }
+    return 'forward'
+  }
+}
