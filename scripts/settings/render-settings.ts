@@ -2,6 +2,7 @@ import { ROLES } from '@orders/local-stack/harness'
 import { settings as orderApi } from '@orders/order-api'
 import { settings as orderConsumer } from '@orders/order-consumer'
 import { settings as outboxRelay } from '@orders/outbox-relay'
+import { awaitSchemaSettings } from '@orders/service-kit/await-schema'
 import { migrationSettings } from '@orders/service-kit/migrate'
 import type { TObject } from 'typebox'
 
@@ -41,11 +42,13 @@ export function renderSettings (): string {
     section('Shared by services', table(shared, SERVICES, { showUsers: true })),
     ...SERVICES.map(([service, schema]) =>
       section(service, table(namesOf(schema).filter((name) => !shared.includes(name)), [[service, schema]]))),
-    section('Migration jobs', `${MIGRATION_NOTE}\n\n${table(names(MIGRATIONS), MIGRATIONS, { showUsers: true })}`)
+    section('Migration jobs', `${MIGRATION_NOTE}\n\n${table(names(MIGRATIONS), MIGRATIONS, { showUsers: true })}`),
+    section('Waiting for the migrations', `${AWAIT_NOTE}\n\n${table(namesOf(awaitSchemaSettings), [['await-schema', awaitSchemaSettings]])}`)
   ].join('\n')
 }
 
 const MIGRATION_NOTE = 'For `src/migrate.ts` of the service named. `DATABASE_URL` is here the one of the database\'s owner, who may create roles.'
+const AWAIT_NOTE = 'For `src/await-schema.ts` of order-api and order-consumer, which ends when every migration of its service has been applied.'
 
 function section (title: string, text: string): string {
   return `## ${title}\n\n${text}\n`

@@ -1,15 +1,16 @@
 import { runner } from 'node-pg-migrate'
-import pg from 'pg'
+import type pg from 'pg'
 import { Type, type TObject } from 'typebox'
 import { configOrExit } from './config-or-exit.ts'
 import { loadConfig } from './config.ts'
+import { connectPatiently } from './connect-patiently.ts'
+import { endOnSigterm } from './end-on-sigterm.ts'
 import { createLogger } from './logger.ts'
 import { logSettings, postgresSettings } from './settings.ts'
 
 /** Any constant: whoever holds this advisory lock migrates, the others wait, and then find nothing to do. */
 const MIGRATION_LOCK = 7_041_776
 const CONCURRENT_ROLE_CHANGES = 10
-const CONNECT_DEADLINE_MS = 10_000
 
 export interface MigrateOptions {
   /** The service whose database it is. */
@@ -28,6 +29,9 @@ export function migrationSettings (roles: readonly string[]): TObject {
   return Type.Object({
     DATABASE_URL: postgresSettings.DATABASE_URL,
     ...logSettings,
+    MIGRATE_CONNECT_DEADLINE_MS: Type.Integer({
+      default: 0, minimum: 0, maximum: 3_600_000, description: 'For how long a Postgres that cannot be reached yet is tried again.'
+    }),
     ...Object.fromEntries(passwords)
   })
 }
@@ -39,15 +43,13 @@ export function migrationSettings (roles: readonly string[]): TObject {
  * @throws what Postgres says of a migration that failed; it was rolled back then
  */
 export async function migrate ({ name, directory, roles }: MigrateOptions): Promise<void> {
+  endOnSigterm()
   const settings = migrationSettings(roles)
   const config = configOrExit(`${name}-migrate`, () => loadConfig(settings, { prefixes: ['MIGRATE_'] })) as Record<string, string | undefined>
   const logger = createLogger({ name: `${name}-migrate`, level: config.LOG_LEVEL ?? 'info' })
-  const client = new pg.Client({
-    connectionString: config.DATABASE_URL, application_name: `${name}-migrate`, connectionTimeoutMillis: CONNECT_DEADLINE_MS, keepAlive: true
+  const client = await connectPatiently({
+    url: config.DATABASE_URL ?? '', applicationName: `${name}-migrate`, deadlineMs: Number(config.MIGRATE_CONNECT_DEADLINE_MS), logger
   })
-  // A connection that is lost also fails the statement that waits for it, and that error is the one to report.
-  client.on('error', () => {})
-  await client.connect()
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
     const applied = await runner({
@@ -59,7 +61,11 @@ export async function migrate ({ name, directory, roles }: MigrateOptions): Prom
       noLock: true,
       log: (message: string) => { logger.debug(message) }
     })
-    for (const role of roles) await setPassword(client, role, config[passwordVariable(role)])
+    for (const role of roles) {
+      // Not by a migration: this table is the runner's, and how a service's pod knows that it may start (awaitSchema).
+      await client.query(`GRANT SELECT ON schema_migrations TO ${client.escapeIdentifier(role)}`)
+      await setPassword(client, role, config[passwordVariable(role)])
+    }
     logger.info({ applied: applied.map((migration) => migration.name) }, 'migrated')
   } finally {
     await client.end()

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { testPostgres } from '@orders/local-stack/harness'
+import { TcpProxy, testPostgres } from '@orders/local-stack/harness'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 
-const FIXTURE = fileURLToPath(new URL('./fixtures/migrate.ts', import.meta.url))
+const MIGRATE = fileURLToPath(new URL('./fixtures/migrate.ts', import.meta.url))
+const AWAIT_SCHEMA = fileURLToPath(new URL('./fixtures/await-schema.ts', import.meta.url))
 const run = promisify(execFile)
 
 async function build (t: Test) {
@@ -33,13 +36,16 @@ async function build (t: Test) {
     await client.connect()
     return client.query<Record<string, unknown>>(sql).then(({ rows }) => rows).finally(() => client.end())
   }
+  const start = (program: string, env: Record<string, string>) =>
+    run(process.execPath, ['--conditions=@orders/source', program, `${folder}/migrations`, name], { env: { PATH: process.env.PATH, DATABASE_URL: database.href, ...env } })
   return {
     name,
     database,
+    folder,
     passwordFile: `${folder}/password`,
     query,
-    migrate: (env: Record<string, string> = {}) =>
-      run(process.execPath, ['--conditions=@orders/source', FIXTURE, `${folder}/migrations`, name], { env: { PATH: process.env.PATH, DATABASE_URL: database.href, ...env } })
+    migrate: (env: Record<string, string> = {}) => start(MIGRATE, env),
+    awaitSchema: (env: Record<string, string>) => start(AWAIT_SCHEMA, env)
   }
 }
 
@@ -71,4 +77,39 @@ t.test('settings that cannot be used are printed, without a stack trace', async 
   t.match(stderr, /MIGRATE_NOBODY_PASSWORD: there is no such setting/)
   t.match(stderr, /DATABASE_URL: must match/)
   t.notMatch(stderr, / at /)
+})
+
+t.test('a job that comes before Postgres waits for it, as long as it is told to', async (t) => {
+  const { database, query, migrate } = await build(t)
+  const proxy = await TcpProxy.start(database.host)
+  t.teardown(() => proxy.close())
+  proxy.cut()
+  const DATABASE_URL = Object.assign(new URL(database), { host: proxy.address }).href
+  const hasty = await migrate({ DATABASE_URL }).catch((error: unknown) => error) as { code: number }
+  t.equal(hasty.code, 1)
+  const patient = migrate({ DATABASE_URL, MIGRATE_CONNECT_DEADLINE_MS: '60000' })
+  await once(patient.child.stdout ?? patient.child, 'data')
+  proxy.heal()
+  t.match((await patient).stdout, /lets nobody in yet.*"applied":\["001_role","002_things"\]/s)
+  t.same(await query(database, 'SELECT n FROM things'), [{ n: 1 }])
+})
+
+t.test('a service waits for its schema with the rights of its own role, and for every migration', async (t) => {
+  const { name, database, folder, migrate, awaitSchema } = await build(t)
+  const ownUrl = Object.assign(new URL(database), { username: name, password: 'own' }).href
+  const deadline = { DATABASE_URL: ownUrl, AWAIT_SCHEMA_DEADLINE_MS: '0' }
+  const noRole = await awaitSchema(deadline).catch((error: unknown) => error) as { code: number, stderr: string }
+  t.equal(noRole.code, 1, 'no role yet')
+
+  const waiting = awaitSchema({ DATABASE_URL: ownUrl })
+  await migrate({ [`MIGRATE_${name.toUpperCase()}_PASSWORD`]: 'own' })
+  await waiting
+  await awaitSchema(deadline)
+
+  await writeFile(`${folder}/migrations/003_more.sql`, 'CREATE TABLE more (n int)')
+  const oldSchema = await awaitSchema(deadline).catch((error: unknown) => error) as { code: number, stderr: string }
+  t.equal(oldSchema.code, 1)
+  t.match(oldSchema.stderr, /found these missing: 003_more/)
+  await migrate()
+  await awaitSchema(deadline)
 })
