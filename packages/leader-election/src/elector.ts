@@ -58,6 +58,7 @@ export class LeaderElector {
   readonly #onEvent: ElectorEventListener
   #term: HeldTerm | undefined
   #running = false
+  #storeReachable = true
 
   /** @throws ElectorConfigError */
   constructor (options: ElectorOptions) {
@@ -86,6 +87,11 @@ export class LeaderElector {
   /** Who was last seen to hold the lease, ourselves included; undefined: nobody. */
   get holder (): string | undefined {
     return this.#candidate.holder
+  }
+
+  /** Whether the store answered the newest request, be it with a refusal. */
+  get storeReachable (): boolean {
+    return this.#storeReachable
   }
 
   /**
@@ -250,9 +256,12 @@ export class LeaderElector {
   /** Neither held nor failed: somebody else holds the lease. */
   async #attempt (attempt: () => Promise<Held | undefined>): Promise<{ held?: Held | undefined, failure?: LeaseStoreError }> {
     try {
-      return { held: await attempt() }
+      const held = await attempt()
+      this.#storeReachable = true
+      return { held }
     } catch (cause) {
       const failure = LeaseStoreError.from(cause)
+      this.#storeReachable = failure.reason !== 'unavailable'
       this.#emit({ type: 'attempt-failed', leading: this.#term !== undefined, error: failure })
       return { failure }
     }

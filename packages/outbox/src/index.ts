@@ -9,7 +9,7 @@ export { DeadLetterNotFoundError, FencedError, InvalidEventError } from './error
 export type { JsonValue, NewEvent, OutboxEvent } from './event.ts'
 export { readBatch, type ReadOptions } from './read-batch.ts'
 export { ScanBound } from './scan-bound.ts'
-export { assertHeld, takeOverShard, type Claim, type Fence, type TakenOver } from './shard-fence.ts'
+export { assertHeld, readShard, takeOverShard, type Claim, type Fence, type ShardState, type TakenOver } from './shard-fence.ts'
 export type { SqlClient, Statement } from './sql-client.ts'
 export { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 export { listenForWakeups, type WakeupListener, type WakeupListenerOptions } from './wakeup-listener.ts'

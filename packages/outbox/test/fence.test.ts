@@ -1,4 +1,4 @@
-import { assertHeld, claim, complete, dropClaim, enqueue, FencedError, readBatch, takeOverShard } from '@orders/outbox'
+import { assertHeld, claim, complete, dropClaim, enqueue, FencedError, readBatch, readShard, takeOverShard } from '@orders/outbox'
 import t from 'tap'
 import { event, outboxDatabase, readAll } from './outbox-database.ts'
 
@@ -62,4 +62,24 @@ t.test('a complete that waits for a take-over in progress is refused', async (t)
   successor.release()
   await t.rejects(completing, FencedError)
   t.equal((await readBatch(pool, readAll())).length, 1)
+})
+
+t.test('who begins anew takes over from its own epoch only', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  t.same(await readShard(pool, 0), { epoch: 0n, holder: undefined })
+  const { fence } = await takeOverShard(pool, 0, 'former', 0n)
+  t.equal((await takeOverShard(pool, 0, 'former', fence.epoch)).fence.epoch, 2n)
+  await takeOverShard(pool, 0, 'successor')
+  await t.rejects(takeOverShard(pool, 0, 'former', 2n), FencedError)
+  t.same(await readShard(pool, 0), { epoch: 3n, holder: 'successor' })
+
+  await pool.query('DELETE FROM relay_shard')
+  t.equal((await takeOverShard(pool, 0, 'successor', 3n)).fence.epoch, 4n, 'an epoch never comes again, also when the row was deleted')
+})
+
+t.test('of several that take over from the same epoch one succeeds', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((holder) => takeOverShard(pool, 0, holder, 0n)))
+  t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+  t.equal((await readShard(pool, 0)).epoch, 1n)
 })

@@ -1,5 +1,5 @@
 import { openPlainPublisher } from '@orders/kafka'
-import { takeOverShard } from '@orders/outbox'
+import type { TakenOver } from '@orders/outbox'
 import type { Delivery, Term } from './delivery.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
 
@@ -14,9 +14,8 @@ export class AtLeastOnce implements Delivery {
     this.#options = options
   }
 
-  async takeOver (): Promise<Term> {
-    const { db, kafka, shard, holder, sendDeadlineMs } = this.#options
-    const { fence } = await takeOverShard(db, shard, holder)
+  async begin ({ fence }: TakenOver): Promise<Term> {
+    const { kafka, sendDeadlineMs } = this.#options
     const publisher = await openPlainPublisher(kafka, { sendDeadlineMs })
     return {
       fence,

@@ -1,5 +1,5 @@
 import { kafkaSettings } from '@orders/kafka'
-import { loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
+import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
 
 export const settings = Type.Object({
@@ -21,6 +21,36 @@ export const settings = Type.Object({
   RELAY_DELIVERY: Type.Enum(['exactly-once', 'at-least-once'], {
     default: 'exactly-once',
     description: '`exactly-once` publishes in Kafka transactions, for readers that read committed records; `at-least-once` has lower latency and may publish an event twice after a failure.'
+  }),
+  RELAY_LEASE: Type.Enum(['postgres', 'kubernetes', 'none'], {
+    default: 'postgres',
+    description: 'Where the lease is that says which replica leads: a row of `leader_lease` in the relay\'s database, a Kubernetes `Lease`, or `none` for a relay of one replica.'
+  }),
+  RELAY_LEASE_NAMESPACE: Type.Optional(Type.String({
+    pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
+    description: 'Namespace of the Kubernetes Leases, which are called RELAY_NAME and the shard; the pod\'s own if not set.'
+  })),
+  RELAY_LEASE_DURATION_MS: Type.Integer({
+    default: 15_000, minimum: 1_000, maximum: 3_600_000, description: 'How long a standby waits after the last sign of life of a leader. Whole seconds.'
+  }),
+  RELAY_RENEW_DEADLINE_MS: Type.Integer({
+    default: 10_000, minimum: 500, maximum: 3_600_000, description: 'A leader that the lease store has refused for so long stops. Below RELAY_LEASE_DURATION_MS.'
+  }),
+  RELAY_RETRY_PERIOD_MS: Type.Integer({
+    default: 2_000, minimum: 100, maximum: 600_000, description: 'Between renewals of the leader, and looks of a standby. 1.2 times as long is below RELAY_RENEW_DEADLINE_MS.'
+  }),
+  RELAY_EAGER_TAKEOVER: Type.Boolean({
+    default: true,
+    description: 'Every replica holds a session of Postgres, by whose end the others know of its crash within milliseconds. `false` where DATABASE_URL leads to a transaction pooler: then a crashed leader is replaced when its lease runs out, and shards are not shared evenly.'
+  }),
+  RELAY_SHARDS: Type.Integer({
+    default: 1,
+    minimum: 1,
+    maximum: 64,
+    description: 'Parts into which the aggregates are divided, each with a leader of its own. The same in all replicas; change it only while none is running.'
+  }),
+  RELAY_PROGRESS_DEADLINE_MS: Type.Integer({
+    default: 30_000, minimum: 1_000, maximum: 3_600_000, description: 'A leader that has been failing for so long gives its shard up to another replica.'
   }),
   RELAY_TOPICS: Type.String({
     default: '',
@@ -62,7 +92,7 @@ export const settings = Type.Object({
     default: 60_000, minimum: 100, maximum: 3_600_000, description: 'How often the outbox is read from its very beginning.'
   }),
   RELAY_SEND_DEADLINE_MS: Type.Integer({
-    default: 8_000, minimum: 500, maximum: 60_000, description: 'A publish that takes longer counts as uncertain.'
+    default: 8_000, minimum: 500, maximum: 60_000, description: 'A publish that takes longer counts as uncertain. Below RELAY_RENEW_DEADLINE_MS.'
   }),
   RELAY_TRANSACTION_TIMEOUT_MS: Type.Integer({
     default: 10_000, minimum: 1_000, maximum: 900_000, description: 'The broker aborts a transaction that is open for longer. Above RELAY_SEND_DEADLINE_MS, and not above the broker\'s transaction.max.timeout.ms.'
@@ -77,6 +107,35 @@ export const settings = Type.Object({
 
 export type RelayConfig = Readonly<Static<typeof settings>>
 
+/** client-go's: up to how much of a retry period a standby adds to its wait. */
+const JITTER_FACTOR = 1.2
+
+/** @throws ConfigError also when settings contradict each other; it names them, with their values */
 export function loadRelayConfig (env: NodeJS.ProcessEnv): RelayConfig {
-  return loadConfig(settings, { prefixes: ['RELAY_'], env })
+  const config = loadConfig(settings, { prefixes: ['RELAY_'], env })
+  const problems = contradictions(config)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}
+
+function contradictions (config: RelayConfig): string[] {
+  const value = (name: keyof RelayConfig) => `${name} (${String(config[name])})`
+  const below = (lower: keyof RelayConfig, upper: keyof RelayConfig, why: string, factor = 1): string[] =>
+    Number(config[lower]) * factor < Number(config[upper])
+      ? []
+      : [`${lower}: expected ${factor === 1 ? '' : `${factor} times `}${value(lower)} below ${value(upper)}: ${why}`]
+  return [
+    ...below('RELAY_BACKOFF_MIN_MS', 'RELAY_BACKOFF_MAX_MS', 'the wait grows from the one to the other'),
+    ...below('RELAY_SEND_DEADLINE_MS', 'RELAY_TRANSACTION_TIMEOUT_MS', 'the broker would abort a transaction that is still being sent'),
+    ...config.RELAY_LEASE === 'none'
+      ? []
+      : [
+          ...below('RELAY_RENEW_DEADLINE_MS', 'RELAY_LEASE_DURATION_MS', 'the difference is a leader\'s time to stop'),
+          ...below('RELAY_RETRY_PERIOD_MS', 'RELAY_RENEW_DEADLINE_MS', 'a leader needs a second try', JITTER_FACTOR),
+          ...below('RELAY_SEND_DEADLINE_MS', 'RELAY_RENEW_DEADLINE_MS', 'a send would outlive the right to it'),
+          ...config.RELAY_LEASE_DURATION_MS % 1_000 === 0
+            ? []
+            : [`RELAY_LEASE_DURATION_MS: expected whole seconds, as a lease holds them, found ${config.RELAY_LEASE_DURATION_MS} ms`]
+        ]
+  ]
 }

@@ -6,8 +6,6 @@ export interface DeliveryOptions {
   db: SqlClient
   kafka: KafkaConnection
   shard: number
-  /** Who takes over, for people who read `relay_shard`. */
-  holder: string
   sendDeadlineMs: number
   logger: Logger
 }

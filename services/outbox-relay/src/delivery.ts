@@ -1,13 +1,15 @@
-import type { Fence } from '@orders/outbox'
+import type { Fence, TakenOver } from '@orders/outbox'
 import type { Batch } from './batch.ts'
 
 /** How batches get into Kafka: {@link ExactlyOnce} or {@link AtLeastOnce}. */
 export interface Delivery {
   /**
-   * Becomes the one that may publish the shard, fences everybody before, and settles what they had in flight. The only
-   * way to begin, and the only way to go on after any failure.
+   * The rest of a take-over, after the epoch was raised: fences in Kafka who published before, and settles what was in
+   * flight. The only way to begin, and the only way to go on after any failure.
+   *
+   * @throws FencedError when somebody else has taken over meanwhile
    */
-  takeOver: () => Promise<Term>
+  begin: (taken: TakenOver) => Promise<Term>
 }
 
 /** One take-over's right to publish. It ends with its first error. */

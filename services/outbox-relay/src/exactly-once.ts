@@ -1,5 +1,5 @@
 import { openTransactionalPublisher, type TransactionalPublisher } from '@orders/kafka'
-import { assertHeld, claim, complete, dropClaim, takeOverShard, type Fence, type TakenOver } from '@orders/outbox'
+import { assertHeld, claim, complete, dropClaim, type Fence, type TakenOver } from '@orders/outbox'
 import type { Batch } from './batch.ts'
 import type { Delivery, Term } from './delivery.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
@@ -22,16 +22,14 @@ export class ExactlyOnce implements Delivery {
     this.#options = options
   }
 
-  async takeOver (): Promise<Term> {
-    const { db, shard, holder } = this.#options
-    // 1. Postgres: from here on nobody with an older epoch completes or claims anything.
-    const taken = await takeOverShard(db, shard, holder)
+  async begin (taken: TakenOver): Promise<Term> {
+    // 1. Postgres, done before: nobody with an older epoch completes or claims anything any more.
     // 2. Kafka: from here on no older producer commits anything, and what one left open is committed or aborted.
     const publisher = await this.#openPublisher()
     try {
       // 3. Still mine? Kafka hands its epoch to whoever comes last: a former leader that wakes up late takes it from its
       //    successor in step 2, and has to notice here.
-      await assertHeld(db, taken.fence)
+      await assertHeld(this.#options.db, taken.fence)
       // 4. The batch that was in flight is in Kafka, whole, or not at all. The position says which.
       await this.#settle(taken, await publisher.position())
       return this.#term(taken.fence, publisher)

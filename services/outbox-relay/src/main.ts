@@ -3,9 +3,12 @@ import { createKafka } from '@orders/kafka'
 import { listenForWakeups } from '@orders/outbox'
 import { createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
 import { loadRelayConfig } from './config.ts'
+import { processName } from './leadership/identity.ts'
+import { runElected } from './leadership/run-elected.ts'
 import { RelayMetrics } from './metrics.ts'
-import { createShardRelay, runAlone } from './relay.ts'
+import { createShardRelay } from './relay.ts'
 import { reportBacklog } from './report-backlog.ts'
+import { runAlone } from './run-alone.ts'
 import { Wakeups } from './wakeups.ts'
 
 const health = createHealth()
@@ -17,7 +20,7 @@ await runService({
   async start ({ config, logger, onStop, fail }) {
     const { registry } = createMetrics({ service: 'outbox-relay' })
     const metrics = new RelayMetrics(registry)
-    const holder = config.RELAY_IDENTITY ?? hostname()
+    const process = processName(config.RELAY_IDENTITY ?? hostname())
 
     const ops = createOpsServer({ health, registry })
     onStop('ops server', () => ops.close())
@@ -31,18 +34,23 @@ await runService({
     const reporting = reportBacklog(db, metrics, logger, stop.signal)
     onStop('backlog report', () => { stop.abort(); return reporting })
 
-    const wakeups = new Wakeups()
+    const parts = { config, db, kafka: createKafka(config, { clientId: process, logger }), metrics, process, logger }
+    const shards = Array.from({ length: config.RELAY_SHARDS }, (_, shard) => {
+      const wakeups = new Wakeups()
+      return { wakeups, relay: createShardRelay(shard, wakeups, parts) }
+    })
+    const relays = shards.map(({ relay }) => relay)
     const listener = listenForWakeups({
       connection: { connectionString: config.DATABASE_URL, application_name: 'outbox-relay wake-up', connectionTimeoutMillis: 3_000, keepAlive: true },
-      onWakeup: (sweep) => { wakeups.notify(sweep) },
+      onWakeup: (sweep) => { for (const { wakeups } of shards) wakeups.notify(sweep) },
       onError: (error) => { logger.warn({ err: error }, 'wake-ups are not heard; polling') }
     })
     onStop('wake-ups', () => listener.close())
 
-    const kafka = createKafka(config, { clientId: holder, logger })
     const publishing = new AbortController()
-    const relay = createShardRelay(0, wakeups, { config, db, kafka, metrics, holder, logger })
-    const running = runAlone(relay, config.RELAY_BACKOFF_MAX_MS, logger, publishing.signal)
+    const running = config.RELAY_LEASE === 'none'
+      ? Promise.all(relays.map((relay) => runAlone(relay, config.RELAY_BACKOFF_MAX_MS, logger, publishing.signal)))
+      : runElected(relays, config.RELAY_LEASE, parts, health, publishing.signal)
     running.catch(fail)
     onStop('relay', () => { publishing.abort(); return running })
 

@@ -1,5 +1,6 @@
-import type { Backlog } from '@orders/outbox'
-import { RecordRefusedError } from '@orders/kafka'
+import { FencedError, type Backlog } from '@orders/outbox'
+import { PublisherFencedError, RecordRefusedError } from '@orders/kafka'
+import type { ElectorEvent } from '@orders/leader-election'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Batch } from './batch.ts'
 
@@ -17,7 +18,12 @@ export class RelayMetrics {
   readonly #epoch: Gauge<'shard'>
   readonly #takeOvers: Counter<'shard'>
   readonly #takeOverDuration: Histogram
+  readonly #takeOverGap: Histogram
   readonly #fenced: Counter<'shard'>
+  readonly #leaseHeld: Gauge<'shard'>
+  readonly #leaseTransitions: Gauge<'shard'>
+  readonly #leaseRenewDuration: Histogram
+  readonly #leaseFailures: Counter<'reason'>
   readonly #deadLettered: Counter
   readonly #backlog: Gauge
   readonly #oldestAge: Gauge
@@ -47,6 +53,17 @@ export class RelayMetrics {
     this.#takeOverDuration = new Histogram({
       name: 'relay_take_over_duration_seconds', help: 'From the raise of the epoch until publishing may begin', buckets: LATENCY_BUCKETS_S, registers
     })
+    this.#takeOverGap = new Histogram({
+      name: 'relay_take_over_gap_seconds', help: 'How long the oldest event of the first batch after a take-over had waited', buckets: LATENCY_BUCKETS_S, registers
+    })
+    this.#leaseHeld = new Gauge({ name: 'relay_lease_held', help: '1 while this relay holds the lease of the shard', labelNames: ['shard'], registers })
+    this.#leaseTransitions = new Gauge({ name: 'relay_lease_transitions', help: 'Changes of holder, as the lease counts them', labelNames: ['shard'], registers })
+    this.#leaseRenewDuration = new Histogram({
+      name: 'relay_lease_renew_duration_seconds', help: 'One renewal of a lease', buckets: LATENCY_BUCKETS_S, registers
+    })
+    this.#leaseFailures = new Counter({
+      name: 'relay_lease_failures_total', help: 'Requests to the lease store that failed; a conflict is a race that was lost', labelNames: ['reason'], registers
+    })
     this.#fenced = new Counter({ name: 'relay_fenced_total', help: 'Terms that another relay ended', labelNames: ['shard'], registers })
     this.#deadLettered = new Counter({ name: 'relay_dead_lettered_total', help: 'Events that became dead letters', registers })
     this.#backlog = new Gauge({ name: 'outbox_backlog_events', help: 'Events in the outbox, counted up to 100,001', registers })
@@ -67,20 +84,44 @@ export class RelayMetrics {
   }
 
   published (batch: Batch, durationMs: number): void {
-    const oldest = batch.events[0]
     this.#published.inc(batch.events.length)
     this.#batchSize.observe(batch.events.length)
     this.#publishDuration.observe(durationMs / SECOND_MS)
-    if (oldest !== undefined) this.#commitToPublish.observe(Math.max(0, Date.now() - Date.parse(oldest.createdAt)) / SECOND_MS)
+    this.#commitToPublish.observe(waitedS(batch))
   }
 
-  publishFailed (error: unknown): void {
-    this.#failures.inc({ kind: error instanceof RecordRefusedError ? 'refused' : 'uncertain' })
+  /** The first batch of a term. */
+  firstPublished (batch: Batch): void {
+    this.#takeOverGap.observe(waitedS(batch))
   }
 
-  fenced (shard: number): void {
-    this.#failures.inc({ kind: 'fenced' })
-    this.#fenced.inc({ shard: String(shard) })
+  termFailed (shard: number, error: unknown): void {
+    const fenced = error instanceof FencedError || error instanceof PublisherFencedError
+    this.#failures.inc({ kind: fenced ? 'fenced' : error instanceof RecordRefusedError ? 'refused' : 'uncertain' })
+    if (fenced) this.#fenced.inc({ shard: String(shard) })
+  }
+
+  leaseEvent (shard: number, event: ElectorEvent): void {
+    const labels = { shard: String(shard) }
+    switch (event.type) {
+      case 'acquired':
+        this.#leaseHeld.set(labels, 1)
+        break
+      case 'renewed':
+        this.#leaseRenewDuration.observe(event.durationMs / SECOND_MS)
+        break
+      case 'work-ended':
+        this.#leaseHeld.set(labels, 0)
+        break
+      case 'holder-changed':
+        this.#leaseTransitions.set(labels, event.transitions)
+        break
+      case 'attempt-failed':
+      case 'release-failed':
+        this.#leaseFailures.inc({ reason: event.error.reason })
+        break
+      default:
+    }
   }
 
   deadLettered (): void {
@@ -92,4 +133,9 @@ export class RelayMetrics {
     this.#oldestAge.set(oldestAgeMs / SECOND_MS)
     this.#deadLetters.set(deadLetters)
   }
+}
+
+/** How long the oldest event of the batch has waited until now, in seconds, by two clocks: its database's and ours. */
+function waitedS ({ events: [oldest] }: Batch): number {
+  return oldest === undefined ? 0 : Math.max(0, Date.now() - Date.parse(oldest.createdAt)) / SECOND_MS
 }

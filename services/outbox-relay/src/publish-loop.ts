@@ -8,6 +8,8 @@ export interface PublishLoopOptions {
   db: SqlClient
   reader: OutboxReader
   refused: RefusedRecords
+  /** Everything that there was is published. */
+  onIdle: () => void
   onPublished: (batch: Batch, durationMs: number) => void
 }
 
@@ -20,10 +22,11 @@ export interface PublishLoopOptions {
  * @throws whatever failed. The term is over then: nothing of it may be used again.
  */
 export async function publishLoop (term: Term, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
-  const { db, reader, refused, onPublished } = options
+  const { db, reader, refused, onIdle, onPublished } = options
   let batch = await reader.read([], refused.batchLimit)
   while (!signal.aborted) {
     if (batch.ids.length === 0) {
+      onIdle()
       await reader.waitForEvents(signal)
       batch = await reader.read([], refused.batchLimit)
       continue

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaConnection } from '@orders/kafka'
 import type { SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
@@ -10,7 +9,7 @@ import { ExactlyOnce } from './exactly-once.ts'
 import type { RelayMetrics } from './metrics.ts'
 import { OutboxReader } from './outbox-reader.ts'
 import { RefusedRecords } from './refused-records.ts'
-import { isFenced, ShardRelay } from './shard-relay.ts'
+import { ShardRelay } from './shard-relay.ts'
 import { TopicMap } from './topics.ts'
 import type { Wakeups } from './wakeups.ts'
 
@@ -19,21 +18,23 @@ export interface RelayParts {
   db: SqlClient
   kafka: KafkaConnection
   metrics: RelayMetrics
-  holder: string
+  /** This process, as it stands in `relay_shard`. */
+  process: string
   logger: Logger
 }
 
 /** One {@link ShardRelay} with everything that it needs. */
 export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayParts): ShardRelay {
-  const { config, db, metrics, logger } = parts
+  const { config, db, metrics, process, logger } = parts
   return new ShardRelay({
     shard,
+    holder: process,
     db,
     delivery: createDelivery(shard, parts),
     createReader: () => new OutboxReader({
       db,
       shard,
-      shards: 1,
+      shards: config.RELAY_SHARDS,
       wakeups,
       topics: TopicMap.parse(config.RELAY_TOPICS, config.RELAY_DEFAULT_TOPIC),
       source: config.RELAY_SOURCE,
@@ -52,13 +53,14 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
       onDeadLetter: () => { metrics.deadLettered() }
     }),
     backoff: new Backoff({ minMs: config.RELAY_BACKOFF_MIN_MS, maxMs: config.RELAY_BACKOFF_MAX_MS }),
+    progressDeadlineMs: config.RELAY_PROGRESS_DEADLINE_MS,
     metrics,
     logger
   })
 }
 
-function createDelivery (shard: number, { config, db, kafka, holder, logger }: RelayParts): Delivery {
-  const options = { db, kafka, shard, holder, sendDeadlineMs: config.RELAY_SEND_DEADLINE_MS, logger }
+function createDelivery (shard: number, { config, db, kafka, logger }: RelayParts): Delivery {
+  const options = { db, kafka, shard, sendDeadlineMs: config.RELAY_SEND_DEADLINE_MS, logger }
   switch (config.RELAY_DELIVERY) {
     case 'at-least-once':
       return new AtLeastOnce(options)
@@ -69,18 +71,5 @@ function createDelivery (shard: number, { config, db, kafka, holder, logger }: R
         positionTopic: config.RELAY_DEFAULT_TOPIC,
         transactionTimeoutMs: config.RELAY_TRANSACTION_TIMEOUT_MS
       })
-  }
-}
-
-/** Publishes until `signal` is aborted. A relay that was fenced waits before it competes again. */
-export async function runAlone (relay: ShardRelay, fencedPauseMs: number, logger: Logger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await relay.run(signal)
-    } catch (error) {
-      if (!isFenced(error)) throw error
-      logger.warn({ err: error, pauseMs: fencedPauseMs }, 'another relay has taken over')
-      await delay(fencedPauseMs, undefined, { signal }).catch(() => {})
-    }
   }
 }

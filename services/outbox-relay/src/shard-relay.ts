@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PublisherFencedError } from '@orders/kafka'
-import { FencedError, type SqlClient } from '@orders/outbox'
+import { FencedError, takeOverShard, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
 import type { Backoff } from './backoff.ts'
-import type { Delivery, Term } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { OutboxReader } from './outbox-reader.ts'
 import { publishLoop } from './publish-loop.ts'
@@ -11,14 +11,28 @@ import type { RefusedRecords } from './refused-records.ts'
 
 export interface ShardRelayOptions {
   shard: number
+  /** This process, as it stands in `relay_shard`. */
+  holder: string
   db: SqlClient
   delivery: Delivery
   /** A new one for every term: what the last one knew of the outbox may be wrong after a fail-over of Postgres. */
   createReader: () => OutboxReader
   refused: RefusedRecords
   backoff: Backoff
+  /** Failing for longer than this, it gives the shard up: another relay may have what it lacks. */
+  progressDeadlineMs: number
   metrics: RelayMetrics
   logger: Logger
+}
+
+/** There was work and none of it got done. */
+export class NoProgressError extends Error {
+  readonly code = 'RELAY_NO_PROGRESS'
+
+  constructor (shard: number, forMs: number, cause: unknown) {
+    super(`shard ${shard}: nothing was published for ${Math.round(forMs)} ms (RELAY_PROGRESS_DEADLINE_MS), the last failure: ${(cause as Error).message}`, { cause })
+    this.name = 'NoProgressError'
+  }
 }
 
 /**
@@ -27,6 +41,7 @@ export interface ShardRelayOptions {
  */
 export class ShardRelay {
   readonly #options: ShardRelayOptions
+  #progressAt = 0
 
   constructor (options: ShardRelayOptions) {
     this.#options = options
@@ -35,42 +50,53 @@ export class ShardRelay {
   /**
    * Resolves when `signal` is aborted, after the batch in flight is finished.
    *
-   * @throws FencedError | PublisherFencedError when another relay has taken the shard over. Coming back at once would
-   *   fence that one in turn, so whether to is not decided here.
+   * @param expectedEpoch take the shard only if it still has this epoch; left out, from whoever holds it
+   * @throws FencedError when another relay has taken the shard over. Coming back at once would fence that one in turn, so
+   *   whether to is not decided here.
+   * @throws NoProgressError
    */
-  async run (signal: AbortSignal): Promise<void> {
-    const { backoff, logger, metrics, shard } = this.#options
+  async run (signal: AbortSignal, expectedEpoch?: bigint): Promise<void> {
+    const { backoff, db, holder, logger, metrics, progressDeadlineMs, shard } = this.#options
+    let epoch = expectedEpoch
+    this.#progressAt = performance.now()
     while (!signal.aborted) {
+      const startedAt = performance.now()
       try {
-        await this.#term(signal)
+        const taken = await takeOverShard(db, shard, holder, epoch)
+        epoch = taken.fence.epoch
+        await this.#term(await this.#options.delivery.begin(taken), startedAt, signal)
       } catch (error) {
-        if (isFenced(error)) {
-          metrics.fenced(shard)
-          throw error
-        }
+        metrics.termFailed(shard, error)
+        if (error instanceof FencedError) throw error
+        const failingMs = performance.now() - this.#progressAt
+        if (failingMs > progressDeadlineMs) throw new NoProgressError(shard, failingMs, error)
         const delayMs = Math.round(backoff.nextDelayMs())
-        metrics.publishFailed(error)
-        logger.warn({ err: error, shard, delayMs }, 'publishing failed, taking over again')
+        // Kafka's fence alone is no reason to step down: a former leader that slept takes the producer's epoch too, and
+        // then finds that the shard is not its own. Our own epoch, which the next take-over presents, says whose it is.
+        logger.warn({ err: error, shard, delayMs }, error instanceof PublisherFencedError ? 'fenced in Kafka, looking whose shard it is' : 'publishing failed, taking over again')
         await delay(delayMs, undefined, { signal }).catch(() => {})
       }
     }
   }
 
-  async #term (signal: AbortSignal): Promise<void> {
-    const { backoff, createReader, db, delivery, logger, metrics, refused, shard } = this.#options
-    const startedAt = performance.now()
-    const term: Term = await delivery.takeOver()
+  async #term (term: Awaited<ReturnType<Delivery['begin']>>, startedAt: number, signal: AbortSignal): Promise<void> {
+    const { backoff, createReader, db, logger, metrics, refused, shard } = this.#options
+    const { epoch } = term.fence
+    const takeOverMs = performance.now() - startedAt
+    let published = 0
+    metrics.tookOver(shard, epoch, takeOverMs)
+    logger.info({ shard, epoch, durationMs: Math.round(takeOverMs) }, 'took over')
     try {
-      const { epoch } = term.fence
-      metrics.tookOver(shard, epoch, performance.now() - startedAt)
-      logger.info({ shard, epoch, durationMs: Math.round(performance.now() - startedAt) }, 'took over')
       await publishLoop(term, {
         db,
         reader: createReader(),
         refused,
+        onIdle: () => { this.#progressAt = performance.now() },
         onPublished: (batch, durationMs) => {
+          this.#progressAt = performance.now()
           backoff.reset()
           metrics.published(batch, durationMs)
+          if (published++ === 0) metrics.firstPublished(batch)
         }
       }, signal)
     } finally {
@@ -78,9 +104,4 @@ export class ShardRelay {
       await term.close()
     }
   }
-}
-
-/** Whether the error says that another relay has taken over. */
-export function isFenced (error: unknown): boolean {
-  return error instanceof FencedError || error instanceof PublisherFencedError
 }

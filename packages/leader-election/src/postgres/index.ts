@@ -1,1 +1,2 @@
 export { PostgresLeaseStore, type PostgresLeaseStoreOptions, type SqlClient } from './postgres-lease-store.ts'
+export { countProcesses, ProcessSession, untilProcessEnds, type ProcessSessionOptions } from './process-session.ts'

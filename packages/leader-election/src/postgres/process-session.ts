@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+
+const HEARTBEAT_MS = 5_000
+const RECONNECT_MS = 500
+/** A wait on a connection whose packets vanish would never end by itself. */
+const MAX_WAIT_MS = 30_000
+
+/**
+ * No time-out may end a session that waits, and a peer that vanished must be noticed: by default both the server and we would
+ * wait for hours on a connection that was cut rather than closed.
+ */
+const SESSION_SETTINGS = `
+  SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0;
+  SET client_connection_check_interval = '2s'; SET tcp_user_timeout = '10s';
+  SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3`
+
+export interface ProcessSessionOptions {
+  /** Not through a transaction pooler: the lock belongs to the session. */
+  connection: pg.ClientConfig
+  /** The processes that watch each other have it in common. */
+  group: string
+  /** This process; no other one, before or after it, has the same. */
+  process: string
+  onError?: (error: Error) => void
+}
+
+/**
+ * Tells others that this process lives: a session with an advisory lock that ends with the process, however it ends. Whoever
+ * waits for the lock knows within milliseconds of a crash ({@link untilProcessEnds}).
+ *
+ * The end of the session proves only that the session has ended. Its process may live on, cut off from Postgres, so the
+ * proof is good for guarded work that needs Postgres and is fenced there.
+ */
+export class ProcessSession {
+  readonly #options: ProcessSessionOptions
+  readonly #stop = new AbortController()
+  readonly #running: Promise<void>
+  #begun: (() => void) | undefined
+
+  private constructor (options: ProcessSessionOptions, begun: () => void) {
+    this.#options = options
+    this.#begun = begun
+    this.#running = this.#run()
+  }
+
+  /** Resolves when the lock is held; Postgres may come up later than we. It is taken again whenever the session is lost. */
+  static async open (options: ProcessSessionOptions, signal: AbortSignal): Promise<ProcessSession> {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const session = new ProcessSession(options, () => { resolve(undefined) })
+    const stop = () => { resolve(undefined) }
+    signal.addEventListener('abort', stop, { once: true })
+    await promise
+    signal.removeEventListener('abort', stop)
+    return session
+  }
+
+  async close (): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  async #run (): Promise<void> {
+    const { onError = () => {} } = this.#options
+    while (!this.#stop.signal.aborted) {
+      await this.#hold().catch((error: Error) => { if (!this.#stop.signal.aborted) onError(error) })
+      await delay(RECONNECT_MS, undefined, { signal: this.#stop.signal }).catch(() => {})
+    }
+  }
+
+  async #hold (): Promise<void> {
+    const { connection, group, process } = this.#options
+    const { client, broken } = await connect({ query_timeout: HEARTBEAT_MS, ...connection })
+    const over = AbortSignal.any([this.#stop.signal, broken])
+    try {
+      await client.query('SELECT pg_advisory_lock($1, $2)', [keyOf(group), keyOf(process)])
+      this.#begun?.()
+      while (!over.aborted) {
+        await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
+        if (!over.aborted) await client.query('SELECT')
+      }
+      if (broken.aborted) throw broken.reason
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+}
+
+/**
+ * Waits for the end of another process's session.
+ *
+ * @returns true at its end, or when there is none; false when it still lasts after half a minute, or on abort
+ * @throws when Postgres cannot be reached
+ */
+export async function untilProcessEnds (
+  connection: pg.ClientConfig, group: string, process: string, signal: AbortSignal
+): Promise<boolean> {
+  if (signal.aborted) return false
+  const { client, broken } = await connect(connection)
+  const over = AbortSignal.any([signal, broken, AbortSignal.timeout(MAX_WAIT_MS)])
+  // Ends the connection under the query, which then rejects; the server notices by client_connection_check_interval.
+  const giveUp = () => { void client.end().catch(() => {}) }
+  over.addEventListener('abort', giveUp, { once: true })
+  try {
+    await client.query('SELECT pg_advisory_lock_shared($1, $2)', [keyOf(group), keyOf(process)])
+    return true
+  } catch (error) {
+    if (over.aborted && !broken.aborted) return false
+    throw error
+  } finally {
+    over.removeEventListener('abort', giveUp)
+    await client.end().catch(() => {})
+  }
+}
+
+/** How many processes of the group live now. */
+export async function countProcesses (client: { query: (text: string, values: unknown[]) => Promise<{ rows: unknown[] }> }, group: string): Promise<number> {
+  const { rows } = await client.query(
+    `SELECT count(DISTINCT objid)::int AS processes FROM pg_locks
+     WHERE locktype = 'advisory' AND classid = $1::int::oid AND objsubid = 2 AND mode = 'ExclusiveLock' AND granted
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, [keyOf(group)])
+  return (rows[0] as { processes: number }).processes
+}
+
+async function connect (config: pg.ClientConfig): Promise<{ client: pg.Client, broken: AbortSignal }> {
+  const client = new pg.Client({ connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config })
+  const broken = new AbortController()
+  client.on('error', (error) => { broken.abort(error) })
+  client.on('end', () => { broken.abort(new Error('the session was ended')) })
+  try {
+    await client.connect()
+    await client.query(SESSION_SETTINGS)
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+  return { client, broken: broken.signal }
+}
+
+/** An advisory lock has two 32-bit keys. A collision of two processes costs a late or needless look, no more. */
+function keyOf (name: string): number {
+  return createHash('sha256').update(name).digest().readInt32BE()
+}

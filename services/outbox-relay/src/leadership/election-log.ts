@@ -1,0 +1,46 @@
+import type { ElectorEvent } from '@orders/leader-election'
+import type { Logger } from 'pino'
+
+/** What people want to know of an election; what happens all the time only at level debug. */
+export function logElection (logger: Logger, shard: number, event: ElectorEvent): void {
+  const { type, ...fields } = event
+  const { error, ...rest } = fields as { error?: unknown }
+  const entry = { shard, election: type, ...rest, ...error === undefined ? {} : { err: error } }
+  switch (type) {
+    case 'acquired':
+      logger.info(entry, 'the lease is ours')
+      break
+    case 'holder-changed':
+      logger.info(entry, 'the lease has another holder')
+      break
+    case 'released':
+      logger.info(entry, 'the lease is released')
+      break
+    case 'term-ended':
+      logger.info(entry, 'stepping down')
+      break
+    case 'work-failed':
+      logger.warn(entry, 'publishing ended')
+      break
+    case 'leading-unconfirmed':
+      logger.warn(entry, 'the lease cannot be renewed for now; publishing goes on under the fences')
+      break
+    case 'release-failed':
+      logger.warn(entry, 'the lease was not released; the others wait until it runs out')
+      break
+    case 'malformed-record':
+      logger.warn(entry, 'the lease holds what no elector writes')
+      break
+    case 'attempt-failed':
+      if (event.error.reason === 'conflict') logger.debug(entry, 'lost a race for the lease')
+      else logger.warn(entry, 'the lease store failed')
+      break
+    case 'watch-failed':
+      logger.debug(entry, 'the watch of the lease failed; polling goes on')
+      break
+    case 'renewed':
+    case 'work-ended':
+    case 'challenge-void':
+      logger.debug(entry, type)
+  }
+}
