@@ -1,7 +1,7 @@
-import './request-queue-patch.ts'
 import { readFileSync } from 'node:fs'
-import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs'
+import type { Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
+import kafkajs from './kafkajs.ts'
 import { kafkajsLog } from './kafkajs-log.ts'
 import type { KafkaSettings } from './settings.ts'
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
-import kafkajs from 'kafkajs'
 import type { KafkaConnection } from './connection.ts'
 import { ConsumerHealth } from './consumer-health.ts'
 import { withDeadline } from './deadline.ts'
+import kafkajs from './kafkajs.ts'
 
 const DISCONNECT_DEADLINE_MS = 5_000
 

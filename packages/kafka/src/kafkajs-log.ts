@@ -1,5 +1,6 @@
-import kafkajs, { type logCreator } from 'kafkajs'
+import type { logCreator } from 'kafkajs'
 import type { Logger } from 'pino'
+import kafkajs from './kafkajs.ts'
 import { LogLimit } from './log-limit.ts'
 
 /**

@@ -1,6 +1,7 @@
-import kafkajs, { type Kafka, type Producer, type ProducerConfig, type TopicMessages } from 'kafkajs'
+import type { Kafka, Producer, ProducerConfig, TopicMessages } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
+import { createKeyPartitioner } from './partitioner.ts'
 import { toPublishError } from './publish-errors.ts'
 
 const DISCONNECT_DEADLINE_MS = 3_000
@@ -19,7 +20,7 @@ export interface PublisherOptions {
 export async function connectProducer (kafka: Kafka, deadlineMs: number, config: ProducerConfig): Promise<Producer> {
   const producer = kafka.producer({
     allowAutoTopicCreation: false,
-    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    createPartitioner: createKeyPartitioner,
     maxInFlightRequests: 1,
     // A retry inside kafkajs sends, after a partial failure, what one of the brokers already has under new sequence
     // numbers. Retrying is the relay's work, and begins with a new producer.

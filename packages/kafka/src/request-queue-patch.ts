@@ -1,7 +1,4 @@
-import { createRequire } from 'node:module'
-
-/** What the patch below was written for; any other version has to be looked at first. */
-const KAFKAJS_VERSION = '2.2.4'
+import { kafkajsModule } from './kafkajs-module.ts'
 
 interface RequestQueue {
   pending: unknown[]
@@ -19,12 +16,7 @@ interface RequestQueue {
  * https://github.com/tulios/kafkajs/issues/1751
  */
 function patchRequestQueue (): void {
-  const require = createRequire(import.meta.url)
-  const { version } = require('kafkajs/package.json') as { version: string }
-  if (version !== KAFKAJS_VERSION) {
-    throw new Error(`expected kafkajs ${KAFKAJS_VERSION}, found ${version}: check whether packages/kafka/src/request-queue-patch.ts still fits`)
-  }
-  const { prototype } = require('kafkajs/src/network/requestQueue') as { prototype: RequestQueue }
+  const { prototype } = kafkajsModule<{ prototype: RequestQueue }>('network/requestQueue', 'request-queue-patch.ts')
   const schedule = prototype.scheduleCheckPendingRequests
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this)
