@@ -1,8 +1,16 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Progress } from './progress.ts'
+
+const BEAT_MS = 1_000
+/** Whoever did not beat for so long is gone. */
+const SILENT_MS = 30_000
+/** Not at SILENT_MS: a machine that slept would remove what is still being filled. */
+const ABANDONED_MS = 24 * 3_600_000
 
 /** Where what was downloaded or built is kept between runs; outside the checkout, so that a fresh clone finds it. */
 export function cacheDirectory (): string {
@@ -17,19 +25,45 @@ export function publicCacheDirectory (): string {
 
 /**
  * Makes a folder once. `fill` works on a folder beside it that is renamed when it is complete: whoever is interrupted
- * leaves nothing that looks finished, and of two that work at once one wins.
+ * leaves nothing that looks finished. Of several that want it at once, in any process, the first one works and the others
+ * wait for it, as long as it shows that it is alive; should two work at once nevertheless, one wins.
  */
-export async function cachedFolder (folder: string, fill: (folder: string) => Promise<void>): Promise<string> {
+export async function cachedFolder (folder: string, fill: (folder: string) => Promise<void>, progress: Progress = () => {}): Promise<string> {
   if (existsSync(folder)) return folder
-  const unfinished = join(dirname(folder), `.${basename(folder)}-${randomBytes(4).toString('hex')}`)
+  const unfinished = join(dirname(folder), `${prefixOf(folder)}${Date.now()}-${randomBytes(4).toString('hex')}`)
   await mkdir(unfinished, { recursive: true, mode: 0o755 })
+  const beating = setInterval(() => { utimes(unfinished, new Date(), new Date()).catch(() => {}) }, BEAT_MS)
   try {
+    await untilFirst(unfinished, folder, progress)
+    if (existsSync(folder)) return folder
     await fill(unfinished)
     await rename(unfinished, folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
     return folder
   } finally {
+    clearInterval(beating)
     await rm(unfinished, { recursive: true, force: true })
   }
+}
+
+function prefixOf (folder: string): string {
+  return `.${basename(folder)}-`
+}
+
+/** Resolves when the folder is there, or nobody who is alive began before us. */
+async function untilFirst (unfinished: string, folder: string, progress: Progress): Promise<void> {
+  for (let round = 0; !existsSync(folder); round++) {
+    const siblings = (await readdir(dirname(folder))).filter((name) => name.startsWith(prefixOf(folder)))
+    const earlier = siblings.filter((name) => name < basename(unfinished)).map((name) => join(dirname(folder), name))
+    const silences = await Promise.all(earlier.map(silenceMs))
+    await Promise.all(earlier.filter((_, index) => (silences[index] ?? 0) > ABANDONED_MS).map((path) => rm(path, { recursive: true, force: true })))
+    if (!silences.some((silence) => silence < SILENT_MS)) return
+    if (round === 0) progress(`${basename(folder)}: another process is making it, waiting`)
+    await delay(200)
+  }
+}
+
+async function silenceMs (path: string): Promise<number> {
+  return stat(path).then(({ mtimeMs }) => Date.now() - mtimeMs, () => SILENT_MS)
 }

@@ -8,6 +8,8 @@ import type { Readable } from 'node:stream'
  * A process that ended by itself ends the watch too: Node closes our end of the pipe then, and a server that is to be
  * started again would find its data removed. A watch that has begun to clean up is not disturbed any more.
  *
+ * What the process started itself, and stayed in its group, ends with it: the compilers of a build, for example.
+ *
  * $1: the signal that stops the process; $2: the folder to remove, or nothing; the rest: the command.
  */
 const GUARD = `
@@ -18,6 +20,7 @@ process=$!
 echo "$process" >&3
 exec 3>&-
 (
+  PATH=$PATH:/usr/bin:/bin
   cat <&4 >/dev/null
   trap '' TERM
   kill -CONT "$process" 2>/dev/null
@@ -25,7 +28,9 @@ exec 3>&-
   tries=0
   while kill -0 "$process" 2>/dev/null && [ "$tries" -lt 50 ]; do sleep 0.1; tries=$((tries + 1)); done
   kill -KILL "$process" 2>/dev/null
+  kill -TERM -$$ 2>/dev/null
   if [ -n "$folder" ]; then rm -rf "$folder"; fi
+  kill -KILL -$$ 2>/dev/null
 ) >/dev/null 2>&1 &
 watch=$!
 exec 4<&-
@@ -43,7 +48,10 @@ export interface GuardOptions {
   removeWithParent?: string | undefined
 }
 
-/** Arguments for `/bin/sh`, to be spawned with four pipes or files as standard streams; the fourth brings the pid. */
+/**
+ * Arguments for `/bin/sh`, to be spawned detached (it ends its process group) with four pipes or files as streams: the first
+ * is the one that we hold open, the fourth brings the pid.
+ */
 export function guardArguments ({ name, command, args, stopSignal, removeWithParent }: GuardOptions): string[] {
   return ['-c', GUARD, `guard-of-${name}`, stopSignal.replace('SIG', ''), removeWithParent ?? '', command, ...args]
 }

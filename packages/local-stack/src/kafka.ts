@@ -8,7 +8,7 @@ import { MissingToolError } from './errors.ts'
 import { freePort } from './free-port.ts'
 import { withProgress, type Progress } from './progress.ts'
 import { runCommand } from './run-command.ts'
-import { ServerProcess } from './server-process.ts'
+import { closedOnFailure, ServerProcess } from './server-process.ts'
 
 const VERSION = '4.3.1'
 const JAVA = 17
@@ -79,9 +79,9 @@ export class Kafka {
     await runCommand('java', [
       '-Xmx128m', '-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${jars}/*`,
       'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', join(folder, 'server.properties')
-    ])
+    ], { removeWithParent: folder })
     const server = new Kafka(`127.0.0.1:${port}`, folder, jars, options)
-    await server.start()
+    await closedOnFailure(server, server.start())
     return server
   }
 
@@ -175,8 +175,8 @@ async function resolveJars (progress: Progress): Promise<string> {
       await runCommand('mvn', [
         '-B', '-q', '-f', join(FILES, 'pom.xml'), 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
         `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'
-      ])
+      ], { removeWithParent: folder })
       await count()
     }).finally(() => { clearInterval(counting) })
-  })
+  }, progress)
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { freePort } from './free-port.ts'
 import { kubernetesBinaries, type KubernetesBinaries } from './go-binaries.ts'
 import type { Progress } from './progress.ts'
-import { ServerProcess } from './server-process.ts'
+import { closedOnFailure, ServerProcess } from './server-process.ts'
 
 const READY_DEADLINE_MS = 90_000
 
@@ -42,10 +42,7 @@ export class Kubernetes {
     const binaries = await kubernetesBinaries(options.progress ?? (() => {}))
     const folder = await mkdtemp(join(tmpdir(), 'orders-kubernetes-'))
     const server = new Kubernetes(folder, await freePort(), await freePort(), binaries, options)
-    await server.#prepare()
-    await server.startEtcd()
-    await server.start()
-    await writeFile(server.kubeconfig, await server.kubeconfigFor('admin', server.#token))
+    await closedOnFailure(server, server.#startAll())
     return server
   }
 
@@ -110,6 +107,13 @@ export class Kubernetes {
       await server?.exited
     }
     if (this.#options.keep !== true) await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async #startAll (): Promise<void> {
+    await this.#prepare()
+    await this.startEtcd()
+    await this.start()
+    await writeFile(this.kubeconfig, await this.kubeconfigFor('admin', this.#token))
   }
 
   async #prepare (): Promise<void> {

@@ -8,7 +8,7 @@ import { cachedFolder, publicCacheDirectory } from './cache.ts'
 import { MissingToolError } from './errors.ts'
 import { freePort } from './free-port.ts'
 import { runCommand } from './run-command.ts'
-import { ServerProcess } from './server-process.ts'
+import { closedOnFailure, ServerProcess } from './server-process.ts'
 import { unprivilegedUser, type User } from './unprivileged-user.ts'
 
 const READY_DEADLINE_MS = 30_000
@@ -52,11 +52,11 @@ export class Postgres {
     const dataDirectory = join(home, 'data')
     await runCommand(join(binaries, 'bin/initdb'), [
       '-D', dataDirectory, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'
-    ], { ...user, env: { ...process.env, LC_ALL: 'C' }, cwd: home })
+    ], { ...user, env: { ...process.env, LC_ALL: 'C' }, cwd: home, removeWithParent: home })
     const port = await freePort()
     const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
     const server = new Postgres(url, dataDirectory, binaries, port, user, options)
-    await server.start()
+    await closedOnFailure(server, server.start())
     return server
   }
 

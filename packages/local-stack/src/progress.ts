@@ -1,18 +1,22 @@
 /** Told what takes long, one line at a time. */
 export type Progress = (line: string) => void
 
-const REPEAT_EVERY_MS = 2_000
+/** Somebody looks at a terminal; elsewhere the lines are kept, and too many hide the others. */
+const REPEAT_EVERY_MS = { terminal: 2_000, log: 15_000 }
 
-/** Reports that `what` began, how far it is every few seconds, and how long it took. */
+/** Reports that `what` began, how far it is every few seconds, and how long it took, or until when it went well. */
 export async function withProgress<T> (progress: Progress, what: string, howFar: () => string, work: () => Promise<T>): Promise<T> {
   const startedAt = performance.now()
-  const seconds = () => `${Math.round((performance.now() - startedAt) / 1_000)} s`
+  const soFar = () => `${howFar()}, ${Math.round((performance.now() - startedAt) / 1_000)} s`
   progress(what)
-  const timer = setInterval(() => { progress(`${what}: ${howFar()}, ${seconds()}`) }, REPEAT_EVERY_MS)
+  const timer = setInterval(() => { progress(`${what}: ${soFar()}`) }, process.stdout.isTTY ? REPEAT_EVERY_MS.terminal : REPEAT_EVERY_MS.log)
   try {
     const result = await work()
-    progress(`${what}: done, ${howFar()}, ${seconds()}`)
+    progress(`${what}: done, ${soFar()}`)
     return result
+  } catch (error) {
+    progress(`${what}: failed, ${soFar()}`)
+    throw error
   } finally {
     clearInterval(timer)
   }

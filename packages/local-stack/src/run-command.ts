@@ -1,30 +1,42 @@
 import { spawn } from 'node:child_process'
+import { guardArguments, guardedPid } from './guard.ts'
 
 export interface CommandOptions {
   cwd?: string
   env?: NodeJS.ProcessEnv
   uid?: number | undefined
   gid?: number | undefined
-  nice?: boolean
+  /** A folder that is of no use without the command's end. */
+  removeWithParent?: string | undefined
 }
 
-/** A command that ended with another code than 0, or could not be started (`ENOENT` in `cause`). */
+/** A command that ended with another code than 0; 127 if there is no such command. */
 export class CommandError extends Error {
   readonly code = 'LOCAL_STACK_COMMAND'
 }
 
-/** Runs a command to its end; its output, both streams together. @throws CommandError with the end of that output */
-export async function runCommand (command: string, args: readonly string[], { uid, gid, ...options }: CommandOptions = {}): Promise<string> {
-  const child = spawn(command, args, {
-    ...options,
+/**
+ * Runs a command to its end, or to ours: a build that is left alone would go on for minutes.
+ *
+ * @returns its output, both streams together
+ * @throws CommandError with the end of that output
+ */
+export async function runCommand (command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+  const { uid, gid, cwd, env, removeWithParent } = options
+  const child = spawn('/bin/sh', guardArguments({ name: command, command, args, stopSignal: 'SIGTERM', removeWithParent }), {
+    // Its own process group, with all that the command starts: the guard ends them together.
+    detached: true,
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(env === undefined ? {} : { env }),
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),
-    stdio: ['ignore', 'pipe', 'pipe']
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe']
   })
+  guardedPid(child).catch(() => {})
   let output = ''
-  const collect = (chunk: Buffer) => { output = (output + chunk.toString()).slice(-100_000) }
-  child.stdout.on('data', collect)
-  child.stderr.on('data', collect)
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => { output = (output + chunk.toString()).slice(-100_000) })
+  }
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (error) => { reject(new CommandError(`${command} could not be started`, { cause: error })) })
     child.once('close', resolve)

@@ -91,6 +91,16 @@ export class ServerProcess {
   }
 }
 
+/** A server that did not come up is still a process, and a folder: whoever asked for it has nothing to close them with. */
+export async function closedOnFailure (server: { close: () => Promise<void> }, starting: Promise<void>): Promise<void> {
+  try {
+    await starting
+  } catch (error) {
+    await server.close()
+    throw error
+  }
+}
+
 async function tail (file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch(() => '')
   return text.slice(-2_000)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 
 type Direction = 'toServer' | 'toClient'
 
@@ -97,10 +98,19 @@ export class TcpProxy {
   }
 
   #forward (from: Socket, to: Socket, direction: Direction): void {
+    let last: Promise<void> | undefined
     from.on('data', (chunk: Buffer) => {
       if (this.#hanging || this.#filter(chunk, direction) === 'swallow') return
-      if (this.#delayMs === 0) to.write(chunk)
-      else setTimeout(() => { to.write(chunk) }, this.#delayMs)
+      if (last === undefined && this.#delayMs === 0) {
+        to.write(chunk)
+        return
+      }
+      // After the chunk before it, also when the delay became shorter meanwhile.
+      const turn = Promise.all([last, delay(this.#delayMs)]).then(() => {
+        to.write(chunk)
+        if (last === turn) last = undefined
+      })
+      last = turn
     })
   }
 }

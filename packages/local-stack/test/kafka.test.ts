@@ -1,0 +1,46 @@
+import { createAdmin, openPlainPublisher } from '@orders/kafka'
+import { Kafka } from '@orders/local-stack'
+import { TcpProxy, testConnection, testTopic } from '@orders/local-stack/harness'
+import t, { type Test } from 'tap'
+import { isListening } from './fixtures/own-process.ts'
+
+const SEND_DEADLINE_MS = 8_000
+
+async function publish (brokers: string, topic: string, value: string): Promise<void> {
+  const publisher = await openPlainPublisher(testConnection(brokers), { sendDeadlineMs: SEND_DEADLINE_MS })
+  await publisher.publish([{ topic, key: 'k', value, headers: {} }]).finally(() => publisher.close())
+}
+
+async function valuesIn (brokers: string, topic: string): Promise<string[]> {
+  const admin = await createAdmin(testConnection(brokers))
+  return admin.readTopic(topic).then((records) => records.map(({ value }) => String(value))).finally(() => admin.close())
+}
+
+/** Behind a proxy, which clients are told is the broker. */
+async function startBehindProxy (t: Test): Promise<Kafka> {
+  const proxy = await TcpProxy.start()
+  t.teardown(() => proxy.close())
+  const server = await Kafka.start({ advertise: proxy.address })
+  t.teardown(() => server.close())
+  proxy.forwardTo(server.address)
+  t.equal(server.brokers, proxy.address)
+  return server
+}
+
+t.test('starts again on the same data and port, however it was stopped; clients come through what it advertises', async (t) => {
+  const server = await startBehindProxy(t)
+  const { topic } = await testTopic(t, { server, partitions: 1 })
+  await publish(server.brokers, topic, 'first')
+  const { pid } = server
+
+  server.kill('SIGKILL')
+  await server.exited()
+  t.notOk(await isListening(`kafka://${server.address}`))
+  await server.start()
+  t.not(server.pid, pid)
+  await publish(server.brokers, topic, 'second')
+
+  await server.stop()
+  await server.start()
+  t.same(await valuesIn(server.brokers, topic), ['first', 'second'])
+})
