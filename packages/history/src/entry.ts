@@ -1,0 +1,84 @@
+/**
+ * How an operation ended, after Jepsen: `ok` happened, `fail` certainly did not, `info` is not known (a time-out, a cut
+ * connection). `invoke` is its beginning.
+ */
+export type EntryType = 'invoke' | 'ok' | 'fail' | 'info'
+
+interface EntryBase {
+  /** Milliseconds since the run began, by the recorder's monotonic clock. */
+  t: number
+  process: string
+  type: EntryType
+}
+
+/** A request to the order-api, repeated under one Idempotency-Key until it is answered: one operation, however many tries. */
+export interface ClientEntry extends EntryBase {
+  kind: 'client'
+  f: 'create' | 'confirm' | 'ship' | 'deliver' | 'cancel'
+  /** Pairs the beginning with the end. */
+  op: number
+  /** The Idempotency-Key. */
+  key: string
+  /** Known from the answer, and before it for everything but `create`. */
+  order?: string
+  version?: number
+  status?: string
+  /** Answers other than success on the way to this end, 0 for none at all. */
+  refusals?: number[]
+}
+
+/** What a relay told of itself. */
+export interface RelayEntry extends EntryBase {
+  kind: 'relay'
+  f: 'take-over' | 'publish' | 'fenced' | 'dead-letter'
+  shard?: number
+  epoch?: number
+  events?: number
+  detail?: string
+}
+
+export interface ConsumerEntry extends EntryBase {
+  kind: 'consumer'
+  f: 'apply' | 'dead-letter'
+  partition: number
+  applied: number
+  duplicates: number
+}
+
+/** A fault: `invoke` when it begins, `ok` when it is over. */
+export interface FaultEntry extends EntryBase {
+  kind: 'fault'
+  /** F1, F2, … as docs/guarantees.md lists them. */
+  f: string
+  id: number
+  target: string
+  /** What it takes away from the system meanwhile. */
+  affects: readonly Part[]
+}
+
+/** The parts that a fault can take away. */
+export type Part = 'postgres' | 'kafka' | 'kubernetes' | 'order-api' | 'outbox-relay' | 'order-consumer'
+
+/** What was measured in one moment. */
+export interface SampleEntry extends EntryBase {
+  kind: 'sample'
+  f: 'sample'
+  /** Events in the outbox; undefined while Postgres does not answer. */
+  backlog?: number
+  accepted: number
+  published: number
+  applied: number
+  /** Which process publishes each shard; by shard. */
+  leaders: Record<string, string>
+  /** Resident memory by process, in bytes. */
+  rssBytes: Record<string, number>
+}
+
+/** The life of a process: `invoke` start, `ok` an end that was asked for, `fail` one that was not; `info` what it should never say. */
+export interface ProcessEntry extends EntryBase {
+  kind: 'process'
+  f: 'life' | 'log'
+  detail?: string
+}
+
+export type Entry = ClientEntry | RelayEntry | ConsumerEntry | FaultEntry | SampleEntry | ProcessEntry

@@ -1,0 +1,15 @@
+export { broken, check, INVARIANTS } from './check.ts'
+export type {
+  ClientEntry, ConsumerEntry, Entry, EntryType, FaultEntry, Part, ProcessEntry, RelayEntry, SampleEntry
+} from './entry.ts'
+export { faultWindows, type FaultWindow } from './fault-windows.ts'
+export type {
+  AnswerRow, DeadLetterRow, EffectRow, EnqueuedRow, FenceRow, FinalState, OffsetRow, OrderRow, TopicRow
+} from './final-state.ts'
+export type { Invariant } from './invariant.ts'
+export { Operations, type Operation } from './operation.ts'
+export { Recorder, type Recorded } from './recorder.ts'
+export type { PlannedFault, Run, RunDescription } from './run.ts'
+export { loadRun, saveDescription, saveFinalState } from './run-folder.ts'
+export { verdictTable } from './verdict-table.ts'
+export type { Verdict, Violation } from './verdict.ts'

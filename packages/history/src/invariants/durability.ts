@@ -1,0 +1,17 @@
+import type { Invariant } from '../invariant.ts'
+
+export const durability: Invariant = {
+  id: 'I1',
+  title: 'what was acknowledged is stored',
+  check (ledger, findings) {
+    const { operations, orders } = ledger
+    for (const { outcome, order, version = 0, status, key, f } of operations) {
+      if (outcome !== 'ok' || order === undefined) continue
+      const stored = orders.get(order)
+      const event = ledger.eventsOf(order).find((row) => row.version === version)
+      findings.expect(stored !== undefined && stored.version >= version && event?.status === status, () => ({
+        problem: stored === undefined ? 'the order is not there' : 'the change is not there', f, key, order, version, status, stored, event
+      }))
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import type { FenceRow } from '../final-state.ts'
+import type { Invariant } from '../invariant.ts'
+
+interface Held {
+  by: string
+  epoch: number
+}
+
+export const fence: Invariant = {
+  id: 'I10',
+  title: 'only the newest epoch changes the outbox',
+  check ({ final }, findings) {
+    const held = new Map<number, Held>()
+    const shards = new Map<number, number>()
+    for (const row of final.fence) {
+      const { what, by, shard = 0, epoch = 0, ids = [] } = row
+      if (what === 'take-over') {
+        const before = held.get(shard)?.epoch ?? 0
+        findings.expect(epoch === before + 1, () => ({ problem: 'a take-over has to raise the epoch by one', ...row, before }))
+        held.set(shard, { by, epoch })
+        continue
+      }
+      if (what === 'claim') for (const id of ids) shards.set(id, shard)
+      const holders = what === 'delete' ? holdersOf(row, held, shards) : [held.get(shard)]
+      findings.expect(holders.every((holder) => holder?.by === by && (what === 'delete' || holder.epoch === epoch)), () => ({
+        problem: 'done by one that had been fenced', ...row, ids: ids.slice(0, 10), holders
+      }))
+    }
+  }
+}
+
+/** Delivery at least once makes no claims: then it has to be the holder of some shard. */
+function holdersOf ({ by, ids = [] }: FenceRow, held: ReadonlyMap<number, Held>, shards: ReadonlyMap<number, number>): Array<Held | undefined> {
+  const claimed = new Set(ids.map((id) => shards.get(id)).filter((shard) => shard !== undefined))
+  if (claimed.size > 0) return [...claimed].map((shard) => held.get(shard))
+  const any = [...held.values()]
+  return [any.find((holder) => holder.by === by) ?? any[0]]
+}

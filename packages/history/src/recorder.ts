@@ -1,0 +1,41 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Entry } from './entry.ts'
+import { JsonLinesFile } from './json-lines.ts'
+import { HISTORY_FOLDER } from './run-folder.ts'
+
+/** An entry as it is recorded: the recorder gives it its time. */
+export type Recorded<E extends Entry = Entry> = E extends Entry ? Omit<E, 't'> : never
+
+/** Writes what happens, one file for each process, and keeps it for whoever checks at once. */
+export class Recorder {
+  readonly entries: Entry[] = []
+  readonly #folder: string | undefined
+  readonly #files = new Map<string, JsonLinesFile>()
+  readonly #startedAt = performance.now()
+
+  /** @param folder of the run; undefined keeps everything in memory only */
+  constructor (folder?: string) {
+    this.#folder = folder === undefined ? undefined : join(folder, HISTORY_FOLDER)
+    if (this.#folder !== undefined) mkdirSync(this.#folder, { recursive: true })
+  }
+
+  /** Milliseconds since the run began. */
+  get now (): number {
+    return Math.round(performance.now() - this.#startedAt)
+  }
+
+  record (entry: Recorded): void {
+    const timed = { t: this.now, ...entry } as Entry
+    this.entries.push(timed)
+    if (this.#folder === undefined) return
+    let file = this.#files.get(entry.process)
+    if (file === undefined) this.#files.set(entry.process, file = new JsonLinesFile(join(this.#folder, `${entry.process}.jsonl`)))
+    file.write(timed)
+  }
+
+  async close (): Promise<void> {
+    await Promise.all([...this.#files.values()].map((file) => file.close()))
+    this.#files.clear()
+  }
+}

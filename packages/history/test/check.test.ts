@@ -1,0 +1,212 @@
+import { broken, check, INVARIANTS, type ClientEntry, type FinalState, type Run } from '@orders/history'
+import t from 'tap'
+import { cleanRun } from './generator.ts'
+
+t.test('a run in which every promise was kept is never accused', async (t) => {
+  for (let seed = 1; seed <= 200; seed++) {
+    const verdicts = check(cleanRun({ seed, orders: 60 }))
+    const accused = verdicts.filter(({ holds }) => !holds)
+    if (accused.length > 0) t.fail(`seed ${seed}: ${JSON.stringify(accused)}`)
+  }
+  const verdicts = check(cleanRun({ seed: 1, orders: 500 }))
+  t.same(broken(verdicts), [])
+  for (const { invariant, checked } of verdicts) {
+    t.ok(checked > 0, `${invariant} looked at something`)
+  }
+})
+
+interface Tampering {
+  what: string
+  tamper: (run: Run, pick: Pick) => Run
+}
+
+/** An event in the middle of the run that is in the topic and has a successor there. */
+interface Pick {
+  event: string
+  order: string
+  version: number
+  successor: string
+}
+
+function pickOf ({ final }: Run): Pick {
+  const first = final.topic.find(({ event, order, version }, index) => event !== undefined && index > 20 && version === 1 &&
+    final.enqueued.some((row) => row.order === order && row.version === 2))
+  const successor = final.enqueued.find(({ order, version }) => order === first?.order && version === 2)
+  if (first?.event === undefined || first.order === undefined || successor === undefined) throw new Error('expected an order with two events, found none')
+  return { event: first.event, order: first.order, version: 1, successor: successor.event }
+}
+
+const withFinal = (run: Run, change: Partial<FinalState>): Run => ({ ...run, final: { ...run.final, ...change } })
+const withEntries = (run: Run, ...entries: Run['entries'] extends Iterable<infer E> ? E[] : never): Run => ({ ...run, entries: [...run.entries, ...entries] })
+const without = <Row extends object>(rows: readonly Row[], wrong: (row: Row) => boolean): Row[] => rows.filter((row) => !wrong(row))
+const changed = <Row extends object>(rows: readonly Row[], which: (row: Row) => boolean, change: Partial<Row>): Row[] =>
+  rows.map((row) => which(row) ? { ...row, ...change } : row)
+const request = (type: ClientEntry['type'], op: number, t: number, change: Partial<ClientEntry> = {}): ClientEntry =>
+  ({ kind: 'client', process: 'client-0', f: 'create', key: `extra-${op}`, type, op, t, ...change })
+
+const TAMPERINGS: Record<string, Tampering[]> = {
+  I1: [
+    { what: 'an acknowledged order vanished', tamper: (run, { order }) => withFinal(run, { orders: without(run.final.orders, (row) => row.order === order) }) },
+    { what: 'an acknowledged change vanished', tamper: (run, { order }) => withFinal(run, { orders: changed(run.final.orders, (row) => row.order === order, { version: 1, status: 'PENDING' }) }) },
+    { what: 'an order was acknowledged with another status', tamper: (run) => withEntries(run, request('ok', 9e6, 3, { order: run.final.orders[0]?.order ?? '', version: 1, status: 'SHIPPED' })) }
+  ],
+  I2: [
+    { what: 'a change without its event', tamper: (run, { successor }) => withFinal(run, { enqueued: without(run.final.enqueued, ({ event }) => event === successor) }) },
+    { what: 'an event without its order', tamper: (run, { order }) => withFinal(run, { orders: without(run.final.orders, (row) => row.order === order) }) },
+    { what: 'two events of one version', tamper: (run, { event }) => withFinal(run, { enqueued: [...run.final.enqueued, ...run.final.enqueued.filter((row) => row.event === event).map((row) => ({ ...row, event: 'twin', id: 9e6 }))] }) }
+  ],
+  I3: [
+    { what: 'an event never reached the topic', tamper: (run, { event }) => withFinal(run, { topic: without(run.final.topic, (row) => row.event === event) }) }
+  ],
+  I4: [
+    { what: 'an event in the topic was never committed', tamper: (run) => withFinal(run, { topic: [...run.final.topic, { partition: 2, offset: 9e6, event: 'phantom', order: 'nobody', version: 1, hash: 'h' }] }) },
+    {
+      what: 'a refused request was carried out',
+      tamper: (run) => withFinal(withEntries(run, request('invoke', 9e6, 3), request('fail', 9e6, 4)), { answers: [...run.final.answers, { key: `extra-${9e6}`, order: 'x', version: 1 }] })
+    }
+  ],
+  I5: [
+    { what: 'the value changed on the way', tamper: (run, { event }) => withFinal(run, { topic: changed(run.final.topic, (row) => row.event === event, { hash: 'other' }) }) },
+    { what: 'a header changed on the way', tamper: (run, { event }) => withFinal(run, { topic: changed(run.final.topic, (row) => row.event === event, { version: 7 }) }) }
+  ],
+  I6: [
+    { what: 'an order is in two partitions', tamper: (run, { successor }) => withFinal(run, { topic: run.final.topic.map((row) => row.event === successor ? { ...row, partition: (row.partition + 1) % 3 } : row) }) }
+  ],
+  I7: [
+    {
+      what: 'two events of an order changed places',
+      tamper: (run, { event, successor }) => {
+        const [a, b] = [event, successor].map((wanted) => run.final.topic.findIndex((row) => row.event === wanted)) as [number, number]
+        const topic = [...run.final.topic]
+        const [first, second] = [topic[a], topic[b]]
+        if (first === undefined || second === undefined) throw new Error('expected both events in the topic')
+        topic[a] = { ...second, offset: first.offset }
+        topic[b] = { ...first, offset: second.offset }
+        return withFinal(run, { topic })
+      }
+    }
+  ],
+  I8: [
+    { what: 'an event is in the topic twice', tamper: (run, { event }) => withFinal(run, { topic: [...run.final.topic, ...run.final.topic.filter((row) => row.event === event).map((row) => ({ ...row, offset: 9e6 }))] }) },
+    {
+      what: 'more duplicates than the failures explain',
+      tamper: (run) => {
+        const copies = run.final.topic.filter(({ event }) => event !== undefined)
+        const atLeastOnce = { ...run, description: { ...run.description, delivery: 'at-least-once' as const, batchEvents: 1 } }
+        return withFinal(atLeastOnce, { topic: [...run.final.topic, ...copies.map((row) => ({ ...row, offset: row.offset + 1e6 }))] })
+      }
+    }
+  ],
+  I9: [
+    { what: 'an effect is missing', tamper: (run, { event }) => withFinal(run, { effects: without(run.final.effects, (row) => row.event === event) }) },
+    { what: 'an event took effect twice', tamper: (run, { event }) => withFinal(run, { effects: [...run.final.effects, ...run.final.effects.filter((row) => row.event === event)] }) },
+    { what: 'the consumer counted an effect twice', tamper: (run) => withFinal(run, { effectsCounted: run.final.effectsCounted + 1 }) },
+    { what: 'the read model shows an older state', tamper: (run, { order }) => withFinal(run, { views: changed(run.final.views, (row) => row.order === order, { version: 1, status: 'PENDING' }) }) },
+    { what: 'the read model misses an order', tamper: (run, { order }) => withFinal(run, { views: without(run.final.views, (row) => row.order === order) }) },
+    { what: 'an effect of nothing', tamper: (run) => withFinal(run, { effects: [...run.final.effects, { event: 'x', order: 'y', version: 1, status: 'PENDING' }], effectsCounted: run.final.effectsCounted + 1 }) },
+    { what: 'an event is in the inbox twice', tamper: (run, { event }) => withFinal(run, { inbox: [...run.final.inbox, event] }) }
+  ],
+  I10: [
+    { what: 'a fenced relay deleted events', tamper: (run) => withFinal(run, { fence: run.final.fence.map((row, index) => index === run.final.fence.findLastIndex(({ what }) => what === 'delete') ? { ...row, by: 'zombie' } : row) }) },
+    { what: 'a fenced relay cleared the claim', tamper: (run) => withFinal(run, { fence: [...run.final.fence, { what: 'complete', by: 'zombie', shard: 0, epoch: 1 }] }) },
+    { what: 'the epoch fell back', tamper: (run) => withFinal(run, { fence: [...run.final.fence, { what: 'take-over', by: 'relay-9', shard: 0, epoch: 1 }] }) }
+  ],
+  I11: [
+    {
+      what: 'a predecessor published after its successor',
+      tamper: (run) => {
+        const last = run.final.topic.findLast(({ event }) => event !== undefined)
+        const id = run.final.enqueued.find(({ event }) => event === last?.event)?.id ?? -1
+        return withFinal(run, { fence: run.final.fence.map((row) => row.what === 'claim' && row.ids?.includes(id) === true ? { ...row, epoch: 0 } : row) })
+      }
+    }
+  ],
+  I12: [
+    { what: 'an offset was committed, and nothing came of the record', tamper: (run, { event }) => withFinal(run, { inbox: run.final.inbox.filter((other) => other !== event) }) }
+  ],
+  I13: [
+    { what: 'a poison record was lost', tamper: (run) => withFinal(run, { putAside: [] }) },
+    {
+      what: 'a later event passed its dead letter',
+      tamper: (run) => {
+        const waiting = run.final.enqueued.find(({ id }) => id === run.final.outbox[0])
+        return withFinal(run, { topic: [...run.final.topic, { partition: 1, offset: 9e6, event: waiting?.event ?? '', order: waiting?.order ?? '', version: 2, hash: 'x' }] })
+      }
+    },
+    { what: 'a dead letter does not block', tamper: (run) => withFinal(run, { deadLetters: run.final.deadLetters.map((letter) => ({ ...letter, blocking: false })) }) }
+  ],
+  I14: [
+    {
+      what: 'an order was refused while only Kafka was away',
+      tamper: (run) => withEntries(quietRun(run),
+        { kind: 'fault', t: 10, process: 'nemesis', type: 'invoke', f: 'F13', id: 7, target: 'kafka', affects: ['kafka'] },
+        request('invoke', 9e6, 11), request('ok', 9e6, 12, { refusals: [503], order: run.final.orders[0]?.order ?? '', version: 1, status: 'PENDING' }),
+        { kind: 'fault', t: 20, process: 'nemesis', type: 'ok', f: 'F13', id: 7, target: 'kafka', affects: ['kafka'] })
+    }
+  ],
+  I15: [
+    { what: 'not everything arrived', tamper: (run) => ({ ...run, description: { ...run.description, recoveredAt: undefined } }) },
+    { what: 'everything arrived too late', tamper: (run) => ({ ...run, description: { ...run.description, recoveredAt: 1e9 } }) },
+    { what: 'a process is not ready', tamper: (run) => withFinal(run, { health: { 'relay-1': 'not a member' } }) },
+    { what: 'a fault was never healed', tamper: (run) => withEntries(run, { kind: 'fault', t: 3, process: 'nemesis', type: 'invoke', f: 'F20', id: 9, target: 'postgres', affects: ['postgres'] }) }
+  ],
+  I16: [
+    { what: 'a process ended by itself', tamper: (run) => withEntries(run, { kind: 'process', t: 3, process: 'relay-1', type: 'fail', f: 'life' }) },
+    { what: 'an error that nobody handled', tamper: (run) => withEntries(run, { kind: 'process', t: 3, process: 'relay-1', type: 'info', f: 'log', detail: 'an error that nobody handled' }) },
+    { what: 'a transaction was left open', tamper: (run) => withFinal(run, { idleInTransaction: 1 }) },
+    {
+      what: 'memory grows',
+      tamper: (run) => withEntries({ ...run, description: { ...run.description, durationMs: 3_600_000 } }, ...Array.from({ length: 3_600 }, (_, second) => ({
+        kind: 'sample' as const, f: 'sample' as const, t: second * 1_000, process: 'sampler', type: 'ok' as const, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: { 'relay-1': 80_000_000 + second * 50_000 }
+      })))
+    }
+  ]
+}
+
+/** Without the faults of the generated run, which take Postgres away all the time. */
+function quietRun (run: Run): Run {
+  return { ...run, entries: [...run.entries].filter(({ kind }) => kind !== 'fault') }
+}
+
+for (const { id, title } of INVARIANTS) {
+  t.test(`${id}, ${title}: convicts`, async (t) => {
+    const tamperings = TAMPERINGS[id] ?? []
+    t.ok(tamperings.length > 0, 'there is a tampered run for it')
+    for (const { what, tamper } of tamperings) {
+      const run = cleanRun({ seed: 42, orders: 200 })
+      const verdict = check(tamper(run, pickOf(run))).find(({ invariant }) => invariant === id)
+      t.equal(verdict?.holds, false, what)
+      t.ok((verdict?.examples.length ?? 0) > 0, 'and shows it')
+    }
+  })
+}
+
+t.test('memory that is flat is not accused, nor is a short run', async (t) => {
+  const samples = (grow: number) => Array.from({ length: 3_600 }, (_, second) => ({
+    kind: 'sample' as const, f: 'sample' as const, t: second * 1_000, process: 'sampler', type: 'ok' as const, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: { 'relay-1': 80_000_000 + second * grow }
+  }))
+  const long = cleanRun({ seed: 3, orders: 10 })
+  t.same(broken(check(withEntries({ ...long, description: { ...long.description, durationMs: 3_600_000 } }, ...samples(0)))), [])
+  t.same(broken(check(withEntries(long, ...samples(50_000)))), [])
+})
+
+t.test('at least once, duplicates that the failures explain are allowed', async (t) => {
+  const run = cleanRun({ seed: 42, orders: 200 })
+  const { event } = pickOf(run)
+  const twice = withFinal(run, { topic: [...run.final.topic, ...run.final.topic.filter((row) => row.event === event).map((row) => ({ ...row, offset: 9e6 }))] })
+  t.same(broken(check({ ...twice, description: { ...run.description, delivery: 'at-least-once' } })), [])
+})
+
+t.test('a refused event may be missing where the setting says so', async (t) => {
+  const run = cleanRun({ seed: 42, orders: 200 })
+  const { event, order } = pickOf(run)
+  const skipped = withFinal(run, {
+    topic: without(run.final.topic, (row) => row.event === event).map((row) => ({ ...row })),
+    inbox: run.final.inbox.filter((other) => other !== event),
+    effects: without(run.final.effects, (row) => row.event === event),
+    effectsCounted: run.final.effectsCounted - 1,
+    deadLetters: [...run.final.deadLetters, { event, order, version: 1, blocking: false, replayed: false }]
+  })
+  t.same(broken(check({ ...skipped, description: { ...run.description, refused: 'skip' } })), [])
+  t.ok(broken(check(skipped)).includes('I7'))
+})

@@ -1,0 +1,13 @@
+// `npm run check -- DIR`: judges a stored run again, from its history and its final state alone.
+import { broken, check, loadRun, verdictTable } from '@orders/history'
+
+const [folder, ...rest] = process.argv.slice(2)
+if (folder === undefined || rest.length > 0) {
+  console.error('npm run check -- DIR, where DIR holds run.json, history/ and final/ of a run')
+  process.exit(2)
+}
+const run = await loadRun(folder)
+const verdicts = check(run)
+console.log(`seed ${run.description.seed}, ${run.description.delivery}, begun ${run.description.startedAt}, ${Math.round(run.description.durationMs / 1_000)} s`)
+console.log(verdictTable(verdicts))
+process.exitCode = broken(verdicts).length === 0 ? 0 : 1
