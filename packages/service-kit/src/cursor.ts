@@ -11,6 +11,7 @@ export function encodeCursor (lastId: string): string {
 export function decodeCursor (cursor: string | undefined): string | undefined {
   if (cursor === undefined) return undefined
   const id = Buffer.from(cursor, 'base64url').toString()
-  if (!UUID.test(id)) throw new ProblemError(400, 'invalid-request', 'expected the nextCursor of a page as cursor, found something else')
+  // Buffer.from skips what is no base64url, so many texts would stand for one page.
+  if (!UUID.test(id) || encodeCursor(id) !== cursor) throw new ProblemError(400, 'invalid-request', 'expected the nextCursor of a page as cursor, found something else')
   return id
 }

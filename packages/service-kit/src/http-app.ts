@@ -7,6 +7,7 @@ import { closeConnectionsWhileDraining } from './drain-http.ts'
 import type { Health } from './health.ts'
 import { httpMetrics } from './metrics.ts'
 import { answerWithProblem, problemDetails } from './problem-details.ts'
+import { useStrictJson } from './strict-json.ts'
 import { useStrictValidation } from './validation.ts'
 
 const SECOND_MS = 1_000
@@ -37,6 +38,7 @@ export async function createHttpApp ({ logger, health, registry, bodyLimitBytes 
   const app = fastify(options)
   // Fastify would take plain text for a body and fail it later, as a string that is no object.
   app.removeContentTypeParser('text/plain')
+  useStrictJson(app)
   useStrictValidation(app)
   closeConnectionsWhileDraining(app, () => health.draining)
   await app.register(problemDetails)

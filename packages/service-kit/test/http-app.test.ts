@@ -27,6 +27,9 @@ t.test('every error is a problem', async (t) => {
     ['coercible array', { method: 'POST', url: '/things', payload: { n: [1] } }, 400, 'invalid-request'],
     ['unknown field', { method: 'POST', url: '/things', payload: { n: 1, m: 2 } }, 400, 'invalid-request'],
     ['__proto__', { method: 'POST', url: '/things', headers: json, payload: '{"n":1,"__proto__":{"a":1}}' }, 400, 'invalid-request'],
+    ['a member twice', { method: 'POST', url: '/things', headers: json, payload: '{"n":1,"n":1}' }, 400, 'invalid-request'],
+    ['a member twice, written otherwise', { method: 'POST', url: '/things', headers: json, payload: '{"n":1, "\\u006e" :2}' }, 400, 'invalid-request'],
+    ['a member twice, deep inside', { method: 'POST', url: '/things', headers: json, payload: '{"n":[{"m":"{"},{"m":1,"o":{},"m":2}]}' }, 400, 'invalid-request'],
     ['malformed JSON', { method: 'POST', url: '/things', headers: json, payload: '{"n":' }, 400, 'invalid-request'],
     ['no body', { method: 'POST', url: '/things' }, 400, 'invalid-request'],
     ['too large', { method: 'POST', url: '/things', payload: { n: 1, pad: 'x'.repeat(200) } }, 413, 'body-too-large'],
@@ -42,6 +45,15 @@ t.test('every error is a problem', async (t) => {
     t.equal(response.statusCode, status, name)
     t.match(response.headers['content-type'], /^application\/problem\+json/, name)
     t.match(response.json(), { type: `urn:problem:${type}`, status, title: String, detail: String, instance: String, requestId: String }, name)
+  }
+})
+
+t.test('a member twice is named; the same name in two objects, or as a value, is none', async (t) => {
+  const { app } = await build(t)
+  const post = (payload: string) => app.inject({ method: 'POST', url: '/things', headers: json, payload })
+  t.match((await post('{"a":1,"n":1,"a":2}')).json(), { detail: /"a" twice/ })
+  for (const value of ['{"m":{"m":1}}', '["m","m"]', '[{"m":1},{"m":1}]', '"\\"m\\":1,\\"n\\":"', '{"m":"m","o":"m"}']) {
+    t.match((await post(`{"n":${value}}`)).json(), { detail: /must be integer/ }, value)
   }
 })
 

@@ -28,7 +28,8 @@ export type App = FastifyInstance
 /** The HTTP API, complete but not listening. */
 export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<App> {
   const app: App = await createHttpApp({ logger, health, registry, bodyLimitBytes: 64 * KIBIBYTE })
-  await app.register(helmet)
+  // The service speaks HTTP itself: told to upgrade, a browser would ask for the page's own files by HTTPS, and find none.
+  await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } })
   await app.register(documentation, { page: config.ORDER_API_DOCS })
   await app.register(database, { url: config.DATABASE_URL, poolSize: config.DATABASE_POOL_SIZE, logger })
   await app.register(overload, { poolSize: config.DATABASE_POOL_SIZE })

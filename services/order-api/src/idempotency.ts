@@ -1,26 +1,30 @@
 import { createHash } from 'node:crypto'
 import { ProblemError, withTransaction } from '@orders/service-kit'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { findAnswer, lockKey, storeAnswer } from './data/idempotency-keys.ts'
+import type { Order } from './schemas/order.ts'
+
+/** Set on an answer that was stored at an earlier time. */
+export const REPLAYED_HEADER = 'idempotency-replayed'
 
 export interface Answer {
   statusCode: number
-  body: unknown
+  body: Order
 }
 
 /**
  * Carries a request out in one transaction, and at most once for each Idempotency-Key: the answer is stored in the same
  * transaction, so a client that did not get it (also: whose COMMIT was not answered) asks again with the same key.
  *
- * @returns whether the work was done now, as opposed to answered from an earlier time
+ * @returns the answer, and whether the work was done now, as opposed to answered from an earlier time
  * @throws ProblemError 409 while another request with the key is in flight, 422 when the key was used for another request
  */
 export async function answerOnce (
-  pool: pg.Pool, request: FastifyRequest, reply: FastifyReply, work: (client: pg.PoolClient) => Promise<Answer>
-): Promise<boolean> {
+  pool: pg.Pool, request: FastifyRequest, work: (client: pg.PoolClient) => Promise<Answer>
+): Promise<{ done: boolean, answer: Answer }> {
   const key = request.headers['idempotency-key'] as string | undefined
-  const { done, answer } = await withTransaction(pool, async (client) => {
+  return withTransaction(pool, async (client) => {
     if (key === undefined) return { done: true, answer: await work(client) }
     const requestHash = hashOf(request)
     if (!await lockKey(client, key)) {
@@ -37,9 +41,6 @@ export async function answerOnce (
     await storeAnswer(client, key, { requestHash, statusCode: answer.statusCode, response: answer.body })
     return { done: true, answer }
   })
-  if (!done) reply.header('idempotency-replayed', 'true')
-  await reply.code(answer.statusCode).send(answer.body)
-  return done
 }
 
 function hashOf ({ method, url, body }: FastifyRequest): string {

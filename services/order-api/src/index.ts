@@ -1,2 +1,2 @@
 export { buildApp, type App, type AppParts } from './app.ts'
-export { settings } from './config.ts'
+export { loadOrderApiConfig, settings } from './config.ts'

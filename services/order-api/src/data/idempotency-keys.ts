@@ -1,9 +1,10 @@
 import type pg from 'pg'
+import type { Order } from '../schemas/order.ts'
 
 export interface StoredAnswer {
   requestHash: string
   statusCode: number
-  response: unknown
+  response: Order
 }
 
 /** Whether no other transaction works under this key now. Held until this transaction ends. */
@@ -17,7 +18,7 @@ export async function lockKey (client: pg.ClientBase, key: string): Promise<bool
 }
 
 export async function findAnswer (client: pg.ClientBase, key: string): Promise<StoredAnswer | undefined> {
-  const { rows: [row] } = await client.query<{ request_hash: string, status_code: number, response: unknown }>({
+  const { rows: [row] } = await client.query<{ request_hash: string, status_code: number, response: Order }>({
     name: 'find_answer',
     text: 'SELECT request_hash, status_code, response FROM idempotency_keys WHERE key = $1',
     values: [key]

@@ -11,8 +11,10 @@ export default fp(async (app: FastifyInstance, { page }: { page: boolean }) => {
       info: {
         title: 'order-api',
         version: '0.1.0',
-        description: 'Orders, written with their events in one transaction.'
-      }
+        description: 'Orders, written with their events in one transaction.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
+      },
+      tags: [{ name: 'orders', description: 'Orders and their changes.' }]
     },
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, index) => typeof json.$id === 'string' ? json.$id : `def-${index}` }
   })

@@ -4,9 +4,11 @@ import { Type } from 'typebox'
 import type { App } from '../app.ts'
 import { changeStatus } from '../data/change-status.ts'
 import { findOrder } from '../data/find-order.ts'
-import { answerOnce } from '../idempotency.ts'
+import { answerOnce, REPLAYED_HEADER } from '../idempotency.ts'
 import { orderEvent } from '../order-event.ts'
-import { commonProblems, idempotencyHeadersSchema, idempotencyProblems, notFoundProblem, orderParamsSchema } from '../schemas/order.ts'
+import {
+  bodyProblems, commonProblems, idempotencyHeadersSchema, idempotencyProblems, notFoundProblem, orderParamsSchema, replayedHeader
+} from '../schemas/order.ts'
 import { TRANSITIONS, type Action, type Transition } from '../transitions.ts'
 
 const schema = (action: Action, { from, to }: Transition) => ({
@@ -17,8 +19,9 @@ const schema = (action: Action, { from, to }: Transition) => ({
   headers: idempotencyHeadersSchema,
   params: orderParamsSchema,
   response: {
-    200: { description: 'The changed order.', content: { 'application/json': { schema: Type.Ref('Order') } } },
+    200: { description: 'The changed order.', headers: replayedHeader, content: { 'application/json': { schema: Type.Ref('Order') } } },
     ...commonProblems,
+    ...bodyProblems,
     ...idempotencyProblems,
     ...notFoundProblem
   }
@@ -29,7 +32,7 @@ export async function changeStatusRoutes (app: App): Promise<void> {
     app.post<{ Params: { id: string } }>(`/orders/:id/${action}`, { schema: schema(action, transition) }, async (request, reply) => {
       const { id } = request.params
       const { eventType, from, to } = transition
-      const done = await answerOnce(app.pg.pool, request, reply, async (client) => {
+      const { done, answer } = await answerOnce(app.pg.pool, request, async (client) => {
         const order = await changeStatus(client, id, from, to)
         if (order === undefined) {
           const found = await findOrder(client, id)
@@ -41,7 +44,8 @@ export async function changeStatusRoutes (app: App): Promise<void> {
         return { statusCode: 200, body: order }
       })
       if (done) app.eventCommitted(eventType)
-      return reply
+      else reply.header(REPLAYED_HEADER, 'true')
+      return reply.code(answer.statusCode).send(answer.body)
     })
   }
 }

@@ -3,9 +3,11 @@ import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
 import { insertOrder } from '../data/insert-order.ts'
-import { answerOnce } from '../idempotency.ts'
+import { answerOnce, REPLAYED_HEADER } from '../idempotency.ts'
 import { orderEvent } from '../order-event.ts'
-import { bodyProblems, commonProblems, customerIdSchema, idempotencyHeadersSchema, idempotencyProblems } from '../schemas/order.ts'
+import {
+  bodyProblems, commonProblems, customerIdSchema, idempotencyHeadersSchema, idempotencyProblems, locationHeader, replayedHeader
+} from '../schemas/order.ts'
 
 const schema = {
   operationId: 'createOrder',
@@ -14,7 +16,11 @@ const schema = {
   headers: idempotencyHeadersSchema,
   body: Type.Object({ customerId: customerIdSchema }, { additionalProperties: false }),
   response: {
-    201: { description: 'The order; its event is on the way.', content: { 'application/json': { schema: Type.Ref('Order') } } },
+    201: {
+      description: 'The order; its event is on the way.',
+      headers: { ...locationHeader, ...replayedHeader },
+      content: { 'application/json': { schema: Type.Ref('Order') } }
+    },
     ...commonProblems,
     ...bodyProblems,
     ...idempotencyProblems
@@ -23,14 +29,14 @@ const schema = {
 
 export async function createOrderRoute (app: App): Promise<void> {
   app.post<{ Body: { customerId: string } }>('/orders', { schema }, async (request, reply) => {
-    const done = await answerOnce(app.pg.pool, request, reply, async (client) => {
+    const { done, answer } = await answerOnce(app.pg.pool, request, async (client) => {
       const order = await insertOrder(client, uuidv7(), request.body.customerId)
       const [eventId] = await enqueue(client, orderEvent('OrderCreated', order, request))
       request.log.info({ orderId: order.id, eventId }, 'order created')
-      reply.header('location', `/orders/${order.id}`)
       return { statusCode: 201, body: order }
     })
     if (done) app.eventCommitted('OrderCreated')
-    return reply
+    else reply.header(REPLAYED_HEADER, 'true')
+    return reply.code(answer.statusCode).header('location', `/orders/${answer.body.id}`).send(answer.body)
   })
 }

@@ -4,13 +4,15 @@ import { listOrders } from '../data/list-orders.ts'
 import { decodeCursor, encodeCursor } from '@orders/service-kit'
 import { commonProblems, customerIdSchema, orderPageSchema } from '../schemas/order.ts'
 
+const DEFAULT_LIMIT = 50
+
 const schema = {
   operationId: 'listOrders',
   summary: 'List orders, newest first',
   tags: ['orders'],
   querystring: Type.Object({
     customerId: Type.Optional(customerIdSchema),
-    limit: Type.Integer({ default: 50, minimum: 1, maximum: 200 }),
+    limit: Type.Optional(Type.Integer({ default: DEFAULT_LIMIT, minimum: 1, maximum: 200, description: 'Orders in a page, at most.' })),
     cursor: Type.Optional(Type.String({ maxLength: 100, description: '`nextCursor` of the page before.' }))
   }, { additionalProperties: false }),
   response: {
@@ -21,13 +23,13 @@ const schema = {
 
 interface Query {
   customerId?: string
-  limit: number
+  limit?: number
   cursor?: string
 }
 
 export async function listOrdersRoute (app: App): Promise<void> {
   app.get<{ Querystring: Query }>('/orders', { schema }, async (request) => {
-    const { customerId, limit, cursor } = request.query
+    const { customerId, limit = DEFAULT_LIMIT, cursor } = request.query
     // One more than asked for: it tells whether there is a next page.
     const orders = await listOrders(app.pg.pool, { customerId, before: decodeCursor(cursor), limit: limit + 1 })
     const page = orders.slice(0, limit)

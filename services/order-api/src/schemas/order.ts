@@ -1,12 +1,12 @@
 import { ORDER_STATUSES, orderEventSchemas } from '@orders/contracts'
-import { Type, type Static } from 'typebox'
+import { Type, type Static, type TSchema } from 'typebox'
 
 export const customerIdSchema = orderEventSchemas.OrderCreated.properties.customerId
 
 export const orderSchema = Type.Object({
   id: Type.String({ format: 'uuid' }),
   customerId: Type.String(),
-  status: Type.Enum([...ORDER_STATUSES]),
+  status: Type.Enum([...ORDER_STATUSES], { type: 'string' }),
   version: Type.Integer({ description: 'Rises by one with every change; the version of the event that tells of it.' }),
   createdAt: Type.String({ format: 'date-time' }),
   updatedAt: Type.String({ format: 'date-time' })
@@ -29,7 +29,12 @@ export const problemSchema = Type.Object({
   errors: Type.Optional(Type.Array(Type.Object({ in: Type.String(), pointer: Type.String(), detail: Type.String() })))
 }, { $id: 'Problem', title: 'Problem', description: 'RFC 9457', additionalProperties: true })
 
-export const orderParamsSchema = Type.Object({ id: Type.String({ format: 'uuid', description: 'The order.' }) })
+/** The format alone would let `urn:uuid:…` through, which Postgres does not take for a uuid. */
+const UUID_PATTERN = '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+
+export const orderParamsSchema = Type.Object({
+  id: Type.String({ format: 'uuid', pattern: UUID_PATTERN, description: 'The order.' })
+})
 
 export const idempotencyHeadersSchema = Type.Object({
   'idempotency-key': Type.Optional(Type.String({
@@ -40,13 +45,25 @@ export const idempotencyHeadersSchema = Type.Object({
   }))
 })
 
-const problem = (description: string) => ({ description, content: { 'application/problem+json': { schema: Type.Ref('Problem') } } })
+const header = (schema: TSchema, description: string) => ({ schema, description })
+
+/** What an answer to a request with an Idempotency-Key can carry. */
+export const replayedHeader = {
+  'idempotency-replayed': header(Type.String({ enum: ['true'] }), 'The request had been carried out before; this is its answer once more.')
+}
+
+export const locationHeader = { location: header(Type.String({ format: 'uri-reference' }), 'The order.') }
+
+const retryAfterHeader = { 'retry-after': header(Type.Integer(), 'Seconds to wait before the same request may succeed.') }
+
+const problem = (description: string, headers = {}) =>
+  ({ description, headers, content: { 'application/problem+json': { schema: Type.Ref('Problem') } } })
 
 /** Every route's answers for what can go wrong; each route adds its own. */
 export const commonProblems = {
   400: problem('The request is malformed.'),
   500: problem('Something went wrong here.'),
-  503: problem('Not now: overloaded, or the database is away. Try again after `Retry-After` seconds.')
+  503: problem('Not now: overloaded, or the database is away. Try again after `Retry-After` seconds.', retryAfterHeader)
 }
 
 export const bodyProblems = {
@@ -55,8 +72,11 @@ export const bodyProblems = {
 }
 
 export const idempotencyProblems = {
-  409: problem('A request with this Idempotency-Key is still in flight, or the order\'s status does not allow this.'),
+  409: problem('A request with this Idempotency-Key is still in flight, or the order\'s status does not allow this.', retryAfterHeader),
   422: problem('This Idempotency-Key was used for another request.')
 }
 
-export const notFoundProblem = { 404: problem('There is no such order.') }
+export const notFoundProblem = {
+  404: problem('There is no such order.'),
+  414: problem('The id is much longer than one.')
+}
