@@ -45,19 +45,18 @@ export const idempotencyHeadersSchema = Type.Object({
   }))
 })
 
-const header = (schema: TSchema, description: string) => ({ schema, description })
-
 /** What an answer to a request with an Idempotency-Key can carry. */
 export const replayedHeader = {
-  'idempotency-replayed': header(Type.String({ enum: ['true'] }), 'The request had been carried out before; this is its answer once more.')
+  'idempotency-replayed': Type.String({ enum: ['true'], description: 'The request had been carried out before; this is its answer once more.' })
 }
 
-export const locationHeader = { location: header(Type.String({ format: 'uri-reference' }), 'The order.') }
+export const locationHeader = { location: Type.String({ format: 'uri-reference', description: 'The order.' }) }
 
-const retryAfterHeader = { 'retry-after': header(Type.Integer(), 'Seconds to wait before the same request may succeed.') }
+const retryAfterHeader = { 'retry-after': Type.Integer({ description: 'Seconds to wait before the same request may succeed.' }) }
 
-const problem = (description: string, headers = {}) =>
-  ({ description, headers, content: { 'application/problem+json': { schema: Type.Ref('Problem') } } })
+const problem = (description: string, headers?: Record<string, TSchema>) => ({
+  description, ...(headers === undefined ? {} : { headers }), content: { 'application/problem+json': { schema: Type.Ref('Problem') } }
+})
 
 /** Every route's answers for what can go wrong; each route adds its own. */
 export const commonProblems = {

@@ -1,0 +1,86 @@
+import { testDatabase, TcpProxy, type TestDatabase } from '@orders/local-stack/harness'
+import { createHealth, createLogger, createMetrics } from '@orders/service-kit'
+import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import pg from 'pg'
+import type { Test } from 'tap'
+import { buildApp, type App } from '../src/app.ts'
+import { loadOrderApiConfig } from '../src/config.ts'
+import type { Order } from '../src/schemas/order.ts'
+import { assertDescribed } from './described.ts'
+import { Evidence } from './evidence.ts'
+
+export interface OrderApi {
+  app: App
+  /** What is in the database, as its superuser sees it. */
+  evidence: Evidence
+  /** Sends a request without a socket, and checks the answer against openapi.json. */
+  request: (request: InjectOptions) => Promise<LightMyRequestResponse>
+  create: (fields?: { customerId?: string, headers?: Record<string, string> }) => Promise<LightMyRequestResponse>
+  change: (action: string, id: string, headers?: Record<string, string>) => Promise<LightMyRequestResponse>
+}
+
+export interface OrderApiOptions {
+  env?: Record<string, string>
+  database?: TestDatabase
+  /** Stands between the service and its database, as the service's own role. */
+  proxy?: TcpProxy
+  /** The service's own time-outs would end what a test holds up on purpose, on a slow machine before the test lets it go. */
+  timeouts?: 'own' | 'patient' | 'short'
+}
+
+/** The app, not listening, on a database of its own. */
+export async function orderApi (t: Test, { env = {}, database, proxy, timeouts = 'own' }: OrderApiOptions = {}): Promise<OrderApi> {
+  const { ownerUrl, url } = database ?? await testDatabase(t, { service: 'order-api' })
+  const app = await buildApp({
+    config: loadOrderApiConfig({ DATABASE_URL: databaseUrl(url('order_api'), { proxy, timeouts }), ...env }),
+    logger: createLogger({ name: 'order-api', level: 'silent' }),
+    health: createHealth(),
+    registry: createMetrics({ service: 'order-api' }).registry
+  })
+  t.teardown(() => app.close())
+  const request = async (options: InjectOptions) => {
+    const response = await app.inject(options)
+    assertDescribed(t, {
+      method: options.method ?? 'GET',
+      path: String(options.url),
+      status: response.statusCode,
+      header: (name) => response.headers[name]?.toString(),
+      body: response.payload
+    })
+    return response
+  }
+  return {
+    app,
+    evidence: evidenceOf(t, ownerUrl),
+    request,
+    create: ({ customerId = 'customer-1', headers = {} } = {}) => request({ method: 'POST', url: '/orders', headers, payload: { customerId } }),
+    change: (action, id, headers = {}) => request({ method: 'POST', url: `/orders/${id}/${action}`, headers })
+  }
+}
+
+export function orderOf (response: LightMyRequestResponse): Order {
+  return response.json()
+}
+
+export function evidenceOf (t: Test, ownerUrl: string): Evidence {
+  const pool = new pg.Pool({ connectionString: ownerUrl, max: 4 })
+  pool.on('error', () => {})
+  t.teardown(() => pool.end())
+  return new Evidence(pool)
+}
+
+/** A proxy before a server, closed with the test. */
+export async function proxyOf (t: Test, url: string): Promise<TcpProxy> {
+  const proxy = await TcpProxy.start(new URL(url).host)
+  t.teardown(() => proxy.close())
+  return proxy
+}
+
+/** The URL for the service to use. What the URL says of time-outs wins over the service's own. */
+export function databaseUrl (url: string, { proxy, timeouts }: { proxy?: TcpProxy | undefined, timeouts: OrderApiOptions['timeouts'] }): string {
+  const changed = new URL(url)
+  if (proxy !== undefined) changed.host = proxy.address
+  if (timeouts === 'patient') for (const name of ['lock_timeout', 'statement_timeout', 'query_timeout']) changed.searchParams.set(name, '60000')
+  if (timeouts === 'short') changed.searchParams.set('query_timeout', '1000')
+  return changed.href
+}
