@@ -2,15 +2,17 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { MissingToolError } from '@orders/local-stack'
-import { addresses, verdictText } from './demo/announce.ts'
+import { addresses, takeOversText, verdictText } from './demo/announce.ts'
 import { untilArrived } from './demo/arrival.ts'
 import { gatherEvidence } from './demo/gather-evidence.ts'
 import { InterruptedError, listenForInterruption, type Interruption } from './demo/interruption.ts'
+import { LeaderKills } from './demo/leader-kills.ts'
 import { LiveView } from './demo/live-view.ts'
 import { parseOptions, USAGE, type DemoOptions } from './demo/options.ts'
-import { OrderLoad } from './demo/order-load.ts'
+import { OrderLoad, type LoadOptions } from './demo/order-load.ts'
 import { OutboxWatch } from './demo/outbox-watch.ts'
 import { buildStage, type Stage } from './demo/stage.ts'
+import { takeOvers } from './demo/take-overs.ts'
 import { isClean, judge, toReport } from './demo/verdict.ts'
 
 /** As a shell has it for SIGINT. */
@@ -26,7 +28,7 @@ async function main (): Promise<number> {
   }
   const interruption = listenForInterruption(() => process.exit(INTERRUPTED))
   const progress = (line: string) => { console.log(line) }
-  const stage = await buildStage({ apiPort: options.apiPort, progress, signal: interruption.stopPosting })
+  const stage = await buildStage({ ...options, progress, signal: interruption.stopPosting })
   try {
     return await perform(stage, options, interruption)
   } finally {
@@ -35,18 +37,19 @@ async function main (): Promise<number> {
   }
 }
 
-async function perform (stage: Stage, { orders = Infinity, exit, rate, report }: DemoOptions, interruption: Interruption): Promise<number> {
+async function perform (stage: Stage, { orders = Infinity, exit, kills: planned, rate, report }: DemoOptions, interruption: Interruption): Promise<number> {
   console.log(addresses(stage))
   const startedAt = performance.now()
   const stopPosting = AbortSignal.any([interruption.stopPosting, stage.broken])
   const giveUp = AbortSignal.any([interruption.giveUp, stage.broken])
   const load = new OrderLoad(() => stage.api.http)
   const outbox = new OutboxWatch(stage.databases.ordersUrl)
-  const view = new LiveView(stage, load, outbox)
+  const kills = new LeaderKills(stage.relays, planned)
+  const view = new LiveView(stage, load, outbox, kills)
   const viewing = new AbortController()
   const shown = view.run(viewing.signal)
   try {
-    await load.run({ rate, orders, stopPosting, giveUp })
+    await postUnderKills(load, kills, { rate, orders, stopPosting, giveUp })
     if (!exit && !stopPosting.aborted) await once(stopPosting, 'abort')
     await untilArrived(stage, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
   } finally {
@@ -58,11 +61,23 @@ async function perform (stage: Stage, { orders = Infinity, exit, rate, report }:
   if (stage.broken.aborted) console.error((stage.broken.reason as Error).message)
   interruption.giveUp.throwIfAborted()
 
-  const verdict = judge(await gatherEvidence(stage, load))
+  const evidence = await gatherEvidence(stage, load)
+  const verdict = judge(evidence)
+  const takeovers = takeOvers(kills.done, evidence.records.map(({ timestamp }) => timestamp))
   const durationMs = Math.round(performance.now() - startedAt)
-  console.log(verdictText(verdict))
-  if (report !== undefined) await writeFile(report, `${JSON.stringify(toReport(verdict, durationMs), null, 2)}\n`)
-  return isClean(verdict) && !stage.broken.aborted ? 0 : 1
+  console.log(verdictText(verdict) + takeOversText(takeovers))
+  if (report !== undefined) await writeFile(report, `${JSON.stringify(toReport(verdict, durationMs, takeovers), null, 2)}\n`)
+  return isClean(verdict) && !stage.broken.aborted && kills.done.length === takeovers.length ? 0 : 1
+}
+
+/** Posts what was asked for, and then on until the last kill is survived: a kill shows nothing when nothing is published. */
+async function postUnderKills (load: OrderLoad, kills: LeaderKills, options: LoadOptions): Promise<void> {
+  const survived = new AbortController()
+  const killing = kills.run(options.stopPosting).finally(() => { survived.abort() })
+  killing.catch(() => {})
+  await load.run(options)
+  await load.run({ ...options, orders: kills.planned === 0 ? 0 : Infinity, stopPosting: AbortSignal.any([options.stopPosting, survived.signal]) })
+  await killing
 }
 
 try {

@@ -1,4 +1,5 @@
 import type { Stage } from './stage.ts'
+import type { TakeOver } from './take-overs.ts'
 import { isClean, type Verdict } from './verdict.ts'
 
 /** Where everything is. */
@@ -28,4 +29,11 @@ export function verdictText (verdict: Verdict): string {
   lost ${verdict.lost}, duplicates in the topic ${verdict.duplicatesInTopic}, out of order ${verdict.outOfOrder}, unexpected ${verdict.unexpected}, wrong effects ${verdict.wrongEffects}, unanswered requests ${verdict.unanswered}
   ${isClean(verdict) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
 `
+}
+
+export function takeOversText (takeovers: readonly TakeOver[]): string {
+  if (takeovers.length === 0) return ''
+  const gaps = takeovers.map(({ gapMs }) => gapMs).sort((a, b) => a - b)
+  const list = takeovers.map(({ signal, gapMs }) => `${signal} ${gapMs} ms`).join(', ')
+  return `  publishing paused after each kill for: ${list}\n  median ${gaps[gaps.length >> 1]} ms, longest ${gaps.at(-1)} ms\n`
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { LeaderKills } from './leader-kills.ts'
 import type { OrderLoad } from './order-load.ts'
 import type { OutboxWatch } from './outbox-watch.ts'
 import { quantile, readMetrics, Total, type Metrics } from './readings.ts'
@@ -14,13 +15,15 @@ export class LiveView {
   readonly #stage: Stage
   readonly #load: OrderLoad
   readonly #outbox: OutboxWatch
+  readonly #kills: LeaderKills
   readonly #startedAt = performance.now()
   readonly #consumerReadings: Metrics[] = []
   readonly #published: readonly Total[]
   readonly #applied = new Total('consumer_applied_total')
   #drawnLines = 0
 
-  constructor (stage: Stage, load: OrderLoad, outbox: OutboxWatch) {
+  constructor (stage: Stage, load: OrderLoad, outbox: OutboxWatch, kills: LeaderKills) {
+    this.#kills = kills
     this.#stage = stage
     this.#load = load
     this.#outbox = outbox
@@ -44,16 +47,28 @@ export class LiveView {
     if (this.#consumerReadings.length > WINDOW) this.#consumerReadings.shift()
     const oldest = this.#consumerReadings[0] ?? consumer
     const latency = (q: number) => milliseconds(quantile('consumer_end_to_end_seconds', q, oldest, consumer))
+    const applied = this.#applied.after(consumer)
+    // A relay that is killed takes what it counted last with it; what was applied has been published all the same.
+    const published = Math.max(applied, relays.reduce((sum, metrics, index) => sum + (this.#published[index]?.after(metrics) ?? 0), 0))
     this.#show([
       ['time', `${Math.round((performance.now() - this.#startedAt) / SECOND_MS)} s`],
       ['accepted', `${this.#load.accepted.size} orders, ${this.#load.events} events`],
-      ['published', `${relays.reduce((sum, metrics, index) => sum + (this.#published[index]?.after(metrics) ?? 0), 0)}`],
-      ['applied', `${this.#applied.after(consumer)}`],
+      ['published', `${published}`],
+      ['applied', `${applied}`],
       ['backlog', outbox === undefined ? '-' : `${outbox.events}`],
       ['oldest', outbox === undefined ? '-' : `${(outbox.oldestAgeMs / SECOND_MS).toFixed(1)} s`],
       ['latency p50/p99', `${latency(0.5)} / ${latency(0.99)}`],
+      ['leader', relays.flatMap((metrics, index) => metrics.get('relay_leader{shard="0"}') === 1 ? [`relay-${index + 1}`] : []).join(', ') || 'none'],
+      ...this.#killed(),
       ...this.#refused()
     ])
+  }
+
+  #killed (): Array<[string, string]> {
+    const { done, planned } = this.#kills
+    if (planned === 0) return []
+    const last = done.at(-1)
+    return [['leaders killed', `${done.length} of ${planned}${last === undefined ? '' : `, the last one replaced after ${last.tookOverMs} ms`}`]]
   }
 
   /** Only if there are any: usually there are none. */

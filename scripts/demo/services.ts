@@ -6,12 +6,17 @@ const LAST_LOG_LINES = 5
 /** The services of the demo, each a process. */
 export class Services {
   readonly #all: readonly ServiceProcess[]
+  readonly #killed: readonly ServiceProcess[]
   readonly #broken = new AbortController()
   #stopping = false
 
-  /** @param all in the order in which they are to be stopped */
-  constructor (all: readonly ServiceProcess[]) {
+  /**
+   * @param all in the order in which they are to be stopped
+   * @param killed those whose end is part of the show
+   */
+  constructor (all: readonly ServiceProcess[], killed: readonly ServiceProcess[]) {
     this.#all = all
+    this.#killed = killed
   }
 
   /** Aborted when a service ends that was not told to; the reason says which. */
@@ -23,7 +28,7 @@ export class Services {
   async start (): Promise<void> {
     const started = await Promise.allSettled(this.#all.map((service) => service.start()))
     for (const result of started) if (result.status === 'rejected') throw result.reason
-    for (const service of this.#all) void this.#watch(service)
+    for (const service of this.#all) if (!this.#killed.includes(service)) void this.#watch(service)
     await Promise.all(this.#all.map((service) => until(async () => {
       if (this.broken.aborted) return 'given up'
       const response = await fetch(`${service.ops}/readyz`, { signal: AbortSignal.timeout(5_000) })

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { KafkaConnection } from '@orders/kafka'
 import { startLocalStack, type LocalStack } from '@orders/local-stack'
-import { ServiceProcess, testConnection, until } from '@orders/local-stack/harness'
+import { leaderOf, ServiceProcess, testConnection } from '@orders/local-stack/harness'
 import { CleanUp } from './clean-up.ts'
 import { createDatabases, type Databases } from './databases.ts'
-import { readMetrics } from './readings.ts'
+import type { DemoOptions } from './options.ts'
+import { createRelays } from './relays.ts'
 import { Services } from './services.ts'
 import { createTopics, type Topics } from './topics.ts'
 
-export interface StageOptions {
-  apiPort: number
+export interface StageOptions extends Pick<DemoOptions, 'apiPort' | 'kills' | 'lease'> {
   progress: (line: string) => void
   /** Gives the building up. */
   signal: AbortSignal
@@ -41,9 +41,9 @@ export async function buildStage (options: StageOptions): Promise<Stage> {
   }
 }
 
-async function build ({ apiPort, progress, signal }: StageOptions, cleanUp: CleanUp): Promise<Stage> {
-  progress('getting Postgres and Kafka ready')
-  const { postgres, kafka } = await startServers(progress, signal, cleanUp)
+async function build ({ apiPort, kills, lease, progress, signal }: StageOptions, cleanUp: CleanUp): Promise<Stage> {
+  progress(`getting ${lease === 'kubernetes' ? 'Postgres, Kafka and the Kubernetes API server' : 'Postgres and Kafka'} ready`)
+  const { postgres, kafka, kubernetes } = await startServers(lease === 'kubernetes', progress, signal, cleanUp)
   if (postgres === undefined || kafka === undefined) throw new Error('expected Postgres and Kafka, found one missing')
 
   progress('creating databases and topics')
@@ -54,16 +54,11 @@ async function build ({ apiPort, progress, signal }: StageOptions, cleanUp: Clea
   const topics = await createTopics(connection, kafka, run, cleanUp)
   signal.throwIfAborted()
 
-  progress('starting order-api, outbox-relay and order-consumer')
+  progress('starting order-api, three outbox-relays and order-consumer')
   const api = new ServiceProcess('order-api', {
     DATABASE_URL: databases.urlAs('order_api'), DATABASE_POOL_SIZE: '20', HTTP_PORT: String(apiPort)
   })
-  const relay = new ServiceProcess('outbox-relay', {
-    DATABASE_URL: databases.urlAs('outbox_relay'),
-    KAFKA_BROKERS: kafka.brokers,
-    RELAY_DEFAULT_TOPIC: topics.topic,
-    RELAY_NAME: topics.relayName
-  })
+  const relays = createRelays({ databaseUrl: databases.urlAs('outbox_relay'), brokers: kafka.brokers, kubernetes, topics, kills, cleanUp })
   const consumer = new ServiceProcess('order-consumer', {
     DATABASE_URL: databases.urlAs('order_consumer'),
     KAFKA_BROKERS: kafka.brokers,
@@ -71,15 +66,15 @@ async function build ({ apiPort, progress, signal }: StageOptions, cleanUp: Clea
     CONSUMER_DEAD_LETTER_TOPIC: topics.deadLetterTopic,
     CONSUMER_GROUP: topics.group
   })
-  const services = new Services([api, relay, consumer])
+  const services = new Services([api, ...relays, consumer], kills.times > 0 ? relays : [])
   cleanUp.add(() => services.stop())
   await services.start()
   // Else the first latencies would be those of the start.
-  await until(async () => (await readMetrics(relay)).get('relay_leader{shard="0"}') === 1, { what: 'a relay to lead' })
+  await leaderOf(relays)
   return {
     ...topics,
     api,
-    relays: [relay],
+    relays,
     consumer,
     databases,
     connection,
@@ -91,12 +86,12 @@ async function build ({ apiPort, progress, signal }: StageOptions, cleanUp: Clea
 }
 
 /** The only step that may take minutes, with its downloads: an interruption does not wait for it. */
-async function startServers (progress: (line: string) => void, signal: AbortSignal, cleanUp: CleanUp): Promise<LocalStack> {
+async function startServers (kubernetes: boolean, progress: (line: string) => void, signal: AbortSignal, cleanUp: CleanUp): Promise<LocalStack> {
   const interrupted = Promise.withResolvers<never>()
   const interrupt = () => { interrupted.reject(signal.reason as Error) }
   signal.addEventListener('abort', interrupt, { once: true })
   try {
-    const stack = await Promise.race([startLocalStack({ postgres: true, kafka: true, progress }), interrupted.promise])
+    const stack = await Promise.race([startLocalStack({ postgres: true, kafka: true, kubernetes, progress }), interrupted.promise])
     cleanUp.add(() => stack.close())
     return stack
   } finally {

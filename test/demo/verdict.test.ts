@@ -13,7 +13,7 @@ const ACCEPTED: ReadonlyArray<{ orderId: string, statuses: OrderStatus[] }> = [
 
 function record ({ orderId, version, status }: Effect, partition = 0): StoredRecord {
   const headers = { ce_subject: orderId, ce_aggregateversion: String(version), ce_type: TYPE_OF[status as OrderStatus] }
-  return { topic: 'order-events', partition, offset: 0n, key: orderId, value: null, headers }
+  return { topic: 'order-events', partition, offset: 0n, key: orderId, value: null, headers, timestamp: 0 }
 }
 
 /** What a run leaves behind when all went well. */

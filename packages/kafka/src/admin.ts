@@ -17,6 +17,8 @@ export interface StoredRecord {
   key: string | null
   value: Buffer | null
   headers: IHeaders
+  /** When it was published, in milliseconds since 1970, by the publisher's clock. */
+  timestamp: number
 }
 
 /** What is needed of Kafka besides publishing and consuming: set-up, inspection, clean-up. */
@@ -89,9 +91,9 @@ async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: strin
     await consumer.run({
       autoCommit: false,
       eachBatch: async ({ batch, resolveOffset }) => {
-        for (const { offset, key, value, headers = {} } of batch.messages) {
+        for (const { offset, key, value, headers = {}, timestamp } of batch.messages) {
           if (BigInt(offset) < (ends.get(batch.partition)?.to ?? 0n)) {
-            records.push({ topic, partition: batch.partition, offset: BigInt(offset), key: key?.toString() ?? null, value, headers })
+            records.push({ topic, partition: batch.partition, offset: BigInt(offset), key: key?.toString() ?? null, value, headers, timestamp: Number(timestamp) })
           }
           resolveOffset(offset)
         }
