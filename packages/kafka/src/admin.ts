@@ -35,6 +35,12 @@ export interface KafkaAdmin {
    * @throws DeadlineExceededError for example when a transaction is left open
    */
   readTopic: (topic: string, options?: { deadlineMs?: number }) => Promise<StoredRecord[]>
+  /** By partition, what the group has committed: the offset that it would read next. Without those it has committed nothing for. */
+  committedOffsets: (groupId: string, topic: string) => Promise<Map<number, bigint>>
+  /** By partition, the offset that the next record will have. */
+  endOffsets: (topic: string) => Promise<Map<number, bigint>>
+  /** How many members the group has now. */
+  countMembers: (groupId: string) => Promise<number>
   close: () => Promise<void>
 }
 
@@ -47,6 +53,9 @@ export async function createAdmin (connection: KafkaConnection): Promise<KafkaAd
     deleteTopics: (topics) => admin.deleteTopics({ topics }),
     deleteGroups: (groupIds) => deleteGroups(admin, groupIds),
     readTopic: (topic, { deadlineMs = 60_000 } = {}) => readTopic(connection, admin, topic, deadlineMs),
+    committedOffsets: (groupId, topic) => committedOffsets(admin, groupId, topic),
+    endOffsets: (topic) => endOffsets(admin, topic),
+    countMembers: async (groupId) => (await admin.describeGroups([groupId])).groups[0]?.members.length ?? 0,
     close: () => admin.disconnect()
   }
 }
@@ -67,6 +76,16 @@ async function deleteGroups (admin: Admin, groupIds: string[]): Promise<void> {
   const existing = new Set((await admin.listGroups()).groups.map(({ groupId }) => groupId))
   const found = groupIds.filter((groupId) => existing.has(groupId))
   if (found.length > 0) await admin.deleteGroups(found)
+}
+
+async function committedOffsets (admin: Admin, groupId: string, topic: string): Promise<Map<number, bigint>> {
+  const topics = await admin.fetchOffsets({ groupId, topics: [topic] })
+  const committed = topics.flatMap(({ partitions }) => partitions).filter(({ offset }) => BigInt(offset) >= 0n)
+  return new Map(committed.map(({ partition, offset }) => [partition, BigInt(offset)]))
+}
+
+async function endOffsets (admin: Admin, topic: string): Promise<Map<number, bigint>> {
+  return new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]))
 }
 
 async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: string, deadlineMs: number): Promise<StoredRecord[]> {

@@ -6,34 +6,57 @@ const SILENCE_LIMIT_MS = 90_000
 /**
  * Whether a consumer still does something. kafkajs has been seen to stop without a word, with the process healthy.
  *
- * A crash counts as a sign of life: in an outage of Kafka it is all that happens, and a restart would not help.
+ * A crash counts as a sign of life: in an outage of Kafka it is all that happens, and a restart would not help. A
+ * heartbeat does not: it goes on while a handler hangs.
  */
 export class ConsumerHealth {
-  #lastSign = performance.now()
-  #joined = false
+  readonly #silenceLimitMs: number
+  readonly #now: () => number
+  #lastSign: number
+  #member = false
+  #everJoined = false
 
-  constructor (consumer: Consumer) {
-    const { HEARTBEAT, FETCH, END_BATCH_PROCESS, GROUP_JOIN, REBALANCING, CONNECT, CRASH, DISCONNECT, STOP } = consumer.events
-    const sign = () => { this.#lastSign = performance.now() }
-    consumer.on(HEARTBEAT, sign)
+  /** @param rebalanceTimeoutMs a member that joins its group may have to wait this long for the others */
+  constructor (consumer: Pick<Consumer, 'on' | 'events'>, rebalanceTimeoutMs: number, now = () => performance.now()) {
+    this.#silenceLimitMs = SILENCE_LIMIT_MS + rebalanceTimeoutMs
+    this.#now = now
+    this.#lastSign = now()
+    const { FETCH, END_BATCH_PROCESS, GROUP_JOIN, REBALANCING, CONNECT, CRASH, DISCONNECT, STOP, REQUEST_TIMEOUT } = consumer.events
+    const sign = () => { this.sign() }
     consumer.on(FETCH, sign)
     consumer.on(END_BATCH_PROCESS, sign)
     consumer.on(REBALANCING, sign)
     consumer.on(CONNECT, sign)
-    consumer.on(GROUP_JOIN, () => { sign(); this.#joined = true })
-    consumer.on(CRASH, () => { sign(); this.#joined = false })
-    consumer.on(DISCONNECT, () => { this.#joined = false })
-    consumer.on(STOP, () => { this.#joined = false })
+    consumer.on(REQUEST_TIMEOUT, sign)
+    consumer.on(GROUP_JOIN, () => { sign(); this.#member = true; this.#everJoined = true })
+    consumer.on(CRASH, () => { sign(); this.#member = false })
+    consumer.on(DISCONNECT, () => { this.#member = false })
+    consumer.on(STOP, () => { this.#member = false })
   }
 
-  /** For readiness. @throws when the consumer is not a member of its group */
+  /** Something happened that shows that the consumer is at work: also an attempt that failed. */
+  sign (): void {
+    this.#lastSign = this.#now()
+  }
+
+  /** Whether it is a member of its group now, for a metric. */
+  get member (): boolean {
+    return this.#member
+  }
+
+  /**
+   * For readiness: the start is over. Not whether it is a member now: an outage of Kafka would then take away, on every
+   * replica at once, what can be served without Kafka.
+   *
+   * @throws when the consumer has never been a member of its group
+   */
   assertJoined (): void {
-    if (!this.#joined) throw new Error('not a member of the consumer group')
+    if (!this.#everJoined) throw new Error('not yet a member of the consumer group')
   }
 
   /** For liveness. @throws when nothing has happened for too long */
   assertAlive (): void {
-    const silentMs = Math.round(performance.now() - this.#lastSign)
-    if (silentMs > SILENCE_LIMIT_MS) throw new Error(`expected a sign of life every ${SILENCE_LIMIT_MS} ms, the last was ${silentMs} ms ago`)
+    const silentMs = Math.round(this.#now() - this.#lastSign)
+    if (silentMs > this.#silenceLimitMs) throw new Error(`expected a sign of life every ${this.#silenceLimitMs} ms, the last was ${silentMs} ms ago`)
   }
 }

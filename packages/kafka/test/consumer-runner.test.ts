@@ -1,30 +1,17 @@
-import { openPlainPublisher, openTransactionalPublisher, runConsumer, type ConsumedBatch, type ConsumerOptions } from '@orders/kafka'
+import { randomUUID } from 'node:crypto'
+import { createAdmin } from '@orders/kafka'
 import { Kafka } from '@orders/local-stack'
-import { testTopic, until, type TestTopic } from '@orders/local-stack/harness'
-import t, { type Test } from 'tap'
-
-async function publish ({ connection, topic }: TestTopic, values: string[]): Promise<void> {
-  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: 8_000 })
-  await publisher.publish(values.map((value) => ({ topic, key: value, value, headers: {} }))).finally(() => publisher.close())
-}
-
-async function consume (t: Test, { connection, topic }: TestTopic, handleBatch: ConsumerOptions['handleBatch'], groupId = `group-${topic}`) {
-  const consumer = await runConsumer({
-    connection, groupId, topics: [topic], sessionTimeoutMs: 6_000, minRetryDelayMs: 5, handleBatch, onFatal: (error) => { t.fail(error.message) }
-  })
-  t.teardown(() => consumer.stop())
-  return consumer
-}
-
-const valuesOf = ({ records }: ConsumedBatch) => records.map(({ value }) => String(value))
+import { testTopic, until } from '@orders/local-stack/harness'
+import t from 'tap'
+import { consume, numbered, openAdmin, publish, valuesOf } from './consumer.ts'
 
 t.test('a batch that failed is given again, with none skipped; then offsets are committed', async (t) => {
   const server = await testTopic(t)
-  const values = Array.from({ length: 50 }, (_, index) => `v${index}`)
+  const values = numbered(50)
   await publish(server, values)
   const seen: string[] = []
   let failures = 0
-  const consumer = await consume(t, server, async (batch) => {
+  const consumer = consume(t, server, async (batch) => {
     if (failures++ < 3) throw new Error('not yet')
     seen.push(...valuesOf(batch))
   })
@@ -35,28 +22,84 @@ t.test('a batch that failed is given again, with none skipped; then offsets are 
   await consumer.stop()
 
   const again: string[] = []
-  await consume(t, server, async (batch) => { again.push(...valuesOf(batch)) })
+  consume(t, server, async (batch) => { again.push(...valuesOf(batch)) })
   await publish(server, ['new'])
   await until(() => again.length > 0, { what: 'the new record' })
   t.same(again, ['new'], 'what was committed is not read again')
 })
 
-t.test('records of an aborted or open transaction are not seen', async (t) => {
+t.test('a fetch is given in parts, each committed for itself: a failure repeats its own part alone', async (t) => {
   const server = await testTopic(t, { partitions: 1 })
-  const open = () => openTransactionalPublisher(server.connection, {
-    transactionalId: server.topic, positionGroup: `p-${server.topic}`, positionTopic: server.topic, sendDeadlineMs: 8_000, transactionTimeoutMs: 10_000
-  })
-  const first = await open()
-  await first.publish([{ topic: server.topic, key: 'k', value: 'committed', headers: {} }], 1n)
-  await first.publish([{ topic: server.topic, key: 'k', value: 'lost', headers: {} }, { topic: 'no-such-topic', key: 'k', value: '', headers: {} }], 2n).catch(() => {})
-  const second = await open()
-  await second.publish([{ topic: server.topic, key: 'k', value: 'last', headers: {} }], 2n)
+  await publish(server, numbered(35))
+  const admin = await openAdmin(t, server)
+  const calls: string[][] = []
+  let committedBefore: bigint | undefined
+  const consumer = consume(t, server, async (batch) => {
+    calls.push(valuesOf(batch))
+    if (calls.length !== 3) return
+    committedBefore = (await admin.committedOffsets(`group-${server.topic}`, server.topic)).get(0)
+    throw new Error('not yet')
+  }, { maxBatchRecords: 10 })
+  await until(() => calls.length === 5, { what: 'all parts' })
+  await consumer.stop()
+  const values = numbered(35)
+  t.same(calls, [values.slice(0, 10), values.slice(10, 20), values.slice(20, 30), values.slice(20, 30), values.slice(30)])
+  t.equal(committedBefore, 20n, 'the two parts before were committed, and nothing of the one in hand')
+})
+
+t.test('records of an aborted transaction are not seen, and the group does not lag behind its marker', async (t) => {
+  const server = await testTopic(t, { partitions: 1 })
+  const producer = server.connection.kafka.producer({ transactionalId: server.topic, idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  t.teardown(() => producer.disconnect())
+  const transact = async (value: string, outcome: 'commit' | 'abort') => {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: server.topic, messages: [{ value }] })
+    await transaction[outcome]()
+  }
   const seen: string[] = []
-  await consume(t, server, async (batch) => { seen.push(...valuesOf(batch)) })
-  await until(() => seen.includes('last'), { what: 'the last record' })
+  consume(t, server, async (batch) => { seen.push(...valuesOf(batch)) })
+  const admin = await openAdmin(t, server)
+  const committed = (offset: bigint) => until(async () => (await admin.committedOffsets(`group-${server.topic}`, server.topic)).get(0) === offset, {
+    what: `offset ${offset} to be committed`
+  })
+  // A record and its marker each.
+  await transact('committed', 'commit')
+  await committed(2n)
+  await transact('lost', 'abort')
+  await committed(4n)
+  await transact('last', 'commit')
+  await committed(6n)
   t.same(seen, ['committed', 'last'])
-  await first.close()
-  await second.close()
+})
+
+t.test('a topic that is made later is waited for', async (t) => {
+  const server = await testTopic(t)
+  const admin = await createAdmin(server.connection)
+  const later = { ...server, topic: `later-${randomUUID()}` }
+  t.teardown(async () => {
+    await admin.deleteTopics([later.topic])
+    await admin.close()
+  })
+  const seen: string[] = []
+  let failures = 0
+  const { logger } = server.connection
+  const warn = (fields: object, message?: string) => { if (message?.includes('not all topics exist') === true) failures++ }
+  consume(t, { ...later, connection: { ...server.connection, logger: Object.assign(Object.create(logger) as typeof logger, { warn }) } },
+    async (batch) => { seen.push(...valuesOf(batch)) })
+  await until(() => failures > 0, { what: 'the consumer to find the topic missing' })
+  await admin.ensureTopics([{ topic: later.topic, partitions: 1 }])
+  await publish(later, ['a'])
+  await until(() => seen.includes('a'), { what: 'the record of the new topic' })
+})
+
+t.test('what kafkajs does not come back from is fatal', async (t) => {
+  const server = await testTopic(t)
+  let fatal: Error | undefined
+  // The broker allows half an hour at most, and says so.
+  consume(t, server, async () => {}, { sessionTimeoutMs: 2_000_000, onFatal: (error) => { fatal = error } })
+  const error = await until(() => fatal, { what: 'the refusal' })
+  t.match(error.message, /session timeout/i)
 })
 
 t.test('it survives a restart of the broker', async (t) => {
@@ -64,30 +107,14 @@ t.test('it survives a restart of the broker', async (t) => {
   t.teardown(() => broker.close())
   const server = await testTopic(t, { server: broker })
   const seen: string[] = []
-  await consume(t, server, async (batch) => { seen.push(...valuesOf(batch)) })
-  await publish(server, ['before'])
+  const consumer = consume(t, server, async (batch) => { seen.push(...valuesOf(batch)) })
+  await until(async () => { await publish(server, ['before']); return true }, { what: 'the broker to take records' })
   await until(() => seen.includes('before'), { what: 'the record from before' })
   broker.kill('SIGKILL')
   await broker.exited()
+  consumer.health.assertJoined()
   await broker.start()
   await until(async () => { await publish(server, ['after']); return true }, { what: 'the broker to take records again', deadlineMs: 60_000 })
   await until(() => seen.includes('after'), { what: 'the record from after', deadlineMs: 60_000 })
-})
-
-t.test('of two members each has a part, and the other\'s after it left', async (t) => {
-  const server = await testTopic(t)
-  const seen = { a: new Set<number>(), b: new Set<number>() }
-  const a = await consume(t, server, async ({ partition }) => { seen.a.add(partition) }, 'both')
-  await consume(t, server, async ({ partition }) => { seen.b.add(partition) }, 'both')
-  const values = Array.from({ length: 60 }, (_, index) => `v${index}`)
-  await until(async () => {
-    await publish(server, values)
-    return seen.a.size > 0 && seen.b.size > 0
-  }, { what: 'both to have a part' })
-  await a.stop()
-  seen.b.clear()
-  await until(async () => {
-    await publish(server, values)
-    return seen.b.size === 3
-  }, { what: 'the other one to have all' })
+  consumer.health.assertAlive()
 })
