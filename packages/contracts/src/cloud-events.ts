@@ -73,6 +73,10 @@ export interface KafkaRecord {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+/** Date takes much more for a time, such as '7' or a year that Postgres cannot store. */
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i
+/** An Integer of CloudEvents has 32 bits. */
+const MAX_INTEGER = 2_147_483_647
 const MAX_TEXT_LENGTH = 1_024
 
 /** @throws CloudEventError */
@@ -81,12 +85,13 @@ export function decodeCloudEvent ({ value, headers }: KafkaRecord): IncomingEven
   if (!specVersion.startsWith('1.')) throw new CloudEventError('ce_specversion 1.x', specVersion)
   const id = attribute(headers, 'ce_id')
   if (!UUID.test(id)) throw new CloudEventError('a UUID as ce_id', JSON.stringify(id))
-  const time = new Date(attribute(headers, 'ce_time'))
-  if (Number.isNaN(time.getTime())) throw new CloudEventError('an RFC 3339 ce_time', 'another text')
+  const timestamp = attribute(headers, 'ce_time')
+  const time = new Date(timestamp)
+  if (!RFC_3339.test(timestamp) || Number.isNaN(time.getTime())) throw new CloudEventError('an RFC 3339 ce_time', JSON.stringify(timestamp))
   const version = attribute(headers, 'ce_aggregateversion')
   const aggregateVersion = Number(version)
-  if (!/^[0-9]{1,15}$/.test(version) || aggregateVersion < 1) {
-    throw new CloudEventError('ce_aggregateversion above 0', JSON.stringify(version))
+  if (!/^[0-9]{1,10}$/.test(version) || aggregateVersion < 1 || aggregateVersion > MAX_INTEGER) {
+    throw new CloudEventError(`ce_aggregateversion from 1 to ${MAX_INTEGER}`, JSON.stringify(version))
   }
   if (value === null) throw new CloudEventError('a value', 'none')
   return {

@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Counts } from './data/add-stats.ts'
 import type { ReceivedEvent } from './received-event.ts'
 
@@ -9,6 +9,7 @@ export class ConsumerMetrics {
   readonly #duplicates: Counter
   readonly #gaps: Counter
   readonly #deadLetters: Counter<'reason'>
+  readonly #failures: Counter
   readonly #batch: Histogram
   readonly #endToEnd: Histogram
 
@@ -18,6 +19,9 @@ export class ConsumerMetrics {
     this.#duplicates = new Counter({ name: 'consumer_duplicates_total', help: 'Events that were known already, or came too late', registers })
     this.#gaps = new Counter({ name: 'consumer_version_gaps_total', help: 'Versions that were missing before an event', registers })
     this.#deadLetters = new Counter({ name: 'consumer_dead_letters_total', help: 'Records put on the dead-letter topic', labelNames: ['reason'], registers })
+    this.#failures = new Counter({
+      name: 'consumer_batch_failures_total', help: 'Times that a batch could not be applied, and was given again; rises all through an outage', registers
+    })
     this.#batch = new Histogram({
       name: 'consumer_batch_events', help: 'Events applied in one transaction', buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000], registers
     })
@@ -33,9 +37,23 @@ export class ConsumerMetrics {
     this.#applied.inc(applied)
     this.#duplicates.inc(duplicates)
     this.#gaps.inc(gaps)
-    this.#batch.observe(events.length)
+    if (events.length > 0) this.#batch.observe(events.length)
     const now = Date.now()
     for (const { occurredAt } of events) this.#endToEnd.observe(Math.max(0, now - occurredAt.getTime()) / SECOND_MS)
+  }
+
+  failed (): void {
+    this.#failures.inc()
+  }
+
+  /** @param isMember read at each scrape */
+  observeMembership (registry: Registry, isMember: () => boolean): void {
+    registry.registerMetric(new Gauge({
+      name: 'consumer_group_member',
+      help: '1 while this consumer is a member of its group',
+      registers: [],
+      collect () { this.set(isMember() ? 1 : 0) }
+    }))
   }
 
   deadLetter (reason: string): void {

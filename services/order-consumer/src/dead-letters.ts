@@ -2,6 +2,8 @@ import { openPlainPublisher, type ConsumedRecord, type EventRecord, type KafkaCo
 
 const SEND_DEADLINE_MS = 5_000
 const MAX_REASON_LENGTH = 1_000
+/** All that one publish sends to a partition is one batch for Kafka, which may not exceed its limit for a single record. */
+const MAX_PUBLISH_BYTES = 256 * 1_024
 
 export interface Origin {
   topic: string
@@ -18,11 +20,14 @@ export interface DeadLetterRecord {
 
 /**
  * Puts records that can never be applied on the dead-letter topic, unchanged, with the reason in headers.
- * At least once: after a crash between this and the commit of the offset, a record is there twice.
+ *
+ * Once for each record that was read: the same one given again, because Postgres was away after it, is not sent again.
+ * After a crash between this and the commit of the offset it is there twice, with the same origin in its headers.
  */
 export class DeadLetterTopic {
   readonly #connection: KafkaConnection
   readonly #topic: string
+  readonly #published = new WeakSet<ConsumedRecord>()
   #publisher: PlainPublisher | undefined
 
   constructor (connection: KafkaConnection, topic: string) {
@@ -30,16 +35,14 @@ export class DeadLetterTopic {
     this.#topic = topic
   }
 
-  /** @throws PublishError and then nothing may be committed */
-  async publish (letters: readonly DeadLetterRecord[]): Promise<void> {
-    this.#publisher ??= await openPlainPublisher(this.#connection, { sendDeadlineMs: SEND_DEADLINE_MS })
-    try {
-      await this.#publisher.publish(letters.map((letter) => this.#toRecord(letter)))
-    } catch (error) {
-      // A publisher is not used again after a failure.
-      await this.close()
-      throw error
+  /** @returns those that were not there yet. @throws PublishError and then nothing may be committed */
+  async publish (letters: readonly DeadLetterRecord[]): Promise<DeadLetterRecord[]> {
+    const unpublished = letters.filter(({ record }) => !this.#published.has(record))
+    for (const part of partsOf(unpublished)) {
+      await this.#send(part.map((letter) => this.#toRecord(letter)))
+      for (const { record } of part) this.#published.add(record)
     }
+    return unpublished
   }
 
   async close (): Promise<void> {
@@ -48,14 +51,25 @@ export class DeadLetterTopic {
     await publisher?.close()
   }
 
+  async #send (records: readonly EventRecord[]): Promise<void> {
+    this.#publisher ??= await openPlainPublisher(this.#connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+    try {
+      await this.#publisher.publish(records)
+    } catch (error) {
+      // A publisher is not used again after a failure.
+      await this.close()
+      throw error
+    }
+  }
+
   #toRecord ({ record, origin, reason, message }: DeadLetterRecord): EventRecord {
-    const headers: Record<string, string | Buffer> = {}
+    const headers: EventRecord['headers'] = {}
     for (const [name, value] of Object.entries(record.headers ?? {})) {
-      if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value
+      if (value !== undefined) headers[name] = value
     }
     return {
       topic: this.#topic,
-      key: record.key === null ? null : record.key.toString(),
+      key: record.key,
       value: record.value,
       headers: {
         ...headers,
@@ -67,4 +81,24 @@ export class DeadLetterTopic {
       }
     }
   }
+}
+
+function partsOf (letters: readonly DeadLetterRecord[]): DeadLetterRecord[][] {
+  const parts: DeadLetterRecord[][] = []
+  let bytes = Infinity
+  for (const letter of letters) {
+    const size = sizeOf(letter)
+    if (bytes + size > MAX_PUBLISH_BYTES) {
+      parts.push([])
+      bytes = 0
+    }
+    parts.at(-1)?.push(letter)
+    bytes += size
+  }
+  return parts
+}
+
+function sizeOf ({ record: { key, value, headers = {} }, message }: DeadLetterRecord): number {
+  const headerBytes = Object.values(headers).flat().reduce((sum, header) => sum + (header?.length ?? 0), 0)
+  return (key?.length ?? 0) + (value?.length ?? 0) + headerBytes + message.length
 }

@@ -1,7 +1,7 @@
 import { createKafka, runConsumer } from '@orders/kafka'
 import { createHealth, createMetrics, createOpsServer, drainHttp, runService } from '@orders/service-kit'
 import { buildApp } from './app.ts'
-import { applyBatch } from './apply-batch.ts'
+import { BatchApplier } from './batch-applier.ts'
 import { loadConsumerConfig } from './config.ts'
 import { ConsumerMetrics } from './consumer-metrics.ts'
 import { DeadLetterTopic } from './dead-letters.ts'
@@ -29,27 +29,28 @@ await runService({
     const forgetting = forgetOldEvents(pool, config.CONSUMER_INBOX_RETENTION_HOURS, logger, housekeeping.signal)
     onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
 
-    health.addReadiness('consumer group', () => { throw new Error('Kafka has not been reached yet') })
-    logger.info({
-      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
-      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
-    }, 'listening')
-
     const connection = createKafka(config, { clientId: 'order-consumer', logger })
     const deadLetters = new DeadLetterTopic(connection, config.CONSUMER_DEAD_LETTER_TOPIC)
     onStop('dead letters', () => deadLetters.close())
-    const consumer = await runConsumer({
+    const applier = new BatchApplier({ pool, deadLetters, metrics, logger, poisonAttempts: config.CONSUMER_POISON_ATTEMPTS })
+
+    const consumer = runConsumer({
       connection,
       groupId: config.CONSUMER_GROUP,
       topics: [config.CONSUMER_TOPIC],
       sessionTimeoutMs: config.CONSUMER_SESSION_TIMEOUT_MS,
+      maxBatchRecords: config.CONSUMER_BATCH_EVENTS,
       onFatal: fail,
-      handleBatch: (batch) => applyBatch(batch, {
-        pool, deadLetters, metrics, logger, maxEvents: config.CONSUMER_BATCH_EVENTS, poisonAttempts: config.CONSUMER_POISON_ATTEMPTS
-      })
+      handleBatch: (batch) => applier.apply(batch)
     })
-    onStop('consumer', () => consumer.stop())
+    onStop('consumer', () => consumer.stop(config.SHUTDOWN_DEADLINE_MS / 2))
     health.addReadiness('consumer group', () => { consumer.health.assertJoined() })
     health.addLiveness('consumer', () => { consumer.health.assertAlive() })
+    metrics.observeMembership(registry, () => consumer.health.member)
+
+    logger.info({
+      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
+      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
+    }, 'listening')
   }
 })

@@ -33,12 +33,14 @@ export function readEvent (record: ConsumedRecord): ReceivedEvent {
       throw new UnusableRecordError('unknown-aggregate', `expected the aggregate type ${ORDER_AGGREGATE_TYPE}, found ${JSON.stringify(event.aggregateType)}`)
     }
     const { type, data } = parseOrderEvent(event.type, event.data)
-    if (data.orderId !== event.aggregateId) {
+    // One order, one spelling: Postgres takes both, and what is counted by order here must too.
+    const orderId = data.orderId.toLowerCase()
+    if (orderId !== event.aggregateId.toLowerCase()) {
       throw new UnusableRecordError('schema', `expected the order ${event.aggregateId} of the headers, found ${data.orderId} in the data`)
     }
     return {
       eventId: event.id,
-      orderId: data.orderId,
+      orderId,
       customerId: data.customerId,
       version: event.aggregateVersion,
       status: STATUS_AFTER[type],

@@ -25,7 +25,7 @@ export interface ViewRow {
   updated_at: Date
 }
 
-export const VIEW_COLUMNS = 'order_id, customer_id, status, version, created_at, updated_at'
+export const VIEW_COLUMNS = 'v.order_id, v.customer_id, v.status, v.version, v.created_at, v.updated_at'
 
 export function toView (row: ViewRow): OrderView {
   return {
@@ -38,20 +38,26 @@ export function toView (row: ViewRow): OrderView {
   }
 }
 
-export async function findView (pool: pg.Pool, orderId: string): Promise<OrderView | undefined> {
-  const { rows: [row] } = await pool.query<ViewRow>({
-    name: 'find_view', text: `SELECT ${VIEW_COLUMNS} FROM order_views WHERE order_id = $1`, values: [orderId]
-  })
-  return row === undefined ? undefined : toView(row)
+interface HistoryRow extends ViewRow {
+  history_version: string
+  history_status: string
+  event_id: string
+  occurred_at: Date
 }
 
-export async function findHistory (pool: pg.Pool, orderId: string): Promise<HistoryEntry[]> {
-  const { rows } = await pool.query<{ version: string, status: string, event_id: string, occurred_at: Date }>({
-    name: 'find_history',
-    text: 'SELECT version, status, event_id, occurred_at FROM order_history WHERE order_id = $1 ORDER BY version',
+/** In one statement: between two, an event could be applied that only one of them sees. */
+export async function findView (pool: pg.Pool, orderId: string): Promise<OrderView & { history: HistoryEntry[] } | undefined> {
+  const { rows } = await pool.query<HistoryRow>({
+    name: 'find_view',
+    text: `SELECT ${VIEW_COLUMNS},
+                  h.version AS history_version, h.status AS history_status, h.event_id, h.occurred_at
+           FROM order_views v JOIN order_history h USING (order_id) WHERE order_id = $1 ORDER BY h.version`,
     values: [orderId]
   })
-  return rows.map((row) => ({
-    version: Number(row.version), status: row.status, eventId: row.event_id, occurredAt: row.occurred_at.toISOString()
-  }))
+  const [row] = rows
+  return row === undefined ? undefined : { ...toView(row), history: rows.map(toHistoryEntry) }
+}
+
+function toHistoryEntry (row: HistoryRow): HistoryEntry {
+  return { version: Number(row.history_version), status: row.history_status, eventId: row.event_id, occurredAt: row.occurred_at.toISOString() }
 }

@@ -2,7 +2,7 @@ import { decodeCursor, encodeCursor, ProblemError } from '@orders/service-kit'
 import { orderEventSchemas } from '@orders/contracts'
 import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
-import { findHistory, findView } from '../data/find-view.ts'
+import { findView } from '../data/find-view.ts'
 import { listViews } from '../data/list-views.ts'
 import { readStats } from '../data/read-stats.ts'
 
@@ -17,9 +17,9 @@ const pageQuery = Type.Object({
 export async function readModelRoutes (app: FastifyInstance): Promise<void> {
   app.get<{ Params: { id: string } }>('/orders/:id', { schema: { params: orderParams } }, async (request) => {
     const { id } = request.params
-    const [view, history] = await Promise.all([findView(app.pg.pool, id), findHistory(app.pg.pool, id)])
+    const view = await findView(app.pg.pool, id)
     if (view === undefined) throw new ProblemError(404, 'not-found', `no event has told of an order ${id} yet`)
-    return { ...view, history }
+    return view
   })
 
   app.get<{ Params: { id: string }, Querystring: { limit: number, cursor?: string } }>(
