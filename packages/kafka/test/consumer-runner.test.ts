@@ -84,7 +84,7 @@ t.test('a topic that is made later is waited for', async (t) => {
   const seen: string[] = []
   let failures = 0
   const { logger } = server.connection
-  const warn = (fields: object, message?: string) => { if (message?.includes('not all topics exist') === true) failures++ }
+  const warn = (_fields: object, message?: string) => { if (message?.includes('not all topics exist') === true) failures++ }
   consume(t, { ...later, connection: { ...server.connection, logger: Object.assign(Object.create(logger) as typeof logger, { warn }) } },
     async (batch) => { seen.push(...valuesOf(batch)) })
   await until(() => failures > 0, { what: 'the consumer to find the topic missing' })
