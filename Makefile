@@ -15,6 +15,9 @@ demo: node_modules/.package-lock.json ## Start everything and show orders flowin
 test: node_modules/.package-lock.json ## Lint, types, and every test against real servers
 	@npm run --silent test -- $(ARGS)
 
+bench: node_modules/.package-lock.json ## Measure; ARGS="drain --quick", or "--record" for docs/performance.md
+	@npm run --silent bench -- $(ARGS)
+
 lint: node_modules/.package-lock.json ## Lint only
 	@npm run --silent lint
 
@@ -27,4 +30,4 @@ stack: node_modules/.package-lock.json ## Start Postgres and Kafka alone, print 
 clean: ## Remove what was installed and compiled
 	rm -rf node_modules packages/*/dist services/*/dist .tap
 
-.PHONY: help demo test lint build stack clean
+.PHONY: help demo test bench lint build stack clean

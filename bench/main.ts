@@ -1,0 +1,61 @@
+// `npm run bench`: measures, on a Postgres and a Kafka of its own. See docs/performance.md.
+import { Kafka, Postgres } from '@orders/local-stack'
+import pg from 'pg'
+import { parseOptions, USAGE, type BenchOptions } from './options.ts'
+import { renderDocument } from './render-document.ts'
+import { renderGoals, renderResult } from './render-results.ts'
+import { createResult, LOCAL, RECORDED, versionsOf, writeResult } from './result.ts'
+import type { Case, Scenario } from './scenario.ts'
+import { SCENARIOS } from './scenarios.ts'
+import { Scope } from './scope.ts'
+
+const say = (line: string) => { console.error(line) }
+
+/** Servers of its own for every run: what one leaves behind, such as dead rows and full caches, is not the next one's. */
+async function runOnce ({ run }: Scenario, quick: boolean): Promise<{ cases: Case[], versions: Record<string, string> }> {
+  const scope = new Scope()
+  try {
+    const postgres = await Postgres.start()
+    scope.teardown(() => postgres.close())
+    const kafka = await Kafka.start({ progress: say })
+    scope.teardown(() => kafka.close())
+    return { cases: await run({ postgres, kafka, quick, scope, say }), versions: versionsOf(await postgresVersion(postgres.url)) }
+  } finally {
+    await scope.close()
+  }
+}
+
+async function postgresVersion (url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query<{ server_version: string }>('SHOW server_version')
+  await client.end()
+  return rows[0]?.server_version ?? 'unknown'
+}
+
+async function bench ({ scenarios, quick, repeat, record }: BenchOptions): Promise<void> {
+  for (const name of scenarios) {
+    const scenario = SCENARIOS[name] as Scenario
+    const runs: Case[][] = []
+    let versions = {}
+    for (let count = 1; count <= repeat; count++) {
+      say(`== ${name}${repeat === 1 ? '' : `, ${count} of ${repeat}`}`)
+      const run = await runOnce(scenario, quick)
+      runs.push(run.cases)
+      versions = run.versions
+    }
+    const result = createResult(name, quick, versions, runs)
+    await writeResult(record ? RECORDED : LOCAL, result)
+    console.log(`${renderResult(result)}\n\n${renderGoals(result).join('\n')}\n`)
+  }
+  if (record) await renderDocument()
+}
+
+let options: BenchOptions
+try {
+  options = parseOptions(process.argv.slice(2))
+} catch (error) {
+  console.error(`${(error as Error).message}\n${USAGE}`)
+  process.exit(2)
+}
+await bench(options)

@@ -1,0 +1,29 @@
+import type { KafkaConnection } from '@orders/kafka'
+import pg from 'pg'
+
+/**
+ * The relay as many an introduction to the pattern has it: for each row connect a producer, send, disconnect, note it.
+ * Measured to say what the rest of this repository is good for.
+ *
+ * @returns events per second
+ */
+export async function publishOneByOne ({ kafka }: KafkaConnection, url: string, topic: string, events: number): Promise<number> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const startedAt = performance.now()
+    for (let count = 0; count < events; count++) {
+      const { rows: [row] } = await client.query<{ id: string, aggregate_id: string, payload: string }>(
+        'SELECT id, aggregate_id, payload::text AS payload FROM outbox_events ORDER BY id LIMIT 1')
+      if (row === undefined) throw new Error(`expected ${events} events in the outbox, found ${count}`)
+      const producer = kafka.producer()
+      await producer.connect()
+      await producer.send({ topic, messages: [{ key: row.aggregate_id, value: row.payload }] })
+      await producer.disconnect()
+      await client.query('DELETE FROM outbox_events WHERE id = $1', [row.id])
+    }
+    return events / (performance.now() - startedAt) * 1_000
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto'
+import { createAdmin, type KafkaConnection } from '@orders/kafka'
+import { ServiceProcess, testConnection, testDatabase, type TestDatabase } from '@orders/local-stack/harness'
+import type { Bench } from './scenario.ts'
+
+export type RelayDelivery = 'exactly-once' | 'at-least-once'
+
+const PARTITIONS = 4
+
+/** A database and a topic of one measurement's own. */
+export interface OutboxBench {
+  database: TestDatabase
+  connection: KafkaConnection
+  topic: string
+  /** A relay for both, not started yet. */
+  relay: (delivery: RelayDelivery) => ServiceProcess
+}
+
+export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<OutboxBench> {
+  const database = await testDatabase(scope, { service: 'order-api', server: postgres })
+  const connection = testConnection(kafka.brokers)
+  const name = `bench-${randomBytes(5).toString('hex')}`
+  const admin = await createAdmin(connection)
+  // The broker's own time of each record, so that no clock of ours is part of the rate.
+  await admin.ensureTopics([{ topic: name, partitions: PARTITIONS, config: { 'message.timestamp.type': 'LogAppendTime' } }])
+  await admin.close()
+  return {
+    database,
+    connection,
+    topic: name,
+    relay (delivery) {
+      const relay = new ServiceProcess('outbox-relay', {
+        DATABASE_URL: database.url('outbox_relay'),
+        KAFKA_BROKERS: kafka.brokers,
+        RELAY_NAME: name,
+        RELAY_IDENTITY: name,
+        RELAY_DEFAULT_TOPIC: name,
+        RELAY_DELIVERY: delivery,
+        // Further settings to be tried out, without a change here.
+        ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => variable === 'NODE_OPTIONS' || variable.startsWith('RELAY_')))
+      } as Record<string, string>)
+      scope.teardown(async () => {
+        if (!relay.running) return
+        relay.kill('SIGKILL')
+        await relay.exited()
+      })
+      return relay
+    }
+  }
+}
