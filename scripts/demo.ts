@@ -3,17 +3,18 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { MissingToolError } from '@orders/local-stack'
 import { addresses, takeOversText, verdictText } from './demo/announce.ts'
-import { untilArrived } from './demo/arrival.ts'
-import { gatherEvidence } from './demo/gather-evidence.ts'
 import { InterruptedError, listenForInterruption, type Interruption } from './demo/interruption.ts'
 import { LeaderKills } from './demo/leader-kills.ts'
 import { LiveView } from './demo/live-view.ts'
 import { parseOptions, USAGE, type DemoOptions } from './demo/options.ts'
-import { OrderLoad, type LoadOptions } from './demo/order-load.ts'
-import { OutboxWatch } from './demo/outbox-watch.ts'
+import { toReport } from './demo/report.ts'
 import { buildStage, type Stage } from './demo/stage.ts'
 import { takeOvers } from './demo/take-overs.ts'
-import { isClean, judge, toReport } from './demo/verdict.ts'
+import { untilArrived } from './proof/arrival.ts'
+import { gatherEvidence } from './proof/gather-evidence.ts'
+import { OrderLoad, type LoadOptions } from './proof/order-load.ts'
+import { OutboxWatch } from './proof/outbox-watch.ts'
+import { isClean, judge } from './proof/verdict.ts'
 
 /** As a shell has it for SIGINT. */
 const INTERRUPTED = 130
@@ -51,7 +52,7 @@ async function perform (stage: Stage, { orders = Infinity, exit, kills: planned,
   try {
     await postUnderKills(load, kills, { rate, orders, stopPosting, giveUp })
     if (!exit && !stopPosting.aborted) await once(stopPosting, 'abort')
-    await untilArrived(stage, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
+    await untilArrived(stage.consumer, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
   } finally {
     viewing.abort()
     await shown
@@ -61,7 +62,7 @@ async function perform (stage: Stage, { orders = Infinity, exit, kills: planned,
   if (stage.broken.aborted) console.error((stage.broken.reason as Error).message)
   interruption.giveUp.throwIfAborted()
 
-  const evidence = await gatherEvidence(stage, load)
+  const evidence = await gatherEvidence({ ...stage, viewsUrl: stage.databases.viewsUrl }, load)
   const verdict = judge(evidence)
   const takeovers = takeOvers(kills.done, evidence.records.map(({ timestamp }) => timestamp))
   const durationMs = Math.round(performance.now() - startedAt)

@@ -1,6 +1,6 @@
+import { isClean, type Verdict } from '../proof/verdict.ts'
 import type { Stage } from './stage.ts'
 import type { TakeOver } from './take-overs.ts'
-import { isClean, type Verdict } from './verdict.ts'
 
 /** Where everything is. */
 export function addresses (stage: Stage): string {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import type { OrderLoad } from '../proof/order-load.ts'
+import type { OutboxWatch } from '../proof/outbox-watch.ts'
 import type { LeaderKills } from './leader-kills.ts'
-import type { OrderLoad } from './order-load.ts'
-import type { OutboxWatch } from './outbox-watch.ts'
 import { quantile, readMetrics, Total, type Metrics } from './readings.ts'
 import type { Stage } from './stage.ts'
 

@@ -16,6 +16,8 @@ export interface LoadOptions {
   /** Orders per second. */
   rate: number
   orders: number
+  /** Begins no order while so many are under way: then the rate is what the API can do, and it has no reason to refuse any. */
+  maxInFlight?: number
   /** Begins no more orders; those under way go on. */
   stopPosting: AbortSignal
   /** Repeats nothing any more: those under way end with the answers that they have. */
@@ -42,13 +44,13 @@ export class OrderLoad {
     this.#url = url
   }
 
-  /** Begins orders at a steady rate, whatever the answers take; resolves when the last one has had its life. */
-  async run ({ rate, orders, stopPosting, giveUp }: LoadOptions): Promise<void> {
+  /** Begins orders at a steady rate, whatever the answers take unless `maxInFlight` says otherwise; resolves when the last one has had its life. */
+  async run ({ rate, orders, maxInFlight = Infinity, stopPosting, giveUp }: LoadOptions): Promise<void> {
     const startedAt = performance.now()
     let begun = 0
     while (begun < orders && !stopPosting.aborted) {
       const due = Math.min(orders, Math.floor((performance.now() - startedAt) / 1_000 * rate) + 1)
-      while (begun < due) this.#begin(begun++, giveUp)
+      while (begun < due && this.#inFlight.size < maxInFlight) this.#begin(begun++, giveUp)
       await delay(Math.min(10, 1_000 / rate), undefined, { signal: stopPosting }).catch(() => {})
     }
     await Promise.all(this.#inFlight)

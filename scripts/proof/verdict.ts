@@ -1,7 +1,6 @@
 import { STATUS_AFTER, type OrderEventType } from '@orders/contracts'
 import type { StoredRecord } from '@orders/kafka'
 import type { AcceptedOrder } from './order-load.ts'
-import type { TakeOver } from './take-overs.ts'
 
 /** One row of the consumer's `order_history`, or the newest state of an order in its read model. */
 export interface Effect {
@@ -69,12 +68,6 @@ export function judge ({ accepted, unanswered, records, effects, effectsCounted,
 /** Nothing lost, doubled in effect, or out of order. A duplicate in the topic alone is for the delivery mode to forbid. */
 export function isClean ({ lost, unexpected, outOfOrder, wrongEffects, unanswered }: Verdict): boolean {
   return lost + unexpected + outOfOrder + wrongEffects + unanswered === 0
-}
-
-/** The JSON of `--report`. `takeovers` is there if the leader was killed. */
-export function toReport (verdict: Verdict, durationMs: number, takeovers: readonly TakeOver[] = []): Record<string, unknown> {
-  const { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects } = verdict
-  return { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects, durationMs, ...takeovers.length === 0 ? {} : { takeovers } }
 }
 
 /** What an event is known by: an order has one for each version, and it leads to one status. */

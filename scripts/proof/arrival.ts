@@ -1,7 +1,6 @@
-import { until } from '@orders/local-stack/harness'
+import { until, type ServiceProcess } from '@orders/local-stack/harness'
 import type { OrderLoad } from './order-load.ts'
 import type { OutboxWatch } from './outbox-watch.ts'
-import type { Stage } from './stage.ts'
 
 const DEADLINE_MS = 120_000
 
@@ -10,7 +9,7 @@ const DEADLINE_MS = 120_000
  *
  * @throws Error that says what is missing, after two minutes
  */
-export async function untilArrived ({ consumer }: Stage, load: OrderLoad, outbox: OutboxWatch, giveUp: AbortSignal): Promise<void> {
+export async function untilArrived (consumer: ServiceProcess, load: OrderLoad, outbox: OutboxWatch, giveUp: AbortSignal): Promise<void> {
   await until(async () => {
     if (giveUp.aborted) return true
     const { applied } = await (await fetch(`${consumer.http}/stats`)).json() as { applied: number }

@@ -1,14 +1,20 @@
-import { createAdmin } from '@orders/kafka'
+import { createAdmin, type KafkaConnection } from '@orders/kafka'
 import pg from 'pg'
 import type { OrderLoad } from './order-load.ts'
-import type { Stage } from './stage.ts'
 import type { Effect, Evidence } from './verdict.ts'
 
+export interface Traces {
+  connection: KafkaConnection
+  topic: string
+  /** The consumer's database, as somebody who may read everything. */
+  viewsUrl: string
+}
+
 /** Reads the whole topic as a read-committed reader, and everything that the consumer wrote. */
-export async function gatherEvidence ({ connection, topic, databases }: Pick<Stage, 'connection' | 'topic' | 'databases'>, load: OrderLoad): Promise<Evidence> {
+export async function gatherEvidence ({ connection, topic, viewsUrl }: Traces, load: OrderLoad): Promise<Evidence> {
   const admin = await createAdmin(connection)
   const records = await admin.readTopic(topic).finally(() => admin.close())
-  const views = new pg.Client({ connectionString: databases.viewsUrl })
+  const views = new pg.Client({ connectionString: viewsUrl })
   await views.connect()
   try {
     return {

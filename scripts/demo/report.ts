@@ -1,0 +1,8 @@
+import type { Verdict } from '../proof/verdict.ts'
+import type { TakeOver } from './take-overs.ts'
+
+/** The JSON of `--report`. `takeovers` is there if the leader was killed. */
+export function toReport (verdict: Verdict, durationMs: number, takeovers: readonly TakeOver[] = []): Record<string, unknown> {
+  const { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects } = verdict
+  return { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects, durationMs, ...takeovers.length === 0 ? {} : { takeovers } }
+}

@@ -1,0 +1,37 @@
+import { Postgres } from '@orders/local-stack'
+import { until } from '@orders/local-stack/harness'
+import t from 'tap'
+import { NOTHING_LOST, startSystem } from './system.ts'
+
+const RESTARTS = 2
+
+t.test('Postgres crashes and comes back under load: no service has to be restarted, and all that was acknowledged arrives', async (t) => {
+  const postgres = await Postgres.start()
+  t.teardown(() => postgres.close())
+  const { api, relay, consumer, load, post, verdict } = await startSystem(t, { postgres })
+  const services = [api, relay, consumer]
+  const enough = new AbortController()
+  const posting = post({ rate: 100, orders: Infinity, stopPosting: enough.signal })
+
+  for (let restarts = 0; restarts < RESTARTS; restarts++) {
+    const acceptedBefore = load.accepted.size
+    await until(() => load.accepted.size > acceptedBefore + 20, { what: 'orders to be accepted' })
+    await postgres.stop('immediate')
+    const refusals = () => [...load.refused.values()].reduce((sum, count) => sum + count, 0)
+    const refusedBefore = refusals()
+    await until(() => refusals() > refusedBefore, { what: 'an order to meet the outage' })
+    await postgres.start()
+  }
+  const acceptedBefore = load.accepted.size
+  await until(() => load.accepted.size > acceptedBefore + 20, { what: 'orders to be accepted again' })
+  enough.abort()
+  await posting
+
+  t.match(await verdict(), { ...NOTHING_LOST, ordersAccepted: load.accepted.size, duplicatesInTopic: 0 })
+  t.same([...load.refused.keys()].filter((status) => status !== 503), [], 'whoever met the outage was told so, and that it may pass')
+  for (const service of services) {
+    t.ok(service.running, `${service.name} has lived through it`)
+    t.equal(service.logs.filter(({ msg }) => msg === 'listening').length, 1)
+    t.equal((await fetch(`${service.ops}/readyz`)).status, 200)
+  }
+})

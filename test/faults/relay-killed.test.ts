@@ -1,0 +1,24 @@
+import { until } from '@orders/local-stack/harness'
+import t from 'tap'
+import { readMetrics } from '../../scripts/demo/readings.ts'
+import { NOTHING_LOST, startSystem } from './system.ts'
+
+const KILLS = 4
+const DUPLICATES = { 'exactly-once': 0, 'at-least-once': undefined }
+
+for (const [delivery, duplicatesInTopic] of Object.entries(DUPLICATES)) {
+  t.test(`${delivery}: a relay that is killed again and again while it publishes loses nothing and keeps the order`, async (t) => {
+    // Small batches: a kill is then seldom between two of them.
+    const { relay, load, post, verdict } = await startSystem(t, { relay: { RELAY_DELIVERY: delivery, RELAY_BATCH_EVENTS: '10' } })
+    const enough = new AbortController()
+    const posting = post({ rate: 50, orders: Infinity, stopPosting: enough.signal })
+    for (let kills = 0; kills < KILLS; kills++) {
+      await until(async () => ((await readMetrics(relay)).get('relay_published_total') ?? 0) > 0, { what: 'the relay to publish' })
+      await relay.restart('SIGKILL')
+    }
+    enough.abort()
+    await posting
+    t.same([...load.refused], [], 'the API noticed nothing')
+    t.match(await verdict(), { ...NOTHING_LOST, ordersAccepted: load.accepted.size, ...(duplicatesInTopic === undefined ? {} : { duplicatesInTopic }) })
+  })
+}

@@ -1,0 +1,82 @@
+import type { KafkaConnection } from '@orders/kafka'
+import { startService, testDatabase, testKafka, testPostgres, testTopic, type ServiceProcess } from '@orders/local-stack/harness'
+import type { Test } from 'tap'
+import { untilArrived } from '../../scripts/proof/arrival.ts'
+import { gatherEvidence } from '../../scripts/proof/gather-evidence.ts'
+import { OrderLoad, type LoadOptions } from '../../scripts/proof/order-load.ts'
+import { OutboxWatch } from '../../scripts/proof/outbox-watch.ts'
+import { judge, type Verdict } from '../../scripts/proof/verdict.ts'
+
+export interface SystemOptions {
+  /** Servers of the test's own; else those of the run. */
+  postgres?: { url: string }
+  kafka?: { brokers: string }
+  /** Further settings. */
+  relay?: Record<string, string>
+  consumer?: Record<string, string>
+}
+
+/** The three services as processes, with databases and topics of their own, and orders to post to them. */
+export interface System {
+  api: ServiceProcess
+  relay: ServiceProcess
+  consumer: ServiceProcess
+  connection: KafkaConnection
+  topic: string
+  load: OrderLoad
+  post: (options: Pick<LoadOptions, 'rate' | 'orders'> & { stopPosting?: AbortSignal }) => Promise<void>
+  /** Waits until everything accepted has arrived, and compares. */
+  verdict: () => Promise<Verdict>
+}
+
+const MAX_IN_FLIGHT = 20
+
+/** What must be so whatever broke. A duplicate in the topic is for the delivery mode to forbid. */
+export const NOTHING_LOST = { lost: 0, unexpected: 0, outOfOrder: 0, wrongEffects: 0, unanswered: 0 }
+
+export async function startSystem (t: Test, options: SystemOptions = {}): Promise<System> {
+  const postgres = options.postgres ?? await testPostgres(t)
+  const kafka = options.kafka ?? await testKafka(t)
+  const orders = await testDatabase(t, { service: 'order-api', server: postgres })
+  const views = await testDatabase(t, { service: 'order-consumer', server: postgres })
+  const { topic, connection } = await testTopic(t, { server: kafka })
+  const { topic: deadLetterTopic } = await testTopic(t, { server: kafka, partitions: 1 })
+  const [api, relay, consumer] = await Promise.all([
+    startService(t, 'order-api', { DATABASE_URL: orders.url('order_api') }),
+    startService(t, 'outbox-relay', {
+      DATABASE_URL: orders.url('outbox_relay'),
+      KAFKA_BROKERS: kafka.brokers,
+      RELAY_NAME: `relay-${topic}`,
+      RELAY_DEFAULT_TOPIC: topic,
+      ...options.relay
+    }),
+    startService(t, 'order-consumer', {
+      DATABASE_URL: views.url('order_consumer'),
+      KAFKA_BROKERS: kafka.brokers,
+      CONSUMER_TOPIC: topic,
+      CONSUMER_DEAD_LETTER_TOPIC: deadLetterTopic,
+      CONSUMER_GROUP: `group-${topic}`,
+      ...options.consumer
+    })
+  ])
+  const outbox = new OutboxWatch(orders.ownerUrl)
+  t.teardown(() => outbox.close())
+  const load = new OrderLoad(() => api.http)
+  const ended = new AbortController()
+  // Else a test that fails would leave its orders repeated without end.
+  t.teardown(() => { ended.abort() })
+  return {
+    api,
+    relay,
+    consumer,
+    connection,
+    topic,
+    load,
+    post: ({ rate, orders, stopPosting = ended.signal }) =>
+      load.run({ rate, orders, maxInFlight: MAX_IN_FLIGHT, stopPosting: AbortSignal.any([stopPosting, ended.signal]), giveUp: ended.signal }),
+    async verdict () {
+      await untilArrived(consumer, load, outbox, ended.signal)
+      return judge(await gatherEvidence({ connection, topic, viewsUrl: views.ownerUrl }, load))
+    }
+  }
+}
