@@ -81,7 +81,8 @@ export class LeaderElector {
 
   /** Whether a term of ours lasts. */
   get isLeading (): boolean {
-    return this.#term !== undefined && this.#term.endedForMs === undefined
+    const term = this.#term
+    return term !== undefined && term.endedForMs === undefined && (this.#keepLeading || !term.overdue)
   }
 
   /** Who was last seen to hold the lease, ourselves included; undefined: nobody. */
@@ -114,7 +115,8 @@ export class LeaderElector {
     try {
       while (!signal.aborted) {
         const held = await this.#acquire(signal)
-        const gaveUp = held !== undefined && await this.#lead(held, lead)
+        // Asked to stop in this very moment? Then nobody would tell the term.
+        const gaveUp = held !== undefined && !signal.aborted && await this.#lead(held, lead)
         await this.#release()
         // Who gave up by itself lets the others go first.
         if (gaveUp) await sleep(this.#clock, this.#standbyPauseMs(), signal)
@@ -128,12 +130,12 @@ export class LeaderElector {
 
   /**
    * For a standby with proof from elsewhere that `holder` is dead: takes the lease at once, although it has not run out.
-   * Void if somebody else holds it by now.
+   * Void if somebody else holds it by now, or if we lead ourselves.
    *
    * Only for guarded work that is fenced elsewhere: a proof can be wrong, and then two lead until the old one looks.
    */
   challenge (holder: string): void {
-    if (this.#term !== undefined) return
+    if (this.isLeading) return
     this.#candidate.challenge(holder)
     this.#alarm.ring()
   }
@@ -156,12 +158,14 @@ export class LeaderElector {
   /** @returns undefined when `stop` was aborted */
   async #acquire (stop: AbortSignal): Promise<Held | undefined> {
     const { renewDeadlineMs } = this.#timings
-    while (!stop.aborted) {
+    for (let racesLost = 0; !stop.aborted;) {
       const { held, failure } = await this.#attempt(() => this.#candidate.tryAcquire())
       // Frozen for so long that it proves nothing any more? Then the next attempt finds the lease our own.
       if (held !== undefined && !stop.aborted && this.#clock.now() - held.sentAt < renewDeadlineMs) return held
       // Whoever lost a race looks at once who won: it may have been the last breath of a holder that is dead by now.
-      if (held !== undefined || failure?.reason === 'conflict') continue
+      racesLost = failure?.reason === 'conflict' ? racesLost + 1 : 0
+      if (held !== undefined || racesLost === 1) continue
+      // A store that answers nothing but "conflict" gets no storm of requests.
       await this.#alarm.sleep(Math.min(this.#standbyPauseMs(), this.#candidate.expiresInMs ?? Infinity))
     }
     return undefined
@@ -175,6 +179,7 @@ export class LeaderElector {
     let pauseMs = this.#timings.retryPeriodMs
     while (term.needsRenewal) {
       await this.#alarm.sleep(pauseMs)
+      term.checkDeadline()
       if (term.needsRenewal) pauseMs = await this.#renew(term)
     }
     await work
@@ -201,7 +206,8 @@ export class LeaderElector {
 
   async #work (term: HeldTerm, lead: Lead): Promise<void> {
     try {
-      await lead(term)
+      // Ended before it began, by who was told that it begins: work that only listens for an abort would never hear of it.
+      if (!term.signal.aborted) await lead(term)
     } catch (error) {
       // Work that is told to stop may well end by throwing that.
       if (!term.signal.aborted || (error !== term.signal.reason && (error as Error | null)?.name !== 'AbortError')) {
@@ -219,8 +225,8 @@ export class LeaderElector {
     const startedAt = this.#clock.now()
     const { held, failure } = await this.#attempt(() => this.#candidate.tryRenew())
     if (held !== undefined) {
-      term.confirm(held.sentAt)
       this.#emit({ type: 'renewed', durationMs: held.durationMs })
+      term.confirm(held.sentAt)
     } else if (failure === undefined) {
       term.lose('superseded', `${this.#store.description} is held by ${this.holder ?? 'nobody'}`)
     } else if (term.overdue) {
@@ -237,7 +243,7 @@ export class LeaderElector {
   async #release (): Promise<void> {
     const { requestTimeoutMs, retryPeriodMs } = this.#timings
     const startedAt = this.#clock.now()
-    while (this.#candidate.mayHold) {
+    for (let racesLost = 0; this.#candidate.mayHold;) {
       try {
         if (await this.#candidate.tryRelease()) this.#emit({ type: 'released', durationMs: this.#clock.now() - startedAt })
         return
@@ -248,7 +254,8 @@ export class LeaderElector {
           this.#emit({ type: 'release-failed', error })
           return
         }
-        if (error.reason === 'unavailable') await sleep(this.#clock, Math.min(retryPeriodMs, requestTimeoutMs / 2))
+        racesLost = error.reason === 'conflict' ? racesLost + 1 : 0
+        if (racesLost !== 1) await sleep(this.#clock, Math.min(retryPeriodMs, requestTimeoutMs / 2))
       }
     }
   }

@@ -20,7 +20,7 @@ export interface TermOptions {
   /** When the write that won the lease was sent. */
   sentAt: number
   transitions: number
-  /** The renew deadline has passed. Called again after each renewal that was followed by another such silence. */
+  /** The renew deadline has passed. Called once, and again after each renewal that was followed by another such silence. */
   onDeadline: () => void
   onEnd: (reason: TermEnd, detail: string) => void
 }
@@ -34,6 +34,7 @@ export class HeldTerm implements Term {
   #endedAt: number | undefined
   #lost = false
   #settled = false
+  #deadlineReported = false
   #cancelDeadline: () => void
 
   constructor (options: TermOptions) {
@@ -72,17 +73,27 @@ export class HeldTerm implements Term {
   }
 
   assertCurrent (): void {
+    this.checkDeadline()
     this.signal.throwIfAborted()
-    if (this.overdue) this.#options.onDeadline()
-    this.signal.throwIfAborted()
+  }
+
+  /** A timer of a process that was frozen, or of a machine that was suspended, is late: whoever is awake looks for itself. */
+  checkDeadline (): void {
+    if (!this.needsRenewal || !this.overdue || this.#deadlineReported) return
+    // Once: work that asks before each step must not cause a request with each of them.
+    this.#deadlineReported = true
+    this.#options.onDeadline()
   }
 
   /** @param sentAt when the renewal was sent */
   confirm (sentAt: number): void {
     if (!this.needsRenewal) return
     this.#confirmedAt = sentAt
+    this.#deadlineReported = false
     this.#cancelDeadline()
     this.#cancelDeadline = this.#armDeadline()
+    // A reply that was on its way for longer than the deadline confirms nothing.
+    this.checkDeadline()
   }
 
   /** The work shall stop; the lease remains ours. */
@@ -108,7 +119,11 @@ export class HeldTerm implements Term {
   }
 
   #armDeadline (): () => void {
-    const { clock, renewDeadlineMs, onDeadline } = this.#options
-    return clock.setTimer(renewDeadlineMs - this.unconfirmedMs, onDeadline)
+    const { clock, renewDeadlineMs } = this.#options
+    return clock.setTimer(renewDeadlineMs - this.unconfirmedMs, () => {
+      // A timer that is a fraction of a millisecond early would be the last one.
+      if (this.needsRenewal && !this.overdue) this.#cancelDeadline = this.#armDeadline()
+      else this.checkDeadline()
+    })
   }
 }

@@ -356,3 +356,124 @@ t.test('a failing watch is reported and costs nothing else', async (t) => {
   t.same(first.story, ['acquired: created', 'watch-failed'])
   t.equal(first.elector.isLeading, true)
 })
+
+t.test('asked to stop at any moment of its winning, it stops', async (t) => {
+  for (let turns = 0; turns < 40; turns++) {
+    const stage = new Stage()
+    const store = new MemoryLeaseStore(stage.lease)
+    const stop = new AbortController()
+    const abortIn = (turns: number) => { if (turns === 0) stop.abort(); else queueMicrotask(() => { abortIn(turns - 1) }) }
+    store.onRequest = (operation) => { if (operation === 'create') abortIn(turns) }
+    const elector = new LeaderElector({ store, identity: 'a', clock: new FakeClock(stage.scheduler) })
+    let stopped = false
+    const finished = elector.run({
+      signal: stop.signal,
+      // As work does that cannot imagine to be told before it began.
+      lead: ({ signal }) => new Promise((resolve) => { signal.addEventListener('abort', () => { resolve() }) })
+    }).then(() => { stopped = true })
+    await stage.pass(10_000)
+    t.equal(stopped, true, `after ${turns} turns`)
+    await finished
+    t.equal(stage.lease.record?.holderIdentity, '')
+  }
+})
+
+t.test('stopped by who hears that it has won, it does not begin', async (t) => {
+  const stage = new Stage()
+  const stop = new AbortController()
+  const elector = new LeaderElector({
+    store: new MemoryLeaseStore(stage.lease),
+    identity: 'a',
+    clock: new FakeClock(stage.scheduler),
+    onEvent: ({ type }) => { if (type === 'acquired') stop.abort() }
+  })
+  await elector.run({ signal: stop.signal, lead: async () => { t.fail('led') } })
+  t.equal(stage.lease.record?.holderIdentity, '')
+})
+
+t.test('a store that answers every write with "conflict", as an admission webhook can, gets no storm of requests', async (t) => {
+  const conflict = async () => { throw new LeaseStoreError('conflict', 'says an admission webhook') }
+  const stage = new Stage()
+  const first = stage.player()
+  first.store.create = conflict
+  await stage.pass(60_000)
+  t.equal(first.works.length, 0)
+  t.ok(first.store.requests.length < 90, `read ${first.store.requests.length} times in a minute`)
+
+  const second = stage.player()
+  await stage.pass(0)
+  t.equal(second.works.length, 1)
+  second.store.update = conflict
+  second.store.requests.length = 0
+  second.stop()
+  await stage.pass(10_000)
+  await second.finished
+  t.equal(second.story.at(-1), 'release-failed: conflict')
+  t.ok(second.store.requests.length < 12, `read ${second.store.requests.length} times to release`)
+})
+
+t.test('keepLeadingWhileUnreachable: work that asks before each step causes no request with each of them', async (t) => {
+  const stage = new Stage()
+  const first = stage.player({ keepLeadingWhileUnreachable: true })
+  await stage.pass(0)
+  first.store.otherwise = unavailable
+  await stage.pass(20_000)
+  const before = first.store.requests.length
+  for (let step = 0; step < 100; step++) {
+    first.work.term.assertCurrent()
+    await stage.pass(1)
+  }
+  t.ok(first.store.requests.length - before <= 1, `${first.store.requests.length - before} requests in 100 ms`)
+})
+
+t.test('after a machine was suspended, the first timer that fires ends the term, whichever it is', async (t) => {
+  // The timers of a suspended machine stand still with it; the clock does not.
+  let suspendedMs = 0
+  const stage = new Stage()
+  class SuspendedClock extends FakeClock {
+    override now () { return super.now() + suspendedMs }
+  }
+  const first = stage.player({ frozenBy: new SuspendedClock(stage.scheduler) })
+  await stage.pass(1_000)
+  suspendedMs = 60_000
+  t.equal(first.elector.isLeading, false, 'who asks is told at once')
+  first.store.otherwise = 'hang'
+  await stage.pass(1_000)
+  t.same(first.story, ['acquired: created', 'term-ended: not-renewed', 'work-ended'])
+})
+
+t.test('a renewal whose reply took longer than the deadline confirms nothing', async (t) => {
+  const stage = new Stage()
+  const clock = new FakeClock(stage.scheduler)
+  const first = stage.player({ frozenBy: clock })
+  await stage.pass(1_000)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const update = first.store.update.bind(first.store)
+  first.store.update = async (record, version) => {
+    const snapshot = await update(record, version)
+    first.store.otherwise = 'hang'
+    await promise
+    return snapshot
+  }
+  await stage.pass(1_000)
+  clock.freeze()
+  await stage.pass(30_000)
+  // Woken by the network, before any timer.
+  resolve()
+  await stage.pass(0)
+  t.same(first.story, ['acquired: created', 'term-ended: not-renewed', 'work-ended'])
+})
+
+t.test('a challenge while a lost term winds down counts afterwards', async (t) => {
+  const stage = new Stage()
+  const first = stage.player()
+  first.stopsWhenTold = false
+  await stage.pass(0)
+  stage.lease.edit({ holderIdentity: 'other', leaseTransitions: 1 })
+  await stage.pass(2_000)
+  t.equal(first.elector.isLeading, false)
+  first.elector.challenge('other')
+  first.work.finish()
+  await stage.pass(0)
+  t.same(first.story.slice(1), ['term-ended: superseded', 'work-ended', 'acquired: challenged'])
+})
