@@ -1,4 +1,4 @@
-import { CoordinationV1Api, Observable, type ConfigurationOptions, type KubeConfig, type V1Lease } from '@kubernetes/client-node'
+import { ApiException, CoordinationV1Api, Observable, type ConfigurationOptions, type KubeConfig, type V1Lease } from '@kubernetes/client-node'
 import type { LeaderElectionRecord } from '../record.ts'
 import { LeaseStoreError, type LeaseObserver, type LeaseSnapshot, type LeaseStore, type LeaseWatch, type StoreRequest } from '../store.ts'
 import { isUnauthorized, toStoreError } from './api-errors.ts'
@@ -46,6 +46,7 @@ export class KubernetesLeaseStore implements LeaseStore {
       ))
     } catch (error) {
       const { reason, message } = LeaseStoreError.from(error)
+      if (reason === 'not-found') throw new LeaseStoreError('refused', `there is no namespace ${namespace} for ${this.description} (${message})`, { cause: error })
       if (reason !== 'forbidden') throw error
       throw new LeaseStoreError(reason, `there is no ${this.description}: make it (it may be empty), or allow the verb create (${message})`, { cause: error })
     }
@@ -81,8 +82,9 @@ export class KubernetesLeaseStore implements LeaseStore {
       return { ...recordOf(lease), version: lease }
     } catch (cause) {
       const error = toStoreError(cause, `${doing} ${this.description}`)
-      // It may be the connection that is dead, and only we would not be told.
-      if (error.reason === 'unavailable') await this.#config.disconnect()
+      // No answer: it may be the connection that is dead, and only we would not be told. A server that answers that it is
+      // overloaded is not helped by new connections.
+      if (!(cause instanceof ApiException)) await this.#config.disconnect()
       throw error
     }
   }

@@ -26,8 +26,22 @@ export function specOf (record: LeaderElectionRecord): V1LeaseSpec {
 }
 
 /** A plain date is sent with three digits of a second, and refused: the API server wants six. */
+class MicroTime extends V1MicroTime {
+  readonly #text: string
+
+  constructor (text: string) {
+    super(text)
+    this.#text = text
+  }
+
+  /** The client's own puts zeros in the place of another elector's microseconds: the record would change as it is copied. */
+  override toISOString (): string {
+    return /\.\d{6}Z$/.test(this.#text) ? this.#text : super.toISOString()
+  }
+}
+
 function microTime (field: 'acquireTime' | 'renewTime', text: string): V1LeaseSpec {
-  const time = new V1MicroTime(text)
+  const time = new MicroTime(text)
   return Number.isNaN(time.getTime()) ? {} : { [field]: time }
 }
 

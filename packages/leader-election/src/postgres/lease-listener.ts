@@ -1,8 +1,9 @@
+import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { parseRecord, type RecordFields } from '../record.ts'
+import { parseRecord } from '../record.ts'
 import type { LeaseObserver } from '../store.ts'
-import { LEASE_CHANNEL } from './lease-channel.ts'
+import { LEASE_CHANNEL, noticeOf } from './lease-channel.ts'
 
 const HEARTBEAT_MS = 5_000
 const MIN_PAUSE_MS = 100
@@ -26,15 +27,21 @@ export async function listenForLease (
 async function listenOnce (
   connection: pg.ClientConfig, name: string, observer: LeaseObserver, signal: AbortSignal, onListening: () => void
 ): Promise<void> {
-  const client = new pg.Client({ query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS, ...connection })
+  const socket = connection.stream?.() ?? new Socket()
+  // The time-outs are ours: those of the caller's queries, or none at all, would let a dead connection live.
+  const client = new pg.Client({ ...connection, stream: () => socket, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS })
   const broken = new AbortController()
   client.on('error', (error) => { broken.abort(error) })
   client.on('end', () => { broken.abort(new Error('the connection that listened was closed')) })
-  client.on('notification', ({ payload = '' }) => {
-    const notice = JSON.parse(payload) as { name: string, record: RecordFields }
-    if (notice.name === name) observer.onHint(parseRecord(notice.record).record)
+  client.on('notification', ({ payload }) => {
+    const notice = noticeOf(payload)
+    if (notice?.name === name) observer.onHint(notice.record && parseRecord(notice.record).record)
   })
   const over = AbortSignal.any([signal, broken.signal])
+  // Not client.end(), which waits for the server: on a connection whose packets vanish that lasts as long as TCP is patient,
+  // and whoever stops has to hand over now. The server takes the end of the connection for a goodbye.
+  const hangUp = () => { socket.destroy() }
+  over.addEventListener('abort', hangUp)
   try {
     await client.connect()
     await client.query(`LISTEN ${LEASE_CHANNEL}`)
@@ -48,6 +55,7 @@ async function listenOnce (
     }
     if (!signal.aborted) throw broken.signal.reason
   } finally {
-    await client.end().catch(() => {})
+    over.removeEventListener('abort', hangUp)
+    hangUp()
   }
 }
