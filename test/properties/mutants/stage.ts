@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto'
+import { ORDER_AGGREGATE_TYPE, type OrderEventType, type OrderStatus } from '@orders/contracts'
+import { broken, check, Recorder, type ClientEntry, type Verdict } from '@orders/history'
+import type { KafkaConnection } from '@orders/kafka'
+import { testDatabase, testTopic, until, type TestContext, type TestDatabase } from '@orders/local-stack/harness'
+import { enqueue } from '@orders/outbox'
+import { withTransaction } from '@orders/service-kit'
+import pg from 'pg'
+import { changeStatus } from '../../../services/order-api/src/data/change-status.ts'
+import { insertOrder } from '../../../services/order-api/src/data/insert-order.ts'
+import type { Order } from '../../../services/order-api/src/schemas/order.ts'
+import { installAudit } from '../observe/audit.ts'
+import { readFinalState } from '../observe/final-state.ts'
+
+/** The invariants that the writer and the relay answer for, and those of the consumer. */
+const PUBLISHING = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I10', 'I11']
+const CONSUMING = ['I9', 'I12', 'I13']
+
+const CHANGES = {
+  create: { eventType: 'OrderCreated', from: [], to: 'PENDING' },
+  confirm: { eventType: 'OrderConfirmed', from: ['PENDING'], to: 'CONFIRMED' }
+} as const satisfies Record<string, { eventType: OrderEventType, from: readonly OrderStatus[], to: OrderStatus }>
+
+export type Change = keyof typeof CHANGES
+
+export interface StageOptions {
+  /** A broker behind a proxy, for links that break. */
+  server?: { brokers: string }
+  partitions?: number
+  delivery?: 'exactly-once' | 'at-least-once'
+  consumer?: { group: string, deadLetterTopic: string }
+}
+
+/** What the writer does in its transaction, after the order was written. */
+export type Enqueue = (client: pg.PoolClient, order: Order, eventType: OrderEventType) => Promise<unknown>
+
+/** Databases and a topic for one scenario, a writer that records, and a verdict in the end. */
+export class Stage {
+  readonly orders: TestDatabase
+  readonly views: TestDatabase
+  readonly topic: string
+  readonly connection: KafkaConnection
+  readonly recorder = new Recorder()
+  readonly admin: pg.Pool
+  readonly writer: pg.Pool
+  readonly #options: StageOptions
+  #operations = 0
+
+  private constructor (orders: TestDatabase, views: TestDatabase, topic: string, connection: KafkaConnection, options: StageOptions) {
+    this.orders = orders
+    this.views = views
+    this.topic = topic
+    this.connection = connection
+    this.admin = openPool(orders.ownerUrl, 'stage')
+    this.writer = openPool(orders.url('order_api'), 'writer')
+    this.#options = options
+  }
+
+  static async open (t: TestContext, options: StageOptions = {}): Promise<Stage> {
+    const { server, partitions = 1 } = options
+    const [orders, views, { topic, connection }] = await Promise.all([
+      testDatabase(t, { service: 'order-api' }),
+      testDatabase(t, { service: 'order-consumer' }),
+      testTopic(t, { partitions, ...(server === undefined ? {} : { server }) })
+    ])
+    await installAudit(orders.ownerUrl)
+    const stage = new Stage(orders, views, topic, connection, options)
+    t.teardown(async () => { await Promise.all([stage.admin.end(), stage.writer.end()]) })
+    return stage
+  }
+
+  /** One request: a change of an order with its event, in one transaction, recorded as a client would see it. */
+  async place (change: Change, order?: string, enqueueEvent: Enqueue = enqueueChange): Promise<Order | undefined> {
+    const finish = this.begin(change)
+    try {
+      const changed = await withTransaction(this.writer, async (client) => {
+        const changed = await write(client, change, order)
+        await enqueueEvent(client, changed, CHANGES[change].eventType)
+        return changed
+      })
+      finish('ok', changed)
+      return changed
+    } catch {
+      finish('info')
+      return undefined
+    }
+  }
+
+  /** Records the beginning of a request; the answer records its end. */
+  begin (change: Change): (type: 'ok' | 'info', order?: Order) => void {
+    const entry = { kind: 'client' as const, process: 'writer', f: change, op: ++this.#operations, key: randomUUID() }
+    this.recorder.record({ ...entry, type: 'invoke' })
+    return (type, order) => {
+      const answer: Partial<ClientEntry> = order === undefined ? {} : { order: order.id, version: order.version, status: order.status }
+      this.recorder.record({ ...entry, type, ...answer })
+    }
+  }
+
+  /** A transaction that has written an order and its event, and is still open. */
+  async placeSlowly (): Promise<{ order: Order, commit: () => Promise<void> }> {
+    const finish = this.begin('create')
+    const client = await this.writer.connect()
+    await client.query('BEGIN')
+    const order = await write(client, 'create')
+    await enqueueChange(client, order, 'OrderCreated')
+    return {
+      order,
+      async commit () {
+        await client.query('COMMIT')
+        client.release()
+        finish('ok', order)
+      }
+    }
+  }
+
+  async untilOutboxIsEmpty (): Promise<void> {
+    await this.untilCount('SELECT FROM outbox_events', 0, 'the outbox to be empty')
+  }
+
+  async untilPublished (order: Order): Promise<void> {
+    await this.untilCount(`SELECT FROM outbox_events WHERE aggregate_id = '${order.id}'`, 0, 'the order to be published')
+  }
+
+  async untilCount (sql: string, count: number, what: string): Promise<void> {
+    await until(async () => {
+      const { rowCount } = await this.admin.query(sql)
+      if (rowCount !== count) throw new Error(`${rowCount} rows`)
+      return true
+    }, { what })
+  }
+
+  /** The verdicts of those who took part. */
+  async judge (): Promise<Verdict[]> {
+    const { consumer, delivery = 'exactly-once' } = this.#options
+    const final = await readFinalState({
+      ordersUrl: this.orders.ownerUrl, viewsUrl: this.views.ownerUrl, connection: this.connection, topic: this.topic, consumer, health: {}
+    })
+    const verdicts = check({
+      description: {
+        seed: 0, startedAt: '', durationMs: this.recorder.now, delivery, refused: 'block', batchEvents: 1_000, recoveryDeadlineMs: 0, schedule: []
+      },
+      entries: this.recorder.entries,
+      final
+    })
+    const judged = consumer === undefined ? PUBLISHING : [...PUBLISHING, ...CONSUMING]
+    return verdicts.filter(({ invariant }) => judged.includes(invariant))
+  }
+
+  async broken (): Promise<string[]> {
+    return broken(await this.judge())
+  }
+}
+
+/** For a process of its own: its application name tells it apart in the record. */
+export function openPool (url: string, applicationName: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, application_name: applicationName, max: 5, connectionTimeoutMillis: 5_000 })
+  pool.on('error', () => {})
+  pool.on('connect', (client) => { client.on('error', () => {}) })
+  return pool
+}
+
+async function write (client: pg.PoolClient, change: Change, order = randomUUID() as string): Promise<Order> {
+  if (change === 'create') return insertOrder(client, order, 'customer-1')
+  const changed = await changeStatus(client, order, CHANGES[change].from, CHANGES[change].to)
+  if (changed === undefined) throw new Error(`expected an order ${order} to ${change}, found none`)
+  return changed
+}
+
+export async function enqueueChange (client: pg.PoolClient, order: Order, eventType: OrderEventType, padding = ''): Promise<unknown> {
+  return enqueue(client, {
+    aggregateType: ORDER_AGGREGATE_TYPE,
+    aggregateId: order.id,
+    aggregateVersion: order.version,
+    eventType,
+    payload: { orderId: order.id, customerId: order.customerId, ...(padding === '' ? {} : { padding }) }
+  })
+}

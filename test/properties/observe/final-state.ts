@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto'
+import { STATUS_AFTER, type OrderEventType } from '@orders/contracts'
+import type { FinalState, OffsetRow, TopicRow } from '@orders/history'
+import { createAdmin, type KafkaAdmin, type KafkaConnection, type StoredRecord } from '@orders/kafka'
+import pg from 'pg'
+
+const READ_DEADLINE_MS = 600_000
+
+export interface Observed {
+  /** Both as the owner. */
+  ordersUrl: string
+  viewsUrl: string
+  connection: KafkaConnection
+  topic: string
+  /** undefined: no consumer was part of the run. */
+  consumer: { group: string, deadLetterTopic: string } | undefined
+  health: Record<string, string>
+}
+
+/** Reads everything that a run left behind. */
+export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, consumer, health }: Observed): Promise<FinalState> {
+  const admin = await createAdmin(connection)
+  try {
+    const records = await admin.readTopic(topic, { deadlineMs: READ_DEADLINE_MS })
+    return {
+      ...await readOrders(ordersUrl),
+      ...await readEffects(viewsUrl),
+      topic: records.map(toTopicRow),
+      offsets: consumer === undefined ? [] : await readOffsets(connection, consumer.group, topic),
+      putAside: consumer === undefined ? [] : await readPutAside(admin, consumer.deadLetterTopic),
+      health
+    }
+  } finally {
+    await admin.close()
+  }
+}
+
+type FromOrders = Pick<FinalState, 'orders' | 'answers' | 'enqueued' | 'outbox' | 'deadLetters' | 'fence' | 'idleInTransaction'>
+type FromViews = Pick<FinalState, 'inbox' | 'effects' | 'views' | 'effectsCounted'>
+
+async function readOrders (url: string): Promise<FromOrders> {
+  return withClient(url, async (query) => ({
+    orders: await query('SELECT id AS "order", version, status FROM orders'),
+    answers: await query(`SELECT key, response->>'id' AS "order", (response->>'version')::int AS version
+                          FROM idempotency_keys WHERE status_code < 300`),
+    enqueued: (await query<{ id: number, event: string, order: string, version: number, type: OrderEventType, hash: string }>(
+      `SELECT id, event_id AS event, aggregate_id AS "order", aggregate_version AS version, event_type AS type, hash
+       FROM audit.enqueued ORDER BY id`)).map(({ type, ...row }) => ({ ...row, status: STATUS_AFTER[type] })),
+    outbox: (await query<{ id: number }>('SELECT id FROM outbox_events ORDER BY id')).map(({ id }) => id),
+    deadLetters: await query(`SELECT event_id AS event, aggregate_id AS "order", aggregate_version AS version, blocking,
+                                     replayed_at IS NOT NULL AS replayed FROM outbox_dead_letters`),
+    fence: (await query<{ what: 'claim', by: string, shard: number | null, epoch: number | null, ids: string[] | null }>(
+      'SELECT what, by, shard, epoch, ids FROM audit.fence ORDER BY seq')).map(({ what, by, shard, epoch, ids }) => ({
+      what, by, ...(shard === null ? {} : { shard }), ...(epoch === null ? {} : { epoch }), ...(ids === null ? {} : { ids: ids.map(Number) })
+    })),
+    idleInTransaction: (await query<{ sessions: number }>(
+      `SELECT count(*)::int AS sessions FROM pg_stat_activity
+       WHERE state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '5 seconds' AND datname = current_database()`))[0]?.sessions ?? 0
+  }))
+}
+
+async function readEffects (url: string): Promise<FromViews> {
+  return withClient(url, async (query) => ({
+    inbox: (await query<{ event: string }>('SELECT event_id AS event FROM inbox')).map(({ event }) => event),
+    effects: await query('SELECT event_id AS event, order_id AS "order", version, status FROM order_history'),
+    views: await query('SELECT order_id AS "order", version, status FROM order_views'),
+    effectsCounted: (await query<{ applied: number }>('SELECT coalesce(sum(applied), 0)::int8 AS applied FROM consumer_stats'))[0]?.applied ?? 0
+  }))
+}
+
+async function readOffsets ({ kafka }: KafkaConnection, groupId: string, topic: string): Promise<OffsetRow[]> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    return (offsets?.partitions ?? []).map(({ partition, offset }) => ({ partition, offset: Math.max(0, Number(offset)) }))
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+async function readPutAside (admin: KafkaAdmin, topic: string): Promise<OffsetRow[]> {
+  return (await admin.readTopic(topic, { deadlineMs: READ_DEADLINE_MS })).map(({ headers }) => ({
+    partition: Number(String(headers['x-dead-letter-partition'])), offset: Number(String(headers['x-dead-letter-offset']))
+  }))
+}
+
+function toTopicRow ({ partition, offset, value, headers }: StoredRecord): TopicRow {
+  const row: TopicRow = { partition, offset: Number(offset) }
+  if (headers.ce_id === undefined) return row
+  return {
+    ...row,
+    event: String(headers.ce_id),
+    order: String(headers.ce_subject),
+    version: Number(String(headers.ce_aggregateversion)),
+    hash: createHash('sha256').update(value ?? '').digest('hex')
+  }
+}
+
+type Query = <Row extends object>(sql: string) => Promise<Row[]>
+
+async function withClient<T> (url: string, read: (query: Query) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: url,
+    // bigint as a number: what a run counts stays far below 2^53.
+    types: { getTypeParser: (oid, format) => Number(oid) === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text') }
+  })
+  await client.connect()
+  try {
+    return await read(async <Row extends object>(sql: string) => (await client.query<Row>(sql)).rows)
+  } finally {
+    await client.end()
+  }
+}
