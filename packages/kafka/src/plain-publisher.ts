@@ -2,7 +2,7 @@ import type { Kafka } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
 import { toPublishError } from './publish-errors.ts'
-import { connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
+import { abandon, connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
 
 export interface PlainPublisher extends Publisher {
   /**
@@ -25,15 +25,17 @@ export async function openPlainPublisher (
   { kafka }: { kafka: Kafka }, { sendDeadlineMs }: PublisherOptions
 ): Promise<PlainPublisher> {
   const producer = await connectProducer(kafka, sendDeadlineMs, { idempotent: false })
+  let failed = false
   return {
     async publish (records) {
       const sent = producer.sendBatch({ acks: -1, timeout: sendDeadlineMs, topicMessages: toTopicMessages(records) })
       try {
         await withDeadline('publishing', sendDeadlineMs, sent)
       } catch (error) {
+        failed = true
         throw toPublishError(error)
       }
     },
-    close: () => disconnect(producer)
+    close: async () => { await (failed ? abandon(producer) : disconnect(producer)) }
   }
 }

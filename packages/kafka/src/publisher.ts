@@ -31,9 +31,17 @@ export async function connectProducer (kafka: Kafka, deadlineMs: number, config:
     await withDeadline('connecting the producer', deadlineMs, producer.connect())
     return producer
   } catch (error) {
-    await disconnect(producer)
+    abandon(producer)
     throw toPublishError(error)
   }
+}
+
+/**
+ * For a producer whose call has failed: kafkajs ends it when the answers are there for which it still waits, and after a lost
+ * one that would keep a take-over waiting.
+ */
+export function abandon (producer: Producer): void {
+  void disconnect(producer)
 }
 
 /** Never throws and never hangs: kafkajs waits here for requests that may not be answered any more. */

@@ -3,7 +3,7 @@ import type { Kafka, Producer, Transaction } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
 import { toPublishError } from './publish-errors.ts'
-import { connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
+import { abandon, connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
 
 /** What Kafka answers for some milliseconds and then no more; asking again is safe where nothing was written. */
 const NOT_YET = new Set([
@@ -58,19 +58,21 @@ export async function openTransactionalPublisher (
   try {
     await withDeadline('fencing the former producer', sendDeadlineMs, fence(producer))
   } catch (error) {
-    await disconnect(producer)
+    abandon(producer)
     throw toPublishError(error)
   }
+  let failed = false
   return {
     position: () => readPosition(kafka, options),
     async publish (records, position) {
       try {
         await withDeadline('publishing', sendDeadlineMs, publishInTransaction(producer, records, position, options))
       } catch (error) {
+        failed = true
         throw toPublishError(error)
       }
     },
-    close: () => disconnect(producer)
+    close: async () => { await (failed ? abandon(producer) : disconnect(producer)) }
   }
 }
 
@@ -114,7 +116,8 @@ async function readPosition (
   } catch (error) {
     throw toPublishError(error)
   } finally {
-    await withDeadline('disconnecting the admin client', sendDeadlineMs, admin.disconnect()).catch(() => {})
+    // Nobody waits for it: after a lost answer that would be a part of every take-over.
+    void withDeadline('disconnecting the admin client', sendDeadlineMs, admin.disconnect()).catch(() => {})
   }
 }
 

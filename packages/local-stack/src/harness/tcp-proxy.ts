@@ -4,8 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 type Direction = 'toServer' | 'toClient'
 
-/** Sees every chunk on its way; says whether it goes on, or vanishes. */
-export type Filter = (chunk: Buffer, direction: Direction) => 'forward' | 'swallow'
+type Verdict = 'forward' | 'swallow'
+
+/**
+ * Sees every chunk on its way; says whether it goes on, or vanishes. Until a promise is kept, the chunk is held back, and what
+ * comes behind it on the same link too. `link` tells the connections apart: one number each.
+ */
+export type Filter = (chunk: Buffer, direction: Direction, link: number) => Verdict | Promise<Verdict>
 
 /**
  * A TCP proxy that breaks links on demand: cut connections, refused ones, half-open ones whose packets vanish, delay, and
@@ -19,6 +24,7 @@ export class TcpProxy {
   #hanging = false
   #delayMs = 0
   #filter: Filter = () => 'forward'
+  #links = 0
 
   private constructor (server: Server) {
     this.#server = server
@@ -93,24 +99,31 @@ export class TcpProxy {
         if (!this.#hanging) (socket === client ? server : client).destroy()
       })
     }
-    this.#forward(client, server, 'toServer')
-    this.#forward(server, client, 'toClient')
+    const link = ++this.#links
+    this.#forward(client, server, 'toServer', link)
+    this.#forward(server, client, 'toClient', link)
   }
 
-  #forward (from: Socket, to: Socket, direction: Direction): void {
+  #forward (from: Socket, to: Socket, direction: Direction, link: number): void {
     let last: Promise<void> | undefined
     from.on('data', (chunk: Buffer) => {
-      if (this.#hanging || this.#filter(chunk, direction) === 'swallow') return
-      if (last === undefined && this.#delayMs === 0) {
+      if (this.#hanging) return
+      const verdict = this.#filter(chunk, direction, link)
+      if (verdict === 'swallow') return
+      if (verdict === 'forward' && last === undefined && this.#delayMs === 0) {
         to.write(chunk)
         return
       }
       // After the chunk before it, also when the delay became shorter meanwhile.
-      const turn = Promise.all([last, delay(this.#delayMs)]).then(() => {
-        to.write(chunk)
-        if (last === turn) last = undefined
+      const turn = Promise.all([verdict, last, delay(this.#delayMs)]).then(([verdict]) => {
+        if (verdict === 'forward' && !this.#hanging) to.write(chunk)
+        if (last !== turn) return
+        last = undefined
+        // The end of the stream behind a chunk that was held back must not overtake it.
+        from.resume()
       })
       last = turn
+      if (verdict !== 'forward') from.pause()
     })
   }
 }

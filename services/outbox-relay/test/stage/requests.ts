@@ -1,0 +1,43 @@
+import type { Filter } from '@orders/local-stack/harness'
+
+/** Tells the requests of one kind from all others, by the first chunk of each. */
+export type RequestKind = (chunk: Buffer) => boolean
+
+/** https://kafka.apache.org/protocol#protocol_api_keys */
+const API_KEYS = { Produce: 0, InitProducerId: 22, AddPartitionsToTxn: 24, EndTxn: 26, TxnOffsetCommit: 28 } as const
+
+export type Api = keyof typeof API_KEYS
+
+/**
+ * Kafka's requests of one relay, which uses its name as client id. A request is length, api key, version, correlation id,
+ * client id; kafkajs has one in flight for each connection.
+ */
+export function kafkaRequest (api: Api, relay: string): RequestKind {
+  return (chunk) => chunk.length > 14 && chunk.readInt16BE(4) === API_KEYS[api] &&
+    chunk.toString('utf8', 14, 14 + chunk.readInt16BE(12)).startsWith(relay)
+}
+
+/** Postgres's statements that hold this text, or were prepared under this name. */
+export function statement (text: string): RequestKind {
+  return (chunk) => chunk.includes(text)
+}
+
+/** What `caught` returns is done with the request of that kind that comes first, or with the answer to it. Everything else passes. */
+export function catchOnce (isWanted: RequestKind, what: 'request' | 'answer', caught: () => ReturnType<Filter>): Filter {
+  const awaited = new Set<number>()
+  let done = false
+  return (chunk, direction, link) => {
+    if (done) return 'forward'
+    if (direction === 'toServer' && isWanted(chunk)) {
+      if (what === 'request') {
+        done = true
+        return caught()
+      }
+      awaited.add(link)
+    } else if (direction === 'toClient' && awaited.has(link)) {
+      done = true
+      return caught()
+    }
+    return 'forward'
+  }
+}
