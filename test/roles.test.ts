@@ -34,7 +34,11 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
         select: 'all', insert: ['shard', 'epoch', 'holder', 'taken_at'], update: ['epoch', 'holder', 'batch', 'claimed_ids', 'taken_at']
       }
     },
-    schema_migrations: {}
+    leader_lease: {
+      outbox_relay: { select: 'all', insert: 'all', update: 'all' }
+    },
+    // By which a service's pod sees that it may start.
+    schema_migrations: { order_api: { select: 'all' }, outbox_relay: { select: 'all' }, outbox_operator: { select: 'all' } }
   },
   'order-consumer': {
     inbox: {
@@ -49,7 +53,7 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
     consumer_stats: {
       order_consumer: { select: 'all', insert: 'all', update: ['applied', 'duplicates', 'gaps', 'dead_letters'] }
     },
-    schema_migrations: {}
+    schema_migrations: { order_consumer: { select: 'all' } }
   }
 }
 
