@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Admin, IHeaders, ITopicConfig } from 'kafkajs'
 import type { KafkaConnection } from './connection.ts'
 import { withDeadline } from './deadline.ts'
+
+const LEADERS_DEADLINE_MS = 20_000
+const LEADERS_POLL_MS = 50
 
 export interface TopicToCreate {
   topic: string
@@ -30,14 +34,15 @@ export interface KafkaAdmin {
   /** Deletes those of the groups that exist. @throws when one has members; a killed one counts until its session ends */
   deleteGroups: (groupIds: string[]) => Promise<void>
   /**
-   * Every record that a read-committed reader sees now, by partition in the order of offsets.
+   * Every record that a read-committed reader sees now, by partition in the order of offsets: up to the first transaction
+   * that is still open.
    *
-   * @throws DeadlineExceededError for example when a transaction is left open
+   * @throws DeadlineExceededError
    */
   readTopic: (topic: string, options?: { deadlineMs?: number }) => Promise<StoredRecord[]>
   /** By partition, what the group has committed: the offset that it would read next. Without those it has committed nothing for. */
   committedOffsets: (groupId: string, topic: string) => Promise<Map<number, bigint>>
-  /** By partition, the offset that the next record will have. */
+  /** By partition, where a read-committed reader has nothing more to read now. */
   endOffsets: (topic: string) => Promise<Map<number, bigint>>
   /** How many members the group has now. */
   countMembers: (groupId: string) => Promise<number>
@@ -69,7 +74,26 @@ async function ensureTopics (admin: Admin, topics: readonly TopicToCreate[]): Pr
       replicationFactor,
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value }))
     }))
-  if (missing.length > 0) await admin.createTopics({ topics: missing, waitForLeaders: true })
+  if (missing.length === 0) return
+  // kafkajs's own waitForLeaders gives up where a broker has not heard of the new topic yet, which is usual for a moment.
+  await admin.createTopics({ topics: missing, waitForLeaders: false })
+  await untilLed(admin, missing.map(({ topic }) => topic))
+}
+
+/** @throws what the broker said last, when it takes too long */
+async function untilLed (admin: Admin, topics: string[]): Promise<void> {
+  const giveUpAt = performance.now() + LEADERS_DEADLINE_MS
+  for (;;) {
+    try {
+      await admin.fetchTopicMetadata({ topics })
+      // Asks the leaders themselves: one that is named in the metadata may not know of its office yet.
+      await Promise.all(topics.map((topic) => admin.fetchTopicOffsets(topic)))
+      return
+    } catch (error) {
+      if (performance.now() > giveUpAt) throw error
+      await delay(LEADERS_POLL_MS)
+    }
+  }
 }
 
 async function deleteGroups (admin: Admin, groupIds: string[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import kafkajs from './kafkajs.ts'
 import { kafkajsLog } from './kafkajs-log.ts'
 import type { KafkaSettings } from './settings.ts'
+import { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
 
 export interface KafkaConnection {
   kafka: Kafka
@@ -15,17 +16,14 @@ export interface KafkaOptions {
   logger: Logger
 }
 
-/** Settings that contradict each other. */
-export class KafkaSettingsError extends Error {
-  readonly code = 'KAFKA_SETTINGS_INVALID'
-}
-
 /**
  * A client for the brokers of the settings; connects to nothing yet.
  *
  * @throws KafkaSettingsError
  */
 export function createKafka (settings: KafkaSettings, { clientId, logger }: KafkaOptions): KafkaConnection {
+  const problems = kafkaProblems(settings)
+  if (problems.length > 0) throw new KafkaSettingsError(problems)
   const config: KafkaConfig = {
     clientId,
     brokers: settings.KAFKA_BROKERS.split(','),
@@ -41,6 +39,9 @@ export function createKafka (settings: KafkaSettings, { clientId, logger }: Kafk
   }
   if (settings.KAFKA_SSL_CA_FILE !== undefined) config.ssl = tlsOptions(settings.KAFKA_SSL_CA_FILE)
   if (settings.KAFKA_SASL_MECHANISM !== undefined) config.sasl = saslOptions(settings)
+  if (settings.KAFKA_SASL_MECHANISM === 'plain' && config.ssl === undefined) {
+    logger.warn('KAFKA_SASL_MECHANISM plain without KAFKA_SSL_CA_FILE: the password is sent as it is')
+  }
   return { kafka: new kafkajs.Kafka(config), logger }
 }
 
@@ -55,14 +56,11 @@ function tlsOptions (file: string): { ca: string } {
 
 function saslOptions (settings: KafkaSettings): SASLOptions {
   const { KAFKA_SASL_MECHANISM: mechanism, KAFKA_SASL_USERNAME: username, KAFKA_SASL_PASSWORD: fixed, KAFKA_SASL_PASSWORD_FILE: file } = settings
-  if (mechanism === undefined || username === undefined || (fixed === undefined && file === undefined)) {
-    throw new KafkaSettingsError('KAFKA_SASL_MECHANISM expects KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD (or KAFKA_SASL_PASSWORD_FILE), found one missing')
-  }
   return {
     mechanism,
     username,
     get password () {
-      return file === undefined ? fixed ?? '' : readFileSync(file, 'utf8').trimEnd()
+      return file === undefined ? fixed : readFileSync(file, 'utf8').trimEnd()
     }
   } as SASLOptions
 }

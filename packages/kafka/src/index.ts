@@ -1,5 +1,5 @@
 export { createAdmin, type KafkaAdmin, type StoredRecord, type TopicToCreate } from './admin.ts'
-export { createKafka, KafkaSettingsError, type KafkaConnection } from './connection.ts'
+export { createKafka, type KafkaConnection } from './connection.ts'
 export type { ConsumerHealth } from './consumer-health.ts'
 export { runConsumer, type ConsumerOptions, type RunningConsumer } from './consumer-runner.ts'
 export { DeadlineExceededError } from './deadline.ts'
@@ -8,4 +8,5 @@ export type { ConsumedBatch, ConsumedRecord, HandleBatch } from './handle-fetch.
 export { openPlainPublisher, type PlainPublisher } from './plain-publisher.ts'
 export { PublisherFencedError, PublishUncertainError, RecordRefusedError, type PublishError } from './publish-errors.ts'
 export { kafkaSettings, type KafkaSettings } from './settings.ts'
+export { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
 export { openTransactionalPublisher, type TransactionalPublisher, type TransactionalPublisherOptions } from './transactional-publisher.ts'

@@ -5,9 +5,14 @@ const MAX_KEYS = 1_000
 /** Lets a log line through once in 30 seconds, by its key. */
 export class LogLimit {
   readonly #lastLogged = new Map<string, number>()
+  readonly #now: () => number
+
+  constructor (now = () => performance.now()) {
+    this.#now = now
+  }
 
   allows (key: string): boolean {
-    const now = performance.now()
+    const now = this.#now()
     if (now - (this.#lastLogged.get(key) ?? -Infinity) < REPEAT_AFTER_MS) return false
     if (this.#lastLogged.size >= MAX_KEYS) this.#lastLogged.clear()
     this.#lastLogged.set(key, now)

@@ -1,8 +1,12 @@
 import { Type } from 'typebox'
 
+/** 1 to 65535: a larger one is a RangeError of the socket, which kafkajs does not come back from. */
+const port = '(6553[0-5]|655[0-2]\\d|65[0-4]\\d{2}|6[0-4]\\d{3}|[1-5]\\d{4}|[1-9]\\d{0,3})'
+const broker = `[^\\s,:/\\[\\]]+:${port}`
+
 export const kafkaSettings = {
   KAFKA_BROKERS: Type.String({
-    pattern: '^[^\\s,:]+:\\d{1,5}(,[^\\s,:]+:\\d{1,5})*$',
+    pattern: `^${broker}(,${broker})*$`,
     description: 'Bootstrap brokers, as `host:port` separated by commas.'
   }),
   KAFKA_SSL_CA_FILE: Type.Optional(Type.String({

@@ -22,8 +22,7 @@ export async function testTopic (
   const connection = testConnection(brokers)
   const topic = `test-${randomBytes(6).toString('hex')}`
   const admin = await createAdmin(connection)
-  await admin.ensureTopics([{ topic, partitions, ...(config === undefined ? {} : { config }) }])
-  await admin.close()
+  await admin.ensureTopics([{ topic, partitions, ...(config === undefined ? {} : { config }) }]).finally(() => admin.close())
   t.teardown(async () => {
     const admin = await createAdmin(connection).catch(() => undefined)
     await admin?.deleteTopics([topic]).catch(() => {})

@@ -1,0 +1,29 @@
+import { Kafka } from '@orders/local-stack'
+import { until } from '@orders/local-stack/harness'
+import t from 'tap'
+import { getJson, metric, setUp } from './order-consumer.ts'
+import { eventIdOf, lives } from './order-events.ts'
+
+t.test('Kafka is killed and comes back: the read model is served meanwhile, and the consumer goes on', async (t) => {
+  const kafka = await Kafka.start()
+  t.teardown(() => kafka.close())
+  const stage = await setUp(t, { kafka, partitions: 2 })
+  const [before, after] = [lives(10, 2), lives(10, 2)]
+  await until(async () => { await stage.publish(before); return true }, { what: 'the broker to take records' })
+  const service = await stage.start()
+  await stage.settled(before.length)
+
+  kafka.kill('SIGKILL')
+  await kafka.exited()
+  await until(async () => await metric(service, 'consumer_group_member') === 0, { what: 'the consumer to notice', deadlineMs: 60_000 })
+  t.equal((await getJson(`${service.ops}/livez`)).status, 200, 'alive: a restart would not help')
+  t.equal((await getJson(`${service.ops}/readyz`)).status, 200, 'ready: what it serves comes from Postgres')
+  t.match(await getJson(`${service.http}/stats`), { status: 200, body: { applied: 20 } })
+
+  await kafka.start()
+  await until(async () => { await stage.publish(after); return true }, { what: 'the broker to take records again', deadlineMs: 60_000 })
+  await until(async () => (await stage.stats()).applied === 40, { what: 'the rest to be applied', deadlineMs: 60_000 })
+  t.same(await stage.effects(), [...before, ...after].map(eventIdOf).sort())
+  t.equal(await metric(service, 'consumer_group_member'), 1)
+  t.ok(service.running, 'it is the same process')
+})

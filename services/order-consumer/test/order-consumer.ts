@@ -1,0 +1,137 @@
+import { createAdmin, openPlainPublisher, type EventRecord, type KafkaAdmin, type StoredRecord } from '@orders/kafka'
+import {
+  startService, testDatabase, testKafka, testTopic, until, type ServiceProcess, type TestDatabase, type TestTopic
+} from '@orders/local-stack/harness'
+import pg from 'pg'
+import type { Test } from 'tap'
+
+export interface Stats {
+  orders: number
+  byStatus: Record<string, number>
+  applied: number
+  duplicates: number
+  gaps: number
+  deadLetters: number
+}
+
+export interface SetUpOptions {
+  partitions?: number
+  kafka?: { brokers: string }
+  postgres?: { url: string }
+  /** The dead-letter topic: made, unless the test wants to do that itself. */
+  deadLetterTopic?: 'exists' | 'missing'
+}
+
+/** A topic, a dead-letter topic and a database of a test's own, and what a test asks of them. */
+export class Stage {
+  readonly topic: string
+  readonly deadLetterTopic: string
+  readonly group: string
+  readonly database: TestDatabase
+  readonly admin: KafkaAdmin
+  /** As superuser, for what the consumer wrote. */
+  readonly owner: pg.Pool
+  readonly #t: Test
+  readonly #server: TestTopic
+
+  constructor (t: Test, server: TestTopic, deadLetterTopic: string, database: TestDatabase, admin: KafkaAdmin, owner: pg.Pool) {
+    this.#t = t
+    this.#server = server
+    this.topic = server.topic
+    this.group = `group-${server.topic}`
+    this.deadLetterTopic = deadLetterTopic
+    this.database = database
+    this.admin = admin
+    this.owner = owner
+  }
+
+  /** An order-consumer as a process. */
+  async start (env: Record<string, string> = {}): Promise<ServiceProcess> {
+    return startService(this.#t, 'order-consumer', {
+      DATABASE_URL: this.database.url('order_consumer'),
+      KAFKA_BROKERS: this.#server.brokers,
+      CONSUMER_TOPIC: this.topic,
+      CONSUMER_DEAD_LETTER_TOPIC: this.deadLetterTopic,
+      CONSUMER_GROUP: this.group,
+      CONSUMER_SESSION_TIMEOUT_MS: '6000',
+      ...env
+    })
+  }
+
+  async publish (records: ReadonlyArray<Omit<EventRecord, 'topic'>>): Promise<void> {
+    const publisher = await openPlainPublisher(this.#server.connection, { sendDeadlineMs: 20_000 })
+    await publisher.publish(records.map((record) => ({ ...record, topic: this.topic }))).finally(() => publisher.close())
+  }
+
+  async deadLetters (): Promise<StoredRecord[]> {
+    return this.admin.readTopic(this.deadLetterTopic)
+  }
+
+  /** From the database: also while no consumer runs. */
+  async stats (): Promise<Omit<Stats, 'orders' | 'byStatus'>> {
+    const { rows: [row] } = await this.owner.query<Record<string, number>>(
+      `SELECT coalesce(sum(applied), 0)::int AS applied, coalesce(sum(duplicates), 0)::int AS duplicates,
+              coalesce(sum(gaps), 0)::int AS gaps, coalesce(sum(dead_letters), 0)::int AS "deadLetters" FROM consumer_stats`)
+    return row as unknown as Omit<Stats, 'orders' | 'byStatus'>
+  }
+
+  /** Waits until so many records have been applied, found to be known, or put aside. */
+  async settled (records: number, deadlineMs = 60_000): Promise<void> {
+    await until(async () => {
+      const { applied, duplicates, deadLetters } = await this.stats()
+      return applied + duplicates + deadLetters >= records
+    }, { what: `${records} records to be dealt with`, deadlineMs })
+  }
+
+  /** The ids of the events that took effect, one for each time. */
+  async effects (): Promise<string[]> {
+    const { rows } = await this.owner.query<{ event_id: string }>('SELECT event_id FROM order_history ORDER BY event_id')
+    return rows.map((row) => row.event_id)
+  }
+
+  async inbox (): Promise<string[]> {
+    const { rows } = await this.owner.query<{ event_id: string }>('SELECT event_id FROM inbox ORDER BY event_id')
+    return rows.map((row) => row.event_id)
+  }
+
+  /** By partition; 0 where nothing has been committed yet. */
+  async committed (): Promise<Map<number, bigint>> {
+    return this.admin.committedOffsets(this.group, this.topic)
+  }
+
+  /** Waits until the group has committed all of the topic. */
+  async caughtUp (deadlineMs = 30_000): Promise<void> {
+    await until(async () => {
+      const [committed, ends] = await Promise.all([this.committed(), this.admin.endOffsets(this.topic)])
+      return [...ends].every(([partition, end]) => end === 0n || committed.get(partition) === end)
+    }, { what: 'the group to have committed everything', deadlineMs })
+  }
+}
+
+export async function setUp (t: Test, { partitions = 1, kafka, postgres, deadLetterTopic = 'exists' }: SetUpOptions = {}): Promise<Stage> {
+  const server = await testTopic(t, { partitions, server: kafka ?? await testKafka(t) })
+  const database = await testDatabase(t, { service: 'order-consumer', ...(postgres === undefined ? {} : { server: postgres }) })
+  const admin = await createAdmin(server.connection)
+  const letters = `${server.topic}.dlq`
+  if (deadLetterTopic === 'exists') await admin.ensureTopics([{ topic: letters, partitions: 1 }])
+  const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 3 })
+  owner.on('error', () => {})
+  t.teardown(async () => {
+    await owner.end()
+    await admin.deleteTopics([letters]).catch(() => {})
+    await admin.close()
+  })
+  return new Stage(t, server, letters, database, admin, owner)
+}
+
+export async function getJson (url: string): Promise<{ status: number, type: string | null, body: Record<string, unknown> }> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(15_000) })
+  return { status: response.status, type: response.headers.get('content-type'), body: await response.json() as Record<string, unknown> }
+}
+
+/** One of the service's metrics, the sum over its labels. */
+export async function metric (service: ServiceProcess, name: string): Promise<number> {
+  const response = await fetch(`${service.ops}/metrics`, { signal: AbortSignal.timeout(15_000) })
+  const values = [...(await response.text()).matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))]
+  return values.reduce((sum, [, value]) => sum + Number(value), 0)
+}
