@@ -49,6 +49,18 @@ t.test('what we write, we read', async (t) => {
   })
 })
 
+t.test('the limits of what is taken', async (t) => {
+  const { value, headers } = encodeCloudEvent(OUTGOING, { source: '/orders' })
+  const decode = (changed: Record<string, string>) => decodeCloudEvent({ value, headers: { ...headers, ...changed } })
+  t.equal(decode({ ce_aggregateversion: '2147483647' }).aggregateVersion, 2_147_483_647)
+  t.equal(decode({ ce_id: OUTGOING.id.toUpperCase() }).id, OUTGOING.id, 'one id, one spelling')
+  t.equal(decode({ ce_type: 'x'.repeat(1_024) }).type.length, 1_024)
+  t.equal(decode({ ce_specversion: '1.1' }).type, OUTGOING.type, 'a later minor version')
+  for (const time of ['2026-11-24T10:58:06Z', '2026-11-24t10:58:06.1z', '2026-11-24T11:58:06.789495123+01:00']) {
+    t.equal(decode({ ce_time: time }).time.getUTCHours(), 10, time)
+  }
+})
+
 t.test('what is no CloudEvent of ours is refused with what was expected', async (t) => {
   const { value, headers } = encodeCloudEvent(OUTGOING, { source: '/orders' })
   const bad: Array<[string, Record<string, string | string[]>, string | null]> = [
@@ -59,7 +71,12 @@ t.test('what is no CloudEvent of ours is refused with what was expected', async 
     ['time that is none', { ...headers, ce_time: 'yesterday' }, value],
     ['version 0', { ...headers, ce_aggregateversion: '0' }, value],
     ['version that is no number', { ...headers, ce_aggregateversion: '1e3' }, value],
-    ['version out of reach', { ...headers, ce_aggregateversion: '9'.repeat(20) }, value],
+    ['time that Date would take, and nobody meant', { ...headers, ce_time: '7' }, value],
+    ['time in a year that Postgres cannot store', { ...headers, ce_time: '+275760-09-13T00:00:00Z' }, value],
+    ['time without a zone', { ...headers, ce_time: '2026-11-24T10:58:06' }, value],
+    ['day that does not exist', { ...headers, ce_time: '2026-13-24T10:58:06Z' }, value],
+    ['version out of reach', { ...headers, ce_aggregateversion: '2147483648' }, value],
+    ['version far out of reach', { ...headers, ce_aggregateversion: '9'.repeat(20) }, value],
     ['a header twice', { ...headers, ce_type: ['a', 'b'] }, value],
     ['NUL', { ...headers, ce_subject: 'a\0b' }, value],
     ['endless text', { ...headers, ce_type: 'x'.repeat(2_000) }, value],
