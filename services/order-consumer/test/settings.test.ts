@@ -37,7 +37,7 @@ t.test('what is malformed is refused, with the setting', async (t) => {
 })
 
 t.test('a dead-letter topic that is the topic itself would be read for ever', async (t) => {
-  t.throws(() => loadConsumerConfig({ ...ENOUGH, CONSUMER_TOPIC: 'a', CONSUMER_DEAD_LETTER_TOPIC: 'a' }), { problems: [/^CONSUMER_DEAD_LETTER_TOPIC: /] })
+  t.throws(() => loadConsumerConfig({ ...ENOUGH, CONSUMER_TOPIC: 'a', CONSUMER_DEAD_LETTER_TOPIC: 'a' }), /CONSUMER_DEAD_LETTER_TOPIC: expected another topic than CONSUMER_TOPIC/)
 })
 
 t.test('a process with such settings ends before it touches anything', async (t) => {
