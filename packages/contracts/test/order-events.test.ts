@@ -30,7 +30,7 @@ t.test('fields that are new to us are taken, in every type: a producer may gain 
   for (const type of TYPES) {
     const data = { ...DATA, later: { deep: [1, null] } }
     t.same(parseOrderEvent(type, Buffer.from(JSON.stringify(data))), { type, data })
-    t.equal(orderEventSchemas[type].additionalProperties, true)
+    t.match(orderEventSchemas[type], { additionalProperties: true })
   }
 })
 
