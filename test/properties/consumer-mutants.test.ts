@@ -3,7 +3,7 @@ import { testTopic, until, type TestContext } from '@orders/local-stack/harness'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import type pg from 'pg'
-import { applyBatch } from '../../services/order-consumer/src/apply-batch.ts'
+import { BatchApplier } from '../../services/order-consumer/src/batch-applier.ts'
 import { ConsumerMetrics } from '../../services/order-consumer/src/consumer-metrics.ts'
 import { DeadLetterTopic } from '../../services/order-consumer/src/dead-letters.ts'
 import { convict } from './mutants/convict.ts'
@@ -41,14 +41,14 @@ async function startConsumer (
   const pool = given ?? openPool(stage.views.url('order_consumer'), 'consumer')
   const logger = pino({ level: 'silent' })
   const deadLetters = new DeadLetterTopic(stage.connection, deadLetterTopic)
-  const metrics = new ConsumerMetrics(new Registry())
-  const consumer = await runConsumer({
+  const applier = new BatchApplier({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3 })
+  const consumer = runConsumer({
     connection: stage.connection,
     groupId: group,
     topics: [stage.topic],
     onFatal: () => {},
     minRetryDelayMs: 20,
-    handleBatch: throughHandler((batch) => applyBatch(batch, { pool, deadLetters, metrics, logger, maxEvents: 500, poisonAttempts: 3 }))
+    handleBatch: throughHandler((batch) => applier.apply(batch))
   })
   let stopped: Promise<void> | undefined
   const end = async () => {
