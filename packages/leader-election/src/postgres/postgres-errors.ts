@@ -2,6 +2,10 @@ import { LeaseStoreError, type LeaseStoreErrorReason } from '../store.ts'
 
 const UNDEFINED_TABLE = '42P01'
 const INSUFFICIENT_PRIVILEGE = '42501'
+const HINTS: Record<string, string> = {
+  [UNDEFINED_TABLE]: '; is the table of sql/001-leader-lease.sql there, and on the search_path?',
+  [INSUFFICIENT_PRIVILEGE]: '; a candidate needs SELECT and UPDATE on leader_lease, and INSERT unless somebody else makes the row'
+}
 /** Classes of SQLSTATE in which the statement itself is at fault: data, constraint, syntax or missing object. */
 const FAULTY_STATEMENT = /^(22|23|42)/
 const INVALID_AUTHORIZATION = /^28/
@@ -12,8 +16,7 @@ export function toStoreError (error: unknown, what: string): LeaseStoreError {
   if (error instanceof LeaseStoreError) return error
   const { code, message } = error as { code?: unknown, message?: string }
   const state = typeof code === 'string' && code.length === 5 ? code : ''
-  const hint = state === UNDEFINED_TABLE ? '; are the tables of sql/001-leader-lease.sql there, and on the search_path?' : ''
-  return new LeaseStoreError(reasonFor(state), `${what}: ${message ?? String(error)}${hint}`, { cause: error })
+  return new LeaseStoreError(reasonFor(state), `${what}: ${message ?? String(error)}${HINTS[state] ?? ''}`, { cause: error })
 }
 
 function reasonFor (state: string): LeaseStoreErrorReason {

@@ -1,0 +1,118 @@
+// Connections that are cut, that hang, that nobody gets, and a server that goes away.
+import { PostgresLeaseStore } from '@orders/leader-election/postgres'
+import { Postgres } from '@orders/local-stack'
+import { TcpProxy, until } from '@orders/local-stack/harness'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS } from '../conformance/running-elector.ts'
+import { LeaseTable } from './lease-table.ts'
+
+const table = await LeaseTable.create(t)
+
+/** Candidates of one lease whose LISTEN connections go through a proxy. */
+async function listeningThroughProxy (t: Test, name: string): Promise<{ proxy: TcpProxy, store: () => PostgresLeaseStore }> {
+  const url = new URL(table.url)
+  const proxy = await TcpProxy.start(url.host)
+  t.teardown(() => proxy.close())
+  url.host = proxy.address
+  return { proxy, store: () => new PostgresLeaseStore({ client: table.pool, name, listen: { connectionString: url.href } }) }
+}
+
+async function untilListening (count: number): Promise<void> {
+  await until(async () => {
+    const { rowCount } = await table.pool.query("SELECT FROM pg_stat_activity WHERE query = 'LISTEN leader_lease' AND datname = current_database()")
+    return rowCount === count
+  }, { what: `${count} connections that listen` })
+}
+
+t.test('a LISTEN connection that is cut is made again, and tells what happened meanwhile', async (t) => {
+  const { proxy, store } = await listeningThroughProxy(t, 'cut')
+  const first = new RunningElector(t, table.store('cut'), PATIENT_TIMINGS)
+  await first.untilLeading()
+  const second = new RunningElector(t, store(), PATIENT_TIMINGS)
+  await second.untilStandby(first.identity)
+  await untilListening(2)
+  proxy.cut()
+  await until(() => second.all('watch-failed').length > 0, { what: 'the watch to fail' })
+  await first.stop()
+  t.equal(second.isLeading, false)
+  proxy.heal()
+  await second.untilLeading()
+  t.match(second.all('acquired'), [{ because: 'free' }])
+})
+
+t.test('a LISTEN connection that is half-open costs the hints, not the take-over', async (t) => {
+  const { proxy, store } = await listeningThroughProxy(t, 'half-open')
+  const first = new RunningElector(t, table.store('half-open'))
+  await first.untilLeading()
+  const second = new RunningElector(t, store())
+  await second.untilStandby(first.identity)
+  await untilListening(2)
+  proxy.hang()
+  await first.stop()
+  await second.untilLeading()
+  t.match(second.all('acquired'), [{ because: 'free' }])
+  await until(() => second.all('watch-failed').length > 0, { what: 'the heartbeat to notice' })
+  await second.stop()
+})
+
+t.test('who stops does not wait for a LISTEN connection, whether it hangs or has not been made yet', async (t) => {
+  const { proxy, store } = await listeningThroughProxy(t, 'stopping')
+  const first = new RunningElector(t, store())
+  await first.untilLeading()
+  await untilListening(1)
+  proxy.hang()
+  const second = new RunningElector(t, store())
+  await second.untilStandby(first.identity)
+  const stopped = Promise.all([first.stop(), second.stop()]).then(() => 'stopped')
+  // Shorter than the patience of the listener itself, and than that of TCP by far.
+  t.equal(await Promise.race([stopped, new Promise((resolve) => { setTimeout(resolve, 3_000, 'hung').unref() })]), 'stopped')
+})
+
+t.test('what others send on the channel does no harm', async (t) => {
+  const first = new RunningElector(t, table.store('noise'), PATIENT_TIMINGS)
+  await first.untilLeading()
+  const second = new RunningElector(t, table.store('noise'), PATIENT_TIMINGS)
+  await second.untilStandby(first.identity)
+  await untilListening(2)
+  for (const payload of ['', 'garbage', 'null', '[]', '{}', '{"name": "noise"}', '{"name": "noise", "record": 3}', '{"name": "noise", "record": {}}']) {
+    await table.pool.query("SELECT pg_notify('leader_lease', $1)", [payload])
+  }
+  await first.stop()
+  await second.untilLeading()
+  t.same([...first.all('watch-failed'), ...second.all('watch-failed')], [])
+})
+
+t.test('a pool that gives no connection costs the term, not the election', async (t) => {
+  const pool = new pg.Pool({ connectionString: table.url, max: 1 })
+  t.teardown(() => pool.end())
+  const leader = new RunningElector(t, new PostgresLeaseStore({ client: pool, name: 'exhausted' }))
+  await leader.untilLeading()
+  const taken = await pool.connect()
+  await leader.untilNext('work-ended')
+  t.match(leader.all('term-ended'), [{ reason: 'not-renewed' }])
+  t.match(leader.all('attempt-failed')[0]?.error, { reason: 'unavailable', message: /leader_lease row exhausted: no reply within 1000 ms/ })
+  taken.release()
+  await leader.untilLeading()
+})
+
+t.test('a server that restarts costs nobody the term; one that stays away ends it, except of a leader that is fenced elsewhere', async (t) => {
+  const server = await Postgres.start()
+  t.teardown(() => server.close())
+  const own = await LeaseTable.create(t, server)
+  const patient = new RunningElector(t, own.store('patient'), { ...SHORT_TIMINGS, leaseDurationMs: 60_000, renewDeadlineMs: 50_000 })
+  const plain = new RunningElector(t, own.store('plain'))
+  const fenced = new RunningElector(t, own.store('fenced'), { ...SHORT_TIMINGS, keepLeadingWhileUnreachable: true })
+  await Promise.all([patient, plain, fenced].map((elector) => elector.untilLeading()))
+  await server.stop('immediate')
+  await plain.untilNext('work-ended')
+  await fenced.untilNext('leading-unconfirmed')
+  t.match(plain.all('term-ended'), [{ reason: 'not-renewed' }])
+  t.equal(fenced.isLeading, true)
+  await server.start()
+  await Promise.all([patient, fenced].map((elector) => elector.untilNext('renewed')))
+  await plain.untilLeading()
+  t.same([patient.terms.length, plain.terms.length, fenced.terms.length], [1, 2, 1])
+  t.same([...patient.all('term-ended'), ...fenced.all('term-ended')], [])
+  t.same(fenced.elector.health(), { healthy: true })
+})
