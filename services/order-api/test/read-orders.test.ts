@@ -34,7 +34,7 @@ t.test('an id that is none is refused before the database sees it; one that is u
   const api = await orderApi(t)
   const cases: Array<[string, number]> = [
     ['01901632-0000-7000-8000-000000000000', 404],
-    ['1', 400], ['null', 400], ['01901632000070008000000000000000', 400], ['01901632-0000-7000-8000-00000000000g', 400],
+    ['', 400], ['1', 400], ['null', 400], ['01901632000070008000000000000000', 400], ['01901632-0000-7000-8000-00000000000g', 400],
     // RFC 4122 writes them so, and the JSON Schema format takes it; Postgres does not.
     ['urn:uuid:01901632-0000-7000-8000-000000000000', 400],
     ['%7B01901632-0000-7000-8000-000000000000%7D', 400],

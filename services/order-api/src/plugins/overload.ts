@@ -13,9 +13,10 @@ export default fp(async (app: FastifyInstance, { poolSize }: { poolSize: number 
     maxEventLoopDelay: 2_000,
     pressureHandler: () => { throw new ProblemError(503, 'overloaded', 'too much to do here', { retryAfter: RETRY_AFTER_S }) }
   })
-  app.addHook('onRequest', async () => {
-    if (app.pg.pool.waitingCount > poolSize * WAITING_PER_CONNECTION) {
-      throw new ProblemError(503, 'overloaded', 'too many requests wait for the database', { retryAfter: RETRY_AFTER_S })
-    }
+  // Last before the handler, and synchronous: asked any earlier, a burst that arrives in one turn of the event loop would
+  // find nobody waiting yet, and pass as a whole.
+  app.addHook('preHandler', (_request, _reply, done) => {
+    const crowded = app.pg.pool.waitingCount >= poolSize * WAITING_PER_CONNECTION
+    done(crowded ? new ProblemError(503, 'overloaded', 'too many requests wait for the database', { retryAfter: RETRY_AFTER_S }) : undefined)
   })
 }, { name: 'overload', dependencies: ['database'] })

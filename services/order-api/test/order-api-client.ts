@@ -1,0 +1,42 @@
+import type { ServiceProcess } from '@orders/local-stack/harness'
+import type { Test } from 'tap'
+import type { Order } from '../src/schemas/order.ts'
+import { assertDescribed } from './described.ts'
+
+/** Far above every time-out of the service: who waits for longer has found a hang. */
+const HANG_MS = 30_000
+
+export interface Answer {
+  status: number
+  headers: Headers
+  body: Order & { type?: string }
+}
+
+/** Requests over HTTP, each answer checked against openapi.json. @throws when there is no answer, or none in time */
+export class OrderApiClient {
+  readonly #t: Test
+  readonly #service: Pick<ServiceProcess, 'http'>
+
+  constructor (t: Test, service: Pick<ServiceProcess, 'http'>) {
+    this.#t = t
+    this.#service = service
+  }
+
+  async request (method: string, path: string, { headers = {}, body }: { headers?: Record<string, string>, body?: object } = {}): Promise<Answer> {
+    const response = await fetch(`${this.#service.http}${path}`, {
+      method,
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      signal: AbortSignal.timeout(HANG_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    const text = await response.text()
+    assertDescribed(this.#t, {
+      method, path, status: response.status, header: (name) => response.headers.get(name) ?? undefined, body: text
+    })
+    return { status: response.status, headers: response.headers, body: JSON.parse(text) as Answer['body'] }
+  }
+
+  create (key?: string): Promise<Answer> {
+    return this.request('POST', '/orders', { headers: key === undefined ? {} : { 'idempotency-key': key }, body: { customerId: 'customer-1' } })
+  }
+}

@@ -1,0 +1,39 @@
+import { until } from '@orders/local-stack/harness'
+import type { LightMyRequestResponse } from 'fastify'
+import t from 'tap'
+import { orderApi } from './order-api.ts'
+
+t.test('an exhausted pool: 503 with Retry-After, at once for those that would wait in vain, and all is well afterwards', async (t) => {
+  const api = await orderApi(t, { timeouts: 'patient', env: { DATABASE_POOL_SIZE: '1' } })
+  const release = await api.evidence.hold(t, 'outbox_events')
+  const first = api.create()
+  await api.evidence.waiting(1)
+
+  const answered: LightMyRequestResponse[] = []
+  const requests = Array.from({ length: 60 }, async (_, index) => {
+    answered.push(index % 3 === 0 ? await api.request({ url: '/orders' }) : await api.create())
+  })
+  const typeOf = (response: LightMyRequestResponse) => response.json<{ type: string }>().type
+  await until(() => answered.length > 0, { what: 'an answer' })
+  t.equal(answered[0] && typeOf(answered[0]), 'urn:problem:overloaded', 'the first answers are the ones of those that never waited')
+  await Promise.all(requests)
+  t.same(answered.filter(({ statusCode, headers }) => statusCode !== 503 || headers['retry-after'] !== '1'), [], 'every one is 503 with Retry-After')
+  const waited = answered.filter((response) => typeOf(response) === 'urn:problem:unavailable')
+  t.equal(waited.length, 20, 'no more wait than can hope for a turn, though all came at once')
+
+  await release()
+  t.equal((await first).statusCode, 201, 'the one that had a connection was not disturbed')
+  t.equal((await api.create()).statusCode, 201)
+  t.same(await api.evidence.counts(), { orders: 2, events: 2, keys: 0 }, 'what was refused left nothing')
+})
+
+t.test('a lock that is not released in time is an outage, not a hang', async (t) => {
+  const api = await orderApi(t)
+  const release = await api.evidence.hold(t, 'outbox_events')
+  const response = await api.create()
+  t.equal(response.statusCode, 503)
+  t.match(response.json(), { type: 'urn:problem:unavailable' })
+  await release()
+  t.equal((await api.create()).statusCode, 201)
+  t.same(await api.evidence.counts(), { orders: 1, events: 1, keys: 0 })
+})

@@ -1,0 +1,73 @@
+import { Postgres } from '@orders/local-stack'
+import { startService, testDatabase, until, type ServiceProcess } from '@orders/local-stack/harness'
+import t, { type Test } from 'tap'
+import { OrderApiClient } from './order-api-client.ts'
+import { databaseUrl, evidenceOf, proxyOf } from './order-api.ts'
+
+async function probe (service: ServiceProcess, path: string): Promise<number> {
+  return (await fetch(`${service.ops}${path}`, { signal: AbortSignal.timeout(30_000) })).status
+}
+
+/** While the database is away: every request is answered with 503, the process is alive and not ready. */
+async function assertAway (t: Test, service: ServiceProcess, client: OrderApiClient): Promise<void> {
+  const id = '01901632-0000-7000-8000-000000000000'
+  const answers = await Promise.all([
+    ...Array.from({ length: 10 }, (_, index) => client.create(index % 2 === 0 ? undefined : `away-${index}`)),
+    client.request('GET', '/orders'), client.request('GET', `/orders/${id}`), client.request('POST', `/orders/${id}/confirm`)
+  ])
+  for (const { status, headers, body } of answers) {
+    t.equal(status, 503)
+    t.equal(headers.get('retry-after'), '1')
+    t.match(body, { type: 'urn:problem:unavailable' })
+  }
+  t.equal(await probe(service, '/readyz'), 503, 'not ready')
+  t.equal(await probe(service, '/livez'), 200, 'but alive: a restart would not help')
+}
+
+/** Once the database is back: ready, and orders are taken, by the same process. */
+async function assertHealed (t: Test, service: ServiceProcess, client: OrderApiClient, pid: number): Promise<void> {
+  await until(async () => await probe(service, '/readyz') === 200, { what: 'the service to be ready again' })
+  t.equal((await client.create()).status, 201)
+  t.equal(service.pid, pid, 'the same process')
+  t.ok(service.running)
+}
+
+t.test('links that are cut, or whose packets vanish: 503 and no hang, and it heals by itself', async (t) => {
+  const database = await testDatabase(t, { service: 'order-api' })
+  const proxy = await proxyOf(t, database.ownerUrl)
+  const service = await startService(t, 'order-api', { DATABASE_URL: databaseUrl(database.url('order_api'), { proxy, timeouts: 'own' }) })
+  const client = new OrderApiClient(t, service)
+  const evidence = evidenceOf(t, database.ownerUrl)
+  const { pid } = service
+  t.equal((await client.create()).status, 201)
+  for (const breakLink of ['cut', 'hang'] as const) {
+    proxy[breakLink]()
+    await assertAway(t, service, client)
+    proxy.heal()
+    await assertHealed(t, service, client, pid)
+  }
+  t.same(await evidence.counts(), { orders: 3, events: 3, keys: 0 })
+  await evidence.assertWhole(t)
+})
+
+t.test('a Postgres that is stopped, or crashes, and one that comes only after the service', async (t) => {
+  const postgres = await Postgres.start({ settings: { shared_buffers: '32MB' } })
+  t.teardown(() => postgres.close())
+  const database = await testDatabase(t, { service: 'order-api', server: postgres })
+  await postgres.stop()
+  const service = await startService(t, 'order-api', { DATABASE_URL: database.url('order_api') })
+  const client = new OrderApiClient(t, service)
+  const { pid } = service
+  await assertAway(t, service, client)
+  await postgres.start()
+  await assertHealed(t, service, client, pid)
+  for (const mode of ['fast', 'immediate'] as const) {
+    await postgres.stop(mode)
+    await assertAway(t, service, client)
+    await postgres.start()
+    await assertHealed(t, service, client, pid)
+  }
+  const evidence = evidenceOf(t, database.ownerUrl)
+  t.same(await evidence.counts(), { orders: 3, events: 3, keys: 0 })
+  await evidence.assertWhole(t)
+})

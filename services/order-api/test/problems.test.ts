@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import t, { type Test } from 'tap'
+import type { HTTPMethods } from 'fastify'
+import { orderApi } from './order-api.ts'
+
+t.test('what no route is for is not found, whatever the method', async (t) => {
+  const api = await orderApi(t)
+  const id = '01901632-0000-7000-8000-000000000000'
+  const requests: Array<[HTTPMethods, string]> = [
+    ['GET', '/'], ['GET', '/order'], ['GET', '/ORDERS'], ['GET', '//orders'], ['GET', `/orders/${id}/`], ['GET', `/orders/${id}/confirm`],
+    ['GET', '/.env'], ['GET', '/metrics'], ['GET', '/readyz'], ['POST', `/orders/${id}`], ['POST', `/orders/${id}/confirm/now`],
+    ['PUT', `/orders/${id}`], ['PATCH', `/orders/${id}`], ['DELETE', `/orders/${id}`], ['DELETE', '/orders'], ['PUT', '/orders'],
+    ['PATCH', '/orders'], ['OPTIONS', '/orders']
+  ]
+  for (const [method, url] of requests) {
+    const response = await api.request({ method, url, ...(method === 'GET' || method === 'OPTIONS' ? {} : { payload: { customerId: 'a' } }) })
+    t.equal(response.statusCode, 404, `${method} ${url}`)
+    t.match(response.json(), { type: 'urn:problem:not-found', instance: url })
+  }
+  t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
+})
+
+t.test('a malformed URL is refused', async (t) => {
+  const api = await orderApi(t)
+  for (const url of ['/%', '/orders/%zz', '/orders/%c3%28', '/%ff', '/orders/%']) {
+    const response = await api.request({ url })
+    t.equal(response.statusCode, 400, url)
+    t.match(response.json(), { type: 'urn:problem:invalid-request' })
+  }
+})
+
+t.test('a problem tells nothing of the inside, and its request id is in the answer alone', async (t) => {
+  const api = await orderApi(t)
+  await api.evidence.pool.query('ALTER TABLE orders RENAME COLUMN customer_id TO client_id')
+  const response = await api.create()
+  t.equal(response.statusCode, 500)
+  t.match(response.json(), { type: 'urn:problem:internal', requestId: /^[0-9a-f-]{36}$/ })
+  t.notMatch(response.payload, /customer_id|column|postgres/i)
+  t.equal((await api.create()).json<{ requestId: string }>().requestId === response.json<{ requestId: string }>().requestId, false)
+})
+
+/** The whole answer to these bytes, until the server closes the connection. */
+async function talk (t: Test, port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  t.teardown(() => { socket.destroy() })
+  socket.on('error', () => {})
+  let answer = ''
+  socket.on('data', (chunk) => { answer += String(chunk) })
+  socket.write(bytes)
+  await once(socket, 'close')
+  return answer
+}
+
+t.test('what is no HTTP is answered with a problem too, and the connection closed', async (t) => {
+  const api = await orderApi(t)
+  await api.app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = api.app.server.address() as { port: number }
+  const post = 'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n'
+  const cases: Array<[name: string, bytes: string, status: number]> = [
+    ['no HTTP', 'hello\r\n\r\n', 400],
+    ['TLS', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n', 400],
+    ['headers that are too long', `GET /orders HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    ['two lengths', `${post}Content-Length: 18\r\nContent-Length: 5\r\n\r\n{"customerId":"a"}`, 400],
+    ['a length and chunks', `${post}Content-Length: 18\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400],
+    ['a length that is none', `${post}Content-Length: -1\r\n\r\n{"customerId":"a"}`, 400],
+    ['a chunk that is none', `${post}Transfer-Encoding: chunked\r\n\r\nzz\r\n{"customerId":"a"}\r\n0\r\n\r\n`, 400],
+    ['a header with NUL', `${post}X: a\0b\r\nContent-Length: 18\r\n\r\n{"customerId":"a"}`, 400],
+    ['two keys', `${post}Idempotency-Key: a\r\nIdempotency-Key: b\r\nContent-Length: 18\r\n\r\n{"customerId":"a"}`, 400],
+    ['a key of bytes above ASCII', `${post}Idempotency-Key: \xfc\r\nContent-Length: 18\r\n\r\n{"customerId":"a"}`, 400]
+  ]
+  for (const [name, bytes, status] of cases) {
+    const answer = await talk(t, port, bytes)
+    t.match(answer, new RegExp(`^HTTP/1.1 ${status} [^]*content-type: application/problem\\+json[^]*"type":"urn:problem:invalid-request"`, 'i'), name)
+  }
+  t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
+  t.match(await talk(t, port, `${post}Content-Length: 18\r\n\r\n{"customerId":"a"}`), /^HTTP\/1.1 201 /, 'and this is HTTP')
+})
