@@ -32,8 +32,8 @@ const BODIES: Record<string, string | Buffer> = {
   __proto__: '{"customerId":"a","__proto__":{"admin":true}}',
   '__proto__ alone': '{"__proto__":{"customerId":"a"}}',
   '__proto__, escaped': '{"customerId":"a","\\u005f_proto__":{}}',
-  'constructor': '{"customerId":"a","constructor":{"prototype":{"admin":true}}}',
-  'prototype': '{"customerId":"a","prototype":{}}',
+  constructor: '{"customerId":"a","constructor":{"prototype":{"admin":true}}}',
+  prototype: '{"customerId":"a","prototype":{}}',
   'a member twice': '{"customerId":"a","customerId":"b"}',
   'a member twice, escaped': '{"customerId":"a","\\u0063ustomerId":"b"}',
   'cut off': '{"customerId":"a"',
@@ -41,14 +41,14 @@ const BODIES: Record<string, string | Buffer> = {
   'single quotes': "{'customerId':'a'}",
   'a comment': '{"customerId":"a"/**/}',
   'a trailing comma': '{"customerId":"a",}',
-  'NaN': '{"customerId":NaN}',
+  NaN: '{"customerId":NaN}',
   'a form': 'customerId=a',
-  'nothing': '',
+  nothing: '',
   'white space': '  \n',
   'bytes that are no UTF-8': Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d]),
   'customerId of bytes that are no UTF-8': Buffer.concat([Buffer.from('{"customerId":"a'), Buffer.from([0xff]), Buffer.from('"}')]),
   'UTF-16': Buffer.from('{"customerId":"a"}', 'utf16le'),
-  'deep': `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+  deep: `${'['.repeat(20_000)}${']'.repeat(20_000)}`
 }
 
 const TYPES: Array<[type: string | undefined, status: number]> = [

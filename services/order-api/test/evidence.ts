@@ -79,4 +79,12 @@ export class Evidence {
       return rows.length === count && rows.map(({ pid }) => pid)
     }, { what: `${count} sessions to wait for a lock` })
   }
+
+  /** How many sessions of a role there are in this database, those that are idle included or not. */
+  async sessions (role: string, which: 'all' | 'active' = 'all'): Promise<number> {
+    const { rows: [row] } = await this.pool.query<{ n: number }>(`
+      SELECT count(*)::int AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND usename = $1 AND ($2 = 'all' OR state <> 'idle')`, [role, which])
+    return row?.n ?? 0
+  }
 }

@@ -1,0 +1,101 @@
+import { startService, testDatabase, until } from '@orders/local-stack/harness'
+import t, { type Test } from 'tap'
+import { OrderApiClient } from './order-api-client.ts'
+import { databaseUrl, evidenceOf, proxyOf } from './order-api.ts'
+
+const KILLS = 3
+const CLIENTS = 8
+
+async function start (t: Test, through: 'a proxy' | 'nothing' = 'nothing') {
+  const database = await testDatabase(t, { service: 'order-api' })
+  const proxy = await proxyOf(t, database.ownerUrl)
+  const url = databaseUrl(database.url('order_api'), { timeouts: 'patient', ...(through === 'a proxy' ? { proxy } : {}) })
+  const service = await startService(t, 'order-api', { DATABASE_URL: url })
+  return { service, proxy, client: new OrderApiClient(t, service), evidence: evidenceOf(t, database.ownerUrl) }
+}
+
+t.test('kill -9 between the order and its event leaves neither; the retry makes one order', async (t) => {
+  const { service, client, evidence } = await start(t)
+  const release = await evidence.hold(t, 'outbox_events')
+  const lost = client.create('k').then(() => 'answered', () => 'no answer')
+  await evidence.waiting(1)
+  service.kill('SIGKILL')
+  await service.exited()
+  t.equal(await lost, 'no answer')
+  await release()
+  await until(async () => (await evidence.sessions('order_api')) === 0, { what: 'Postgres to end the sessions of the dead process' })
+  t.same(await evidence.counts(), { orders: 0, events: 0, keys: 0 })
+  await service.start()
+  t.equal((await client.create('k')).status, 201)
+  t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
+})
+
+t.test('kill -9 between COMMIT and the answer: the retry is told of the order that is there', async (t) => {
+  const { service, proxy, client, evidence } = await start(t, 'a proxy')
+  let committing = false
+  let committed = false
+  proxy.filter((chunk, direction) => {
+    if (direction === 'toServer') committing ||= chunk.includes('COMMIT')
+    else if (committing) {
+      committed = true
+      return 'swallow'
+    }
+    return 'forward'
+  })
+  const lost = client.create('k').then(() => 'answered', () => 'no answer')
+  await until(() => committed, { what: 'the answer to COMMIT' })
+  service.kill('SIGKILL')
+  t.equal(await lost, 'no answer')
+  t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
+  await service.exited()
+  proxy.heal()
+  await service.start()
+  const again = await client.create('k')
+  t.equal(again.headers.get('idempotency-replayed'), 'true')
+  t.same((await evidence.orders()).map(({ id }) => id), [again.body.id])
+  t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
+})
+
+t.test('kill -9 under load, again and again: what was acknowledged is there, and orders and events match', async (t) => {
+  const { service, client, evidence } = await start(t)
+  const acknowledged = new Map<string, number>()
+  let unanswered = 0
+  const stop = new AbortController()
+  t.teardown(() => { stop.abort() })
+
+  /** Places an order and takes it on, until it gets no answer; then with the next one. */
+  async function load (): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        const { status, body: { id } } = await client.create()
+        if (status !== 201) continue
+        acknowledged.set(id, 1)
+        for (const action of ['confirm', 'ship', 'deliver']) {
+          const { status, body } = await client.request('POST', `/orders/${id}/${action}`)
+          if (status !== 200) break
+          acknowledged.set(id, body.version)
+        }
+      } catch {
+        unanswered++
+        // It has a new port after each start, and none before it listens.
+        await until(() => URL.canParse(service.http) || stop.signal.aborted, { what: 'the service to listen again', deadlineMs: 60_000 })
+      }
+    }
+  }
+
+  const loads = Array.from({ length: CLIENTS }, load)
+  for (let kill = 0; kill < KILLS; kill++) {
+    const before = acknowledged.size
+    await until(() => acknowledged.size >= before + 10, { what: 'some orders' })
+    await service.restart('SIGKILL')
+  }
+  stop.abort()
+  await Promise.all(loads)
+  await until(async () => (await evidence.sessions('order_api', 'active')) === 0, { what: 'what the dead processes began to end' })
+
+  t.ok(unanswered > 0, `${unanswered} requests got no answer`)
+  const versions = new Map((await evidence.orders()).map(({ id, version }) => [id, version]))
+  t.ok(versions.size >= acknowledged.size, `${acknowledged.size} orders acknowledged, ${versions.size} there`)
+  t.same([...acknowledged].filter(([id, version]) => (versions.get(id) ?? 0) < version), [], 'every acknowledged order and change is there')
+  await evidence.assertWhole(t)
+})
