@@ -24,17 +24,18 @@ export class Services {
     return this.#broken.signal
   }
 
-  /** Resolves when every one is ready. */
-  async start (): Promise<void> {
+  /** Resolves when every one is ready. @param signal gives the waiting up */
+  async start (signal: AbortSignal): Promise<void> {
     const started = await Promise.allSettled(this.#all.map((service) => service.start()))
     for (const result of started) if (result.status === 'rejected') throw result.reason
     for (const service of this.#all) if (!this.#killed.includes(service)) void this.#watch(service)
     await Promise.all(this.#all.map((service) => until(async () => {
-      if (this.broken.aborted) return 'given up'
+      if (this.broken.aborted || signal.aborted) return 'given up'
       const response = await fetch(`${service.ops}/readyz`, { signal: AbortSignal.timeout(5_000) })
       if (!response.ok) throw new Error(await response.text())
       return 'ready'
     }, { what: `${service.name} to be ready`, deadlineMs: READY_DEADLINE_MS })))
+    signal.throwIfAborted()
     this.broken.throwIfAborted()
   }
 

@@ -68,9 +68,10 @@ async function build ({ apiPort, kills, lease, progress, signal }: StageOptions,
   })
   const services = new Services([api, ...relays, consumer], kills.times > 0 ? relays : [])
   cleanUp.add(() => services.stop())
-  await services.start()
+  await services.start(signal)
   // Else the first latencies would be those of the start.
   await leaderOf(relays)
+  signal.throwIfAborted()
   return {
     ...topics,
     api,
