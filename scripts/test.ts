@@ -1,66 +1,88 @@
 // `npm test`: lint, types and every test, against one Postgres, one Kafka and one API server of this run's own.
-// Arguments are for tap: files, or options such as --grep. The last line counts what passed and what failed.
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
-import { startLocalStack } from '@orders/local-stack'
+// Arguments are for tap (files, or options such as --grep): then only those tests run. The last line is the count.
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { runCommand, startLocalStack, type LocalStack } from '@orders/local-stack'
+import { summary } from './test/summary.ts'
+import { TapReading, type Failure } from './test/tap-reading.ts'
 
-const NODE_ARGS = ['--conditions=@orders/source']
-const files = process.argv.slice(2)
-const failures: string[] = []
+const REPORT = '.tap/report.tap'
+const FIRST_LINES = 30
+/** As a shell has it for SIGINT. */
+const INTERRUPTED = 130
 
-function run (title: string, command: string, args: string[], env: NodeJS.ProcessEnv = {}, onLine = (line: string) => { console.log(line) }): Promise<boolean> {
-  console.log(`== ${title}`)
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  createInterface({ input: child.stdout }).on('line', onLine)
-  createInterface({ input: child.stderr }).on('line', (line) => { console.error(line) })
-  return new Promise((resolve) => {
-    child.once('error', (error) => { console.error(String(error)); resolve(false) })
-    child.once('close', (code) => { resolve(code === 0) })
-  })
+const tapArguments = process.argv.slice(2)
+const failures: Failure[] = []
+const reading = new TapReading(({ name, ok, tests, seconds }) => {
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${tests} tests, ${seconds.toFixed(1)} s)`)
+})
+const interruption = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { interruption.abort() })
+
+function fail (title: string, details: readonly string[] = []): void {
+  if (!interruption.signal.aborted) failures.push({ title, details })
 }
 
 async function check (title: string, command: string, args: string[]): Promise<void> {
-  if (!await run(title, command, args)) failures.push(title)
+  const lines: string[] = []
+  await runCommand(command, args, { signal: interruption.signal, onLine: (line) => { lines.push(line) } }).then(
+    () => { console.log(`ok     ${title}`) },
+    () => {
+      console.log([`FAILED ${title}`, ...lines].join('\n'))
+      fail(title, lines.length > FIRST_LINES ? [...lines.slice(0, FIRST_LINES), `… and ${lines.length - FIRST_LINES} lines more`] : lines)
+    })
 }
 
-/** Counts the test files and the tests in them from tap's own report. */
-class Count {
-  passed = 0
-  failed = 0
+async function checkTypes (): Promise<void> {
+  await check('types', 'tsc', ['-b'])
+  await check('types of the tests', 'tsc', ['-p', 'tsconfig.tests.json'])
+}
 
-  read (line: string): void {
-    const [, not] = /^ {4}(not )?ok \d+/.exec(line) ?? [undefined, undefined]
-    if (/^ {4}(not )?ok \d+/.test(line)) not === undefined ? this.passed++ : this.failed++
-    if (/^not ok \d+/.test(line)) failures.push(line.replace(/ # time=.*/, ''))
+async function startServers (): Promise<LocalStack | undefined> {
+  const starting = startLocalStack({
+    postgres: true, kafka: true, kubernetes: process.env.TEST_WITHOUT_KUBERNETES !== 'true', progress: (line) => { console.log(line) }
+  })
+  try {
+    // A build may take minutes; it ends with us.
+    return await Promise.race([starting, aborted()])
+  } catch (error) {
+    fail('servers', (error as Error).message.split('\n'))
+    return undefined
   }
 }
 
-const count = new Count()
-await check('lint', 'eslint', ['.', '--max-warnings', '0'])
-await check('types', 'tsc', ['-b'])
-await check('types of the tests', 'tsc', ['-p', 'tsconfig.tests.json'])
-await check('tap build', 'tap', ['build'])
-
-console.log('== servers')
-const stack = await startLocalStack({
-  postgres: true, kafka: true, kubernetes: process.env.TEST_WITHOUT_KUBERNETES !== 'true', progress: (line) => { console.log(line) }
-})
-process.once('SIGINT', () => { void stack.close().then(() => process.exit(130)) })
-try {
-  const passed = await run('tests', 'tap', ['run', '--reporter=tap', ...NODE_ARGS.map((arg) => `--node-arg=${arg}`).slice(1), ...files], {
-    DATABASE_URL: stack.postgres?.url,
-    KAFKA_BROKERS: stack.kafka?.brokers,
-    LOCAL_STACK_KUBECONFIG: stack.kubernetes?.kubeconfig
-  }, (line) => {
-    count.read(line)
-    console.log(line)
-  })
-  if (!passed && failures.length === 0) failures.push('tap')
-} finally {
-  await stack.close()
+async function aborted (): Promise<undefined> {
+  if (!interruption.signal.aborted) await new Promise((resolve) => { interruption.signal.addEventListener('abort', resolve) })
+  return undefined
 }
 
-for (const failure of failures) console.log(`failed: ${failure}`)
-const failed = Math.max(count.failed, failures.length)
-console.log(`${count.passed} passed, ${failed} failed`)
-process.exitCode = failed === 0 ? 0 : 1
+async function runTests ({ postgres, kafka, kubernetes }: LocalStack): Promise<void> {
+  await mkdir('.tap', { recursive: true })
+  const report = createWriteStream(REPORT)
+  const env = { ...process.env, DATABASE_URL: postgres?.url, KAFKA_BROKERS: kafka?.brokers, LOCAL_STACK_KUBECONFIG: kubernetes?.kubeconfig }
+  await runCommand('tap', ['run', '--reporter=tap', ...tapArguments], {
+    env,
+    signal: interruption.signal,
+    onLine (line, stream) {
+      report.write(`${line}\n`)
+      if (stream === 'stdout') reading.read(line)
+      else reading.readError(line)
+    }
+  }).catch(() => { if (reading.failures.length === 0) fail('tap', ['it ended with an error, and with no failed test']) })
+  report.end()
+  if (reading.files.length === 0) fail('tap', ['no test ran'])
+}
+
+const [stack] = await Promise.all([
+  startServers(),
+  check('tap', 'tap', ['build']),
+  ...tapArguments.length === 0 ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), checkTypes()] : []
+])
+if (stack !== undefined && !interruption.signal.aborted) await runTests(stack)
+await stack?.close()
+
+if (interruption.signal.aborted) failures.push({ title: 'interrupted', details: [] })
+if (reading.failures.length > 0) console.log(`\nthe whole report is in ${REPORT}`)
+const failed = reading.failed + failures.length
+console.log(summary([...reading.failures, ...failures], reading.files, { passed: reading.passed, failed }))
+process.exit(interruption.signal.aborted ? INTERRUPTED : failed === 0 ? 0 : 1)

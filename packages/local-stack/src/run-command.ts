@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { guardArguments, guardedPid } from './guard.ts'
 
 export interface CommandOptions {
@@ -8,6 +9,10 @@ export interface CommandOptions {
   gid?: number | undefined
   /** A folder that is of no use without the command's end. */
   removeWithParent?: string | undefined
+  /** Given each line of output as it comes. */
+  onLine?: (line: string, stream: 'stdout' | 'stderr') => void
+  /** Ends the command, and all that it started. */
+  signal?: AbortSignal
 }
 
 /** A command that ended with another code than 0; 127 if there is no such command. */
@@ -22,7 +27,7 @@ export class CommandError extends Error {
  * @throws CommandError with the end of that output
  */
 export async function runCommand (command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
-  const { uid, gid, cwd, env, removeWithParent } = options
+  const { uid, gid, cwd, env, removeWithParent, onLine, signal } = options
   const child = spawn('/bin/sh', guardArguments({ name: command, command, args, stopSignal: 'SIGTERM', removeWithParent }), {
     // Its own process group, with all that the command starts: the guard ends them together.
     detached: true,
@@ -34,13 +39,20 @@ export async function runCommand (command: string, args: readonly string[], opti
   })
   guardedPid(child).catch(() => {})
   let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => { output = (output + chunk.toString()).slice(-100_000) })
+  for (const name of ['stdout', 'stderr'] as const) {
+    const stream = child[name]
+    if (stream === null) continue
+    stream.on('data', (chunk: Buffer) => { output = (output + chunk.toString()).slice(-100_000) })
+    if (onLine !== undefined) createInterface({ input: stream }).on('line', (line) => { onLine(line, name) })
   }
+  // The guard takes it for our end.
+  const endInput = () => { child.stdin?.end() }
+  signal?.addEventListener('abort', endInput)
+  if (signal?.aborted === true) endInput()
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once('error', (error) => { reject(new CommandError(`${command} could not be started`, { cause: error })) })
     child.once('close', resolve)
-  })
+  }).finally(() => { signal?.removeEventListener('abort', endInput) })
   if (code !== 0) throw new CommandError(`${command} ${args.join(' ')} ended with ${code}:\n${output.slice(-4_000)}`)
   return output
 }
