@@ -2,8 +2,8 @@
 export class MissingToolError extends Error {
   readonly code = 'LOCAL_STACK_MISSING_TOOL'
 
-  constructor (tool: string, needed: string, found: string, purpose: string, variable: string) {
-    super(`${purpose} needs ${tool} ${needed}, found ${found}. Install it, or point ${variable} to an existing server.`)
+  constructor (tool: string, needed: string, found: string, purpose: string, variable: string, existing = 'server') {
+    super(`${purpose} needs ${tool} ${needed}, found ${found}. Install it, or point ${variable} to an existing ${existing}.`)
     this.name = 'MissingToolError'
   }
 }

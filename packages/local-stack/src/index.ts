@@ -1,5 +1,6 @@
 export { MissingToolError, ServerError } from './errors.ts'
 export { freePort } from './free-port.ts'
+export { helmProgram } from './helm.ts'
 export { Kafka, type KafkaOptions } from './kafka.ts'
 export { Kubernetes, type KubernetesOptions } from './kubernetes.ts'
 export { startLocalStack, type LocalStack, type LocalStackOptions } from './local-stack.ts'

@@ -1,0 +1,18 @@
+import { randomBytes } from 'node:crypto'
+import type { TestContext } from '@orders/local-stack/harness'
+import type { ApiServer } from './api-server.ts'
+
+/** A namespace in which pods have to keep to Pod Security `restricted`, and whoever makes them is warned if they would not. */
+export async function testNamespace (t: TestContext, server: ApiServer): Promise<string> {
+  const name = `chart-${randomBytes(4).toString('hex')}`
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' }
+  const { status } = await server.request('POST', '/api/v1/namespaces', JSON.stringify({ metadata: { name, labels } }))
+  if (status !== 201) throw new Error(`expected namespace ${name} to be created, found ${status}`)
+  t.teardown(async () => {
+    await server.request('DELETE', `/api/v1/namespaces/${name}`)
+    // No controller runs here that would end the deletion.
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: { finalizers: [] } }
+    await server.request('PUT', `/api/v1/namespaces/${name}/finalize`, JSON.stringify(namespace))
+  })
+  return name
+}
