@@ -15,17 +15,21 @@ export class OrderWriters {
     this.#wakeups = createWakeupSender({ connection: { connectionString: url } })
   }
 
-  /** Commits at this rate, whether or not the ones before are done. */
-  async write (perSecond: number, seconds: number): Promise<void> {
+  /** Commits at this rate, whether or not the ones before are done; ends early on abort. */
+  async write (perSecond: number, seconds: number, enough?: AbortSignal): Promise<void> {
     const startedAt = performance.now()
-    const all: Array<Promise<void>> = []
+    const underWay = new Set<Promise<void>>()
     const total = Math.round(perSecond * seconds)
-    while (all.length < total) {
+    let begun = 0
+    while (begun < total && enough?.aborted !== true) {
       const due = Math.min(total, Math.floor((performance.now() - startedAt) / 1_000 * perSecond) + 1)
-      while (all.length < due) all.push(this.#writeOne())
+      for (; begun < due; begun++) {
+        const writing = this.#writeOne().finally(() => { underWay.delete(writing) })
+        underWay.add(writing)
+      }
       await delay(1)
     }
-    await Promise.all(all)
+    await Promise.all(underWay)
   }
 
   async close (): Promise<void> {

@@ -13,7 +13,7 @@ export interface OutboxBench {
   connection: KafkaConnection
   topic: string
   /** A relay for both, not started yet. */
-  relay: (delivery: RelayDelivery) => ServiceProcess
+  relay: (delivery: RelayDelivery, settings?: Record<string, string>) => ServiceProcess
 }
 
 export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<OutboxBench> {
@@ -28,7 +28,7 @@ export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<O
     database,
     connection,
     topic: name,
-    relay (delivery) {
+    relay (delivery, settings = {}) {
       const relay = new ServiceProcess('outbox-relay', {
         DATABASE_URL: database.url('outbox_relay'),
         KAFKA_BROKERS: kafka.brokers,
@@ -36,6 +36,7 @@ export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<O
         RELAY_IDENTITY: name,
         RELAY_DEFAULT_TOPIC: name,
         RELAY_DELIVERY: delivery,
+        ...settings,
         // Further settings to be tried out, without a change here.
         ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => variable === 'NODE_OPTIONS' || variable.startsWith('RELAY_')))
       } as Record<string, string>)

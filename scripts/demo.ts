@@ -20,6 +20,10 @@ import { isClean, judge } from './proof/verdict.ts'
 const INTERRUPTED = 130
 
 async function main (): Promise<number> {
+  if (process.argv.includes('--help')) {
+    console.log(USAGE)
+    return 0
+  }
   let options: DemoOptions
   try {
     options = parseOptions(process.argv.slice(2))

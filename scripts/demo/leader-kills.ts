@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { killLeader, type KillSignal, type LeaderKill, type ServiceProcess } from '@orders/local-stack/harness'
 
 /** The first kill is for a relay that has found its pace, and the next ones for a group that is complete again. */
-const PAUSE_MS = 2_000
+const PAUSE_MS = 1_000
 
 /** Kills the leader again and again, and remembers when. */
 export class LeaderKills {

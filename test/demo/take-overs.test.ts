@@ -8,7 +8,7 @@ function published (until: number, pauses: ReadonlyArray<readonly [number, numbe
   return times
 }
 
-t.test('the gap of a kill is the longest pause from just before it until the next', async (t) => {
+t.test('the gap of a kill is the longest pause that overlaps the time until the next', async (t) => {
   const records = published(60_000, [[9_990, 10_250], [30_020, 30_100], [45_000, 60_000]])
   t.same(takeOvers([
     { signal: 'SIGKILL', at: 10_000, tookOverMs: 200 }, { signal: 'SIGTERM', at: 30_000, tookOverMs: 50 }, { signal: 'SIGSTOP', at: 45_000, tookOverMs: 1 }
