@@ -1,3 +1,4 @@
+export { configOrExit } from './config-or-exit.ts'
 export { ConfigError, loadConfig, type LoadConfigOptions } from './config.ts'
 export { decodeCursor, encodeCursor } from './cursor.ts'
 export { drainHttp } from './drain-http.ts'

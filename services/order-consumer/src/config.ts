@@ -34,8 +34,8 @@ export const settings = Type.Object({
 export type ConsumerConfig = Readonly<Static<typeof settings>>
 
 /** @throws ConfigError also when settings contradict each other, or name a file that cannot be used */
-export function loadConsumerConfig (env: NodeJS.ProcessEnv): ConsumerConfig {
-  const config = loadConfig(settings, { prefixes: ['CONSUMER_'], env })
+export function loadConsumerConfig (env?: NodeJS.ProcessEnv): ConsumerConfig {
+  const config = loadConfig(settings, { prefixes: ['CONSUMER_'], ...(env === undefined ? {} : { env }) })
   const problems = kafkaProblems(config)
   if (config.CONSUMER_DEAD_LETTER_TOPIC === config.CONSUMER_TOPIC) {
     problems.push(`CONSUMER_DEAD_LETTER_TOPIC: expected another topic than CONSUMER_TOPIC, found ${config.CONSUMER_TOPIC} for both: a dead letter would be read, and put aside again, for ever`)

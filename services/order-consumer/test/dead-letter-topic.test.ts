@@ -1,8 +1,12 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { until } from '@orders/local-stack/harness'
 import t from 'tap'
-import { getJson, metric, setUp } from './order-consumer.ts'
+import { getJson, metric, setUp, type Stage } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'
 
+const REPLAY = fileURLToPath(new URL('../src/replay-dead-letters.ts', import.meta.url))
 const UNUSABLE = { key: 'k', value: 'no event', headers: {} }
 
 t.test('without a dead-letter topic nothing is lost: the partition waits, visibly, until there is one', async (t) => {
@@ -42,19 +46,33 @@ t.test('a crash after a dead letter was written: it may be there twice, with one
   t.match(await stage.stats(), { applied: 4, deadLetters: 1 })
 })
 
-t.test('a dead letter that is sent to the topic again is applied, once its cause is gone', async (t) => {
+t.test('a replay sends dead letters to their topic again as they were; once their cause is gone, they are applied', async (t) => {
   const stage = await setUp(t)
   const [first, second] = lives(1, 2)
   if (first === undefined || second === undefined) throw new Error('expected two events')
   await stage.owner.query('ALTER TABLE order_views ADD CONSTRAINT nobody CHECK (customer_id <> \'customer-1\')')
-  await stage.publish([first])
+  await stage.publish([UNUSABLE, first])
   await stage.start()
-  await stage.settled(1)
+  await stage.settled(2)
   await stage.owner.query('ALTER TABLE order_views DROP CONSTRAINT nobody')
-  const [letter] = await stage.deadLetters()
-  if (letter === undefined) throw new Error('expected a dead letter')
-  await stage.publish([{ key: letter.key, value: letter.value, headers: letter.headers as Record<string, Buffer> }, second])
-  await stage.settled(3)
+
+  t.match(await replay(stage, '--reason', 'refused-by-postgres', '--dry-run'), /"offset":"1"[^]*"letters":1,.*would be replayed/)
+  t.same((await stage.admin.endOffsets(stage.topic)).get(0), 2n, 'nothing was sent')
+  t.match(await replay(stage, '--reason', 'refused-by-postgres'), /"letters":1,.*"replayed"/)
+  await stage.publish([second])
+  await stage.settled(4)
   t.same(await stage.effects(), [first, second].map(eventIdOf).sort())
-  t.match(await stage.stats(), { applied: 2, duplicates: 0, gaps: 0, deadLetters: 1 })
+  t.match(await stage.stats(), { applied: 2, duplicates: 0, gaps: 0, deadLetters: 2 })
+  const [, sent, again] = await stage.admin.readTopic(stage.topic)
+  t.same([again?.key, again?.value, again?.headers], [sent?.key, sent?.value, sent?.headers])
+
+  await replay(stage)
+  await stage.settled(6)
+  t.match(await stage.stats(), { applied: 2, duplicates: 1, deadLetters: 3 }, 'all of it again: one is known, the other comes back')
+  t.same((await stage.deadLetters()).map(({ headers }) => String(headers['x-dead-letter-offset'])), ['0', '1', '4'])
 })
+
+async function replay (stage: Stage, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--conditions=@orders/source', REPLAY, ...args], { env: { PATH: process.env.PATH, ...stage.env } })
+  return stdout
+}

@@ -45,17 +45,21 @@ export class Stage {
     this.owner = owner
   }
 
-  /** An order-consumer as a process. */
-  async start (env: Record<string, string> = {}): Promise<ServiceProcess> {
-    return startService(this.#t, 'order-consumer', {
+  /** The settings of an order-consumer. */
+  get env (): Record<string, string> {
+    return {
       DATABASE_URL: this.database.url('order_consumer'),
       KAFKA_BROKERS: this.#server.brokers,
       CONSUMER_TOPIC: this.topic,
       CONSUMER_DEAD_LETTER_TOPIC: this.deadLetterTopic,
       CONSUMER_GROUP: this.group,
-      CONSUMER_SESSION_TIMEOUT_MS: '6000',
-      ...env
-    })
+      CONSUMER_SESSION_TIMEOUT_MS: '6000'
+    }
+  }
+
+  /** An order-consumer as a process. */
+  async start (env: Record<string, string> = {}): Promise<ServiceProcess> {
+    return startService(this.#t, 'order-consumer', { ...this.env, ...env })
   }
 
   async publish (records: ReadonlyArray<Omit<EventRecord, 'topic'>>): Promise<void> {

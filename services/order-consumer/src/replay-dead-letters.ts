@@ -1,0 +1,45 @@
+// Entry point: sends dead letters to the topic that they came from again, as they were. With the service's own settings.
+//   node dist/replay-dead-letters.js [--reason schema] [--dry-run]
+import { parseArgs } from 'node:util'
+import { createAdmin, createKafka, openPlainPublisher, type StoredRecord } from '@orders/kafka'
+import { configOrExit, createLogger } from '@orders/service-kit'
+import { loadConsumerConfig, type ConsumerConfig } from './config.ts'
+import { readVerdict, withoutVerdict } from './dead-letter-headers.ts'
+import { publishInParts } from './publish-in-parts.ts'
+
+const SEND_DEADLINE_MS = 30_000
+
+const { values: { reason, 'dry-run': dryRun } } = parseArgs({
+  options: { reason: { type: 'string' }, 'dry-run': { type: 'boolean', default: false } }
+})
+const config = configOrExit('replay-dead-letters', () => loadConsumerConfig())
+const logger = createLogger({ name: 'replay-dead-letters', level: config.LOG_LEVEL })
+const connection = createKafka(config, { clientId: 'replay-dead-letters', logger })
+
+const letters = select(await readLetters(config))
+for (const { headers } of letters) logger.info({ ...readVerdict(headers), dryRun }, 'dead letter')
+if (!dryRun) await replay(letters)
+logger.info({ letters: letters.length, topic: config.CONSUMER_TOPIC, dryRun }, dryRun ? 'would be replayed' : 'replayed')
+
+async function readLetters ({ CONSUMER_DEAD_LETTER_TOPIC: topic }: ConsumerConfig): Promise<StoredRecord[]> {
+  const admin = await createAdmin(connection)
+  return admin.readTopic(topic).finally(() => admin.close())
+}
+
+/** Of this topic, for this reason, and each once: after a crash of the consumer a record may be there twice. */
+function select (letters: readonly StoredRecord[]): StoredRecord[] {
+  const byOrigin = new Map<string, StoredRecord>()
+  for (const letter of letters) {
+    const verdict = readVerdict(letter.headers)
+    if (verdict.origin.topic !== config.CONSUMER_TOPIC || (reason !== undefined && verdict.reason !== reason)) continue
+    byOrigin.set(`${verdict.origin.partition}/${verdict.origin.offset}`, letter)
+  }
+  return [...byOrigin.values()]
+}
+
+async function replay (letters: readonly StoredRecord[]): Promise<void> {
+  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+  await publishInParts(publisher, letters.map(({ key, value, headers }) => ({
+    topic: config.CONSUMER_TOPIC, key, value, headers: withoutVerdict(headers)
+  }))).finally(() => publisher.close())
+}
