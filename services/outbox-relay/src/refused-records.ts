@@ -30,6 +30,7 @@ export class RefusedRecords {
   readonly #options: RefusedRecordsOptions
   readonly #refusedSince = new Map<string, number>()
   #batchLimit: number
+  #steps = 0
 
   constructor (options: RefusedRecordsOptions) {
     this.#options = options
@@ -39,6 +40,11 @@ export class RefusedRecords {
   /** How many events the next batch may have. */
   get batchLimit (): number {
     return this.#batchLimit
+  }
+
+  /** How often a refusal has led further: to a smaller batch, or to a dead letter. */
+  get steps (): number {
+    return this.#steps
   }
 
   /** @returns whether any was removed; then the batch has to be read again */
@@ -59,6 +65,7 @@ export class RefusedRecords {
   async handle (error: unknown, fence: Fence, batch: Batch): Promise<void> {
     if (!(error instanceof RecordRefusedError)) return
     if (error.scope === 'topic' && !this.#graceIsOver(batch)) return
+    this.#steps++
     if (batch.ids.length > 1) {
       this.#batchLimit = Math.max(1, batch.ids.length >> 1)
       return

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { PublisherFencedError } from '@orders/kafka'
+import { PublisherFencedError, RecordRefusedError } from '@orders/kafka'
 import { FencedError, takeOverShard, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
 import type { Backoff } from './backoff.ts'
@@ -56,11 +56,12 @@ export class ShardRelay {
    * @throws NoProgressError
    */
   async run (signal: AbortSignal, expectedEpoch?: bigint): Promise<void> {
-    const { backoff, db, holder, logger, metrics, progressDeadlineMs, shard } = this.#options
+    const { backoff, db, holder, logger, metrics, progressDeadlineMs, refused, shard } = this.#options
     let epoch = expectedEpoch
     this.#progressAt = performance.now()
     while (!signal.aborted) {
       const startedAt = performance.now()
+      const { steps } = refused
       try {
         const taken = await takeOverShard(db, shard, holder, epoch)
         epoch = taken.fence.epoch
@@ -68,6 +69,10 @@ export class ShardRelay {
       } catch (error) {
         metrics.termFailed(shard, error)
         if (error instanceof FencedError) throw error
+        // Kafka has answered, and would refuse another relay as well.
+        if (error instanceof RecordRefusedError) this.#progressAt = performance.now()
+        // The search for what it refuses is no outage: a pause after each step of it would hold everything else back.
+        if (refused.steps > steps) backoff.reset()
         const failingMs = performance.now() - this.#progressAt
         if (failingMs > progressDeadlineMs) throw new NoProgressError(shard, failingMs, error)
         const delayMs = Math.round(backoff.nextDelayMs())

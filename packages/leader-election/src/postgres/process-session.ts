@@ -51,7 +51,7 @@ export class ProcessSession {
     const session = new ProcessSession(options, () => { resolve(undefined) })
     const stop = () => { resolve(undefined) }
     signal.addEventListener('abort', stop, { once: true })
-    await promise
+    if (!signal.aborted) await promise
     signal.removeEventListener('abort', stop)
     return session
   }

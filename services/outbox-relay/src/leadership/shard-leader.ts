@@ -24,6 +24,7 @@ export interface ShardLeaderOptions {
 
 interface Work {
   stop: () => void
+  stopping: AbortSignal
   done: Promise<void>
 }
 
@@ -67,6 +68,11 @@ export class ShardLeader {
     return this.#work !== undefined
   }
 
+  /** Whether another replica could have the shard now: without the lease nobody but this process can take it again. */
+  get canGiveUp (): boolean {
+    return this.#elector.isLeading && this.#elector.storeReachable
+  }
+
   /** @throws Error when a leader cannot renew its lease and does not stop */
   assertHealthy (): void {
     const health = this.#elector.health()
@@ -93,6 +99,8 @@ export class ShardLeader {
   }
 
   async #lead (term: Term): Promise<void> {
+    // Standing in was over when somebody else had the lease, who has lost it again. Two at a time would fence each other.
+    if (this.#work?.stopping.aborted === true) await this.#work.done.catch(() => {})
     // The lease came back while we stood in for its dead holder: what is being published goes on under it.
     const work = this.#work ?? this.#begin()
     term.signal.addEventListener('abort', work.stop)
@@ -105,7 +113,7 @@ export class ShardLeader {
     const done = this.#options.relay.run(stop.signal, expectedEpoch).finally(() => { this.#work = undefined })
     // Whoever gave the order waits for it; until then its failure must not pass for one that nobody handles.
     done.catch(() => {})
-    this.#work = { stop: () => { stop.abort() }, done }
+    this.#work = { stop: () => { stop.abort() }, stopping: stop.signal, done }
     return this.#work
   }
 

@@ -13,8 +13,11 @@ export type Api = keyof typeof API_KEYS
  * client id; kafkajs has one in flight for each connection.
  */
 export function kafkaRequest (api: Api, relay: string): RequestKind {
-  return (chunk) => chunk.length > 14 && chunk.readInt16BE(4) === API_KEYS[api] &&
-    chunk.toString('utf8', 14, 14 + chunk.readInt16BE(12)).startsWith(relay)
+  return (chunk) => isFrom(relay, chunk) && chunk.readInt16BE(4) === API_KEYS[api]
+}
+
+function isFrom (relay: string, chunk: Buffer): boolean {
+  return chunk.length > 14 && chunk.toString('utf8', 14, 14 + chunk.readInt16BE(12)).startsWith(relay)
 }
 
 /** Postgres's statements that hold this text, or were prepared under this name. */
@@ -39,5 +42,14 @@ export function catchOnce (isWanted: RequestKind, what: 'request' | 'answer', ca
       return caught()
     }
     return 'forward'
+  }
+}
+
+/** Between this relay and Kafka everything vanishes, and nobody is told. */
+export function cutOffFromKafka (relay: string): Filter {
+  const links = new Set<number>()
+  return (chunk, direction, link) => {
+    if (direction === 'toServer' && isFrom(relay, chunk)) links.add(link)
+    return links.has(link) ? 'swallow' : 'forward'
   }
 }

@@ -5,6 +5,7 @@ import { startService, TcpProxy, testDatabase, testTopic, until, type ServicePro
 import { enqueue } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
+import { Metrics } from './metrics.ts'
 
 export interface StageOptions {
   kafka?: { brokers: string }
@@ -92,6 +93,11 @@ export class Stage {
   async leader (shard = 0): Promise<string | undefined> {
     const { rows: [row] } = await this.pool.query<{ holder: string }>('SELECT holder FROM relay_shard WHERE shard = $1', [shard])
     return row?.holder.replace(/-[0-9a-f]{8}$/, '')
+  }
+
+  async metrics ({ ops }: ServiceProcess): Promise<Metrics> {
+    const response = await fetch(`${ops}/metrics`)
+    return new Metrics(await response.text())
   }
 
   async epoch (shard = 0): Promise<number> {

@@ -1,0 +1,18 @@
+/** The samples of a `/metrics` page. */
+export class Metrics {
+  readonly #samples: Array<{ name: string, labels: string, value: number }>
+
+  constructor (page: string) {
+    this.#samples = [...page.matchAll(/^([a-z_]+)(\{[^}]*\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({ name, labels, value: Number(value) }))
+  }
+
+  get names (): string[] {
+    return [...new Set(this.#samples.map(({ name }) => name))]
+  }
+
+  /** Over all labels, or those that hold this text. */
+  sum (name: string, label = ''): number {
+    const samples = this.#samples.filter((sample) => sample.name === name && sample.labels.includes(label))
+    return samples.reduce((sum, { value }) => sum + value, 0)
+  }
+}
