@@ -7,6 +7,7 @@ import { runCommand } from '../run-command.ts'
 import { testPostgres, type TestContext } from './servers.ts'
 
 const SERVICES = fileURLToPath(new URL('../../../../services/', import.meta.url))
+const MIGRATION_JOB = join(SERVICES, '../packages/service-kit/src/migrate.ts')
 /** The same for every database of a server: roles belong to the server. */
 const ROLE_PASSWORD = 'test'
 const TEMPLATE_LOCK = 3_141_592
@@ -49,11 +50,12 @@ export async function testDatabase (
   }
 }
 
-/** Migrated once for each server and state of the migrations. */
+/** Migrated once for each server and state of the migrations and of their job, which grants rights too. */
 async function ensureTemplate (url: string, service: DatabaseOwner): Promise<string> {
   const hash = createHash('sha256')
   const folder = join(SERVICES, service, 'migrations')
   for (const file of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, file)))
+  hash.update(await readFile(MIGRATION_JOB))
   const name = `test_${service.replace('-', '_')}_${hash.digest('hex').slice(0, 8)}`
   await withClient(url, async (client) => {
     await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
