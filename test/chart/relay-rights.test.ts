@@ -37,7 +37,7 @@ t.test('the relay\'s own token is enough for its lease store', async (t) => {
     name: LEASE,
     loadConfig (own) { if (cluster !== null && user !== null) own.loadFromClusterAndUser(cluster, user) }
   })
-  const request = { signal: AbortSignal.timeout(30_000) }
+  const request = { signal: AbortSignal.timeout(30_000), timeoutMs: 30_000 }
   const holders: string[] = []
   const problems: Error[] = []
   const watch = store.watch({
