@@ -27,7 +27,25 @@ build: node_modules/.package-lock.json ## Compile every workspace to its dist fo
 stack: node_modules/.package-lock.json ## Start Postgres and Kafka alone, print their addresses, until Ctrl-C
 	@npm run --silent stack
 
+images: ## Build the images of the services
+	@deploy/images/build.sh
+
+kind-up: ## A kind cluster with everything that the chart needs (settings: deploy/versions.env)
+	@deploy/kind/up.sh
+
+kind-down: ## Remove that cluster
+	@deploy/kind/down.sh
+
+deploy: ## Install or upgrade the release in the cluster, and wait until it is ready
+	@deploy/kind/deploy.sh
+
+e2e: node_modules/.package-lock.json ## Test the release in the cluster, under load
+	@. deploy/kind/common.sh && export KUBE_CONTEXT NAMESPACE RELEASE KUBECTL HELM && npm run --silent e2e -- $(ARGS)
+
+logs: ## What happened in the cluster: pods, events, last lines of the logs
+	@deploy/kind/logs.sh
+
 clean: ## Remove what was installed and compiled
 	rm -rf node_modules packages/*/dist services/*/dist .tap
 
-.PHONY: help demo test bench lint build stack clean
+.PHONY: help demo test bench lint build images kind-up kind-down deploy e2e logs stack clean

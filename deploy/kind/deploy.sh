@@ -1,0 +1,16 @@
+#!/bin/sh
+# `make deploy`: installs the release, or upgrades it, and waits until it is ready. Values: VALUES="file file".
+set -eu
+cd "$(dirname "$0")/../.."
+. deploy/kind/common.sh
+require "$HELM" HELM
+
+set --
+for file in ${VALUES:-}; do set -- "$@" --values "$file"; done
+# The images keep their tag here: without this, pods would go on with the image from before.
+for service in orderApi:order-api outboxRelay:outbox-relay orderConsumer:order-consumer; do
+  id=$("$DOCKER" image inspect --format '{{.Id}}' "$IMAGE_PREFIX/${service#*:}:$IMAGE_TAG" 2>/dev/null || true)
+  [ -z "$id" ] || set -- "$@" --set-string "${service%:*}.podAnnotations.image-id=$id"
+done
+helm_ upgrade --install "$RELEASE" deploy/helm --namespace "$NAMESPACE" --create-namespace \
+  --set "image.prefix=$IMAGE_PREFIX" --set-string "image.tag=$IMAGE_TAG" --wait --timeout 15m "$@" ${HELM_ARGS:-}

@@ -1,0 +1,18 @@
+#!/bin/sh
+# `make logs`: what happened: pods, events, and the last lines of every container of the release, also of those that were
+# restarted.
+set -u
+cd "$(dirname "$0")/../.."
+. deploy/kind/common.sh
+
+selector=app.kubernetes.io/instance=$RELEASE
+step pods
+kubectl_ -n "$NAMESPACE" get pods,jobs,leases -o wide
+step events
+kubectl_ -n "$NAMESPACE" get events --sort-by=.lastTimestamp | tail -n 60
+for pod in $(kubectl_ -n "$NAMESPACE" get pods -l "$selector" -o name); do
+  step "$pod"
+  kubectl_ -n "$NAMESPACE" logs "$pod" --all-containers --prefix --tail="${LINES_OF_LOG:-40}"
+  kubectl_ -n "$NAMESPACE" logs "$pod" --all-containers --prefix --tail="${LINES_OF_LOG:-40}" --previous 2>/dev/null
+done
+exit 0
