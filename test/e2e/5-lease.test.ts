@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { until } from '@orders/local-stack/harness'
+import t from 'tap'
+import { createObject, getObject, kubectl, leader, LEASE, RELAY, rolledOut } from './cluster.ts'
+import { Load } from './load.ts'
+import { nothingLost } from './verdict.ts'
+
+t.setTimeout(900_000)
+
+interface StoredObject {
+  apiVersion: string
+  kind: string
+  metadata: Record<string, unknown>
+  spec?: unknown
+}
+
+t.test('the Lease is deleted under load, and made again by whoever may', async (t) => {
+  const lease = await getObject<StoredObject>('lease', LEASE)
+  const load = await Load.start(t, { rate: 100 })
+  await kubectl('delete', 'lease', LEASE)
+  t.teardown(() => createObject({ ...lease, spec: undefined }).catch(() => {}))
+  // Long enough for the holder to be refused, and for standbys to look for it.
+  await delay(5_000)
+  await createObject({ ...lease, spec: undefined })
+  const { pod } = await leader()
+  t.comment(`led by ${pod}`)
+  nothingLost(t, await load.finish())
+})
+
+t.test('the relay is cut from the API server under load', async (t) => {
+  const policy = await getObject<StoredObject>('networkpolicy', `${RELAY}-api-server`)
+  const load = await Load.start(t, { rate: 100 })
+  await kubectl('delete', 'networkpolicy', `${RELAY}-api-server`)
+  t.teardown(() => createObject(policy).catch(() => {}))
+  // The leader's lease runs out in this time, as far as anybody can see.
+  await delay(20_000)
+  await createObject(policy)
+  await rolledOut(RELAY)
+  const { holder } = await leader()
+  await until(async () => {
+    const { spec } = await getObject<{ spec: { renewTime?: string } }>('lease', LEASE)
+    return Date.now() - Date.parse(spec.renewTime ?? '') < 10_000
+  }, { what: `the lease of ${holder} to be renewed again`, deadlineMs: 120_000 })
+  nothingLost(t, await load.finish())
+})

@@ -1,0 +1,143 @@
+// Runs in a pod of the cluster, so that it reaches order-api through its Service, as clients do, and not through one pod.
+// Places orders at a steady rate and confirms every second one, until SIGTERM; then waits until all of it has been applied, and
+// compares what was accepted with what took effect. Prints JSON lines; the last one is the verdict.
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const { ORDER_API, ORDER_CONSUMER, RATE, CUSTOMER } = process.env
+const TICK_MS = 20
+const MAX_IN_FLIGHT = 400
+const SETTLE_MS = 180_000
+const STALL_MS = 100
+
+const stop = new AbortController()
+process.on('SIGTERM', () => { stop.abort() })
+const say = (line) => { console.log(JSON.stringify({ at: Date.now(), ...line })) }
+
+/** Order id → the version that it has to reach. */
+const accepted = new Map()
+let failures = 0
+const reasons = new Map()
+let inFlight = 0
+
+async function post (path, body) {
+  const headers = { 'idempotency-key': randomUUID(), ...body === undefined ? {} : { 'content-type': 'application/json' } }
+  // With one key until there is an answer: whatever happened to an attempt, the order exists once.
+  for (let attempt = 0; ; attempt++) {
+    try {
+      const response = await fetch(`${ORDER_API}${path}`, { method: 'POST', headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(15_000) })
+      if (!response.ok) throw new Error(`status ${response.status}`)
+      return await response.json()
+    } catch (error) {
+      failures++
+      const reason = String(error.cause?.code ?? error.message)
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+      if (attempt > 200) throw error
+      await delay(100 + Math.random() * 100)
+    }
+  }
+}
+
+async function placeOrder (confirm) {
+  inFlight++
+  try {
+    const order = await post('/orders', { customerId: CUSTOMER })
+    accepted.set(order.id, 1)
+    if (!confirm) return
+    await post(`/orders/${order.id}/confirm`)
+    accepted.set(order.id, 2)
+  } finally {
+    inFlight--
+  }
+}
+
+async function get (path) {
+  const response = await fetch(`${ORDER_CONSUMER}${path}`, { signal: AbortSignal.timeout(15_000) })
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`)
+  return response.json()
+}
+
+async function patiently (work, giveUpAt = performance.now() + SETTLE_MS) {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (performance.now() > giveUpAt) throw error
+      await delay(200)
+    }
+  }
+}
+
+/** Tells of every pause in what is applied, once it is over: what a take-over costs, as a reader of the effects sees it. */
+async function watchStalls (signal) {
+  let applied = -1
+  let since = Date.now()
+  while (!signal.aborted) {
+    const stats = await get('/stats').catch(() => undefined)
+    if (stats !== undefined && stats.applied !== applied) {
+      const stall = Date.now() - since
+      if (applied >= 0 && stall > STALL_MS) say({ stall, since })
+      applied = stats.applied
+      since = Date.now()
+    }
+    await delay(20)
+  }
+}
+
+async function readVersions () {
+  const versions = new Map()
+  for (let cursor; ;) {
+    const page = await get(`/customers/${CUSTOMER}/orders?limit=200${cursor === undefined ? '' : `&cursor=${encodeURIComponent(cursor)}`}`)
+    for (const { orderId, version } of page.orders) versions.set(orderId, version)
+    if (page.nextCursor === null) return versions
+    cursor = page.nextCursor
+  }
+}
+
+const before = await patiently(() => get('/stats'))
+await patiently(() => placeOrder(false))
+say({ started: true })
+failures = 0
+reasons.clear()
+
+const watching = watchStalls(stop.signal)
+const beganAt = performance.now()
+let begun = 0
+const unfinished = new Set()
+while (!stop.signal.aborted) {
+  const due = Math.floor((performance.now() - beganAt) / 1_000 * Number(RATE))
+  // Behind a pause it does not try to catch up with more than it can hold.
+  for (; begun < due; begun++) {
+    if (inFlight >= MAX_IN_FLIGHT) continue
+    const work = placeOrder(begun % 2 === 0).finally(() => { unfinished.delete(work) })
+    unfinished.add(work)
+  }
+  await delay(TICK_MS)
+}
+const durationMs = Math.round(performance.now() - beganAt)
+await Promise.all(unfinished)
+await watching
+const failuresUnderLoad = failures
+
+let lost = []
+const giveUpAt = performance.now() + SETTLE_MS
+for (;;) {
+  const versions = await patiently(readVersions)
+  lost = [...accepted].filter(([id, version]) => (versions.get(id) ?? 0) < version)
+  if (lost.length === 0 || performance.now() > giveUpAt) break
+  await delay(500)
+}
+const after = await patiently(() => get('/stats'))
+say({
+  verdict: {
+    orders: accepted.size,
+    events: [...accepted.values()].reduce((sum, version) => sum + version, 0),
+    durationMs,
+    failures: failuresUnderLoad,
+    reasons: Object.fromEntries(reasons),
+    lost: lost.length,
+    duplicates: after.duplicates - before.duplicates,
+    gaps: after.gaps - before.gaps,
+    deadLetters: after.deadLetters - before.deadLetters
+  }
+})
