@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { ApiException } from '@kubernetes/client-node'
 import { LeaseStoreError, type LeaseStoreErrorReason } from '../store.ts'
 
@@ -31,12 +32,20 @@ function reasonFor (status: number): LeaseStoreErrorReason {
   }
 }
 
-/** The message of the Status object, which is what kubectl would print. */
-function messageOf ({ body }: ApiException<unknown>): string {
-  const text = typeof body === 'string' ? body : JSON.stringify(body ?? '')
+/** The watch reports a refusal as an error with a `statusCode`. */
+export function toWatchError (error: unknown, what: string): Error {
+  const { statusCode } = error as { statusCode?: number }
+  if (statusCode === undefined) return new Error(`watching ${what}: ${reasonOf(error)}`, { cause: error })
+  const hint = statusCode === 403 ? ': allow the verb watch on it; until then there is only polling' : ''
+  return new Error(`watching ${what}: the API server answered ${statusCode} ${STATUS_CODES[statusCode] ?? ''}${hint}`, { cause: error })
+}
+
+/** The message of the Status object, which is what kubectl would print. A 401 comes without its body. */
+function messageOf ({ body, code }: ApiException<unknown>): string {
+  const text = typeof body === 'string' ? body : JSON.stringify(body ?? {})
   try {
     const { message } = JSON.parse(text) as { message?: string }
-    return message ?? ''
+    return message ?? STATUS_CODES[code] ?? ''
   } catch {
     return text.slice(0, 200)
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Watch, type KubeConfig, type V1Lease } from '@kubernetes/client-node'
 import type { LeaseObserver } from '../store.ts'
+import { toWatchError } from './api-errors.ts'
 import { recordOf } from './lease-object.ts'
 
 const MIN_PAUSE_MS = 100
@@ -25,7 +26,7 @@ export async function watchLease (options: LeaseWatchOptions, observer: LeaseObs
       await streamOnce(options, observer, signal)
       failures = 0
     } catch (error) {
-      if (!signal.aborted) observer.onError(error as Error)
+      if (!signal.aborted) observer.onError(toWatchError(error, `Lease ${options.namespace}/${options.name}`))
       failures++
     }
     const ceilingMs = failures === 0 ? MIN_PAUSE_MS : Math.min(MAX_PAUSE_MS, MIN_PAUSE_MS * 2 ** failures)
@@ -54,7 +55,7 @@ async function streamOnce ({ namespace, name, idleMs, config }: LeaseWatchOption
           observer.onHint()
           break
         case 'ERROR':
-          reject(new Error(`the watch of Lease ${namespace}/${name} ended: ${(object as { message?: string }).message ?? 'no reason given'}`))
+          reject(new Error((object as { message?: string }).message ?? 'the API server ended it and gave no reason'))
       }
     },
     (error: unknown) => { error === null || error === undefined ? end() : reject(error as Error) }

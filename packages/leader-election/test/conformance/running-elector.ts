@@ -45,6 +45,10 @@ export class RunningElector {
     return until(() => this.elector.holder === holder, { what: `${this.identity} to see that ${holder} leads` })
   }
 
+  untilSome (type: ElectorEvent['type']): Promise<unknown> {
+    return until(() => this.all(type).length > 0, { what: `some ${type}` })
+  }
+
   /** One more event of this type than there are now. */
   untilNext (type: ElectorEvent['type']): Promise<unknown> {
     const count = this.all(type).length

@@ -1,10 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { CoordinationV1Api, CoreV1Api, KubeConfig, RbacAuthorizationV1Api, type V1Lease, type V1PolicyRule } from '@kubernetes/client-node'
+import { CoordinationV1Api, CoreV1Api, KubeConfig, RbacAuthorizationV1Api, type Cluster, type User, type V1Lease, type V1PolicyRule } from '@kubernetes/client-node'
 import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'
 import { testKubernetes, until, type TestContext } from '@orders/local-stack/harness'
 import type { LeaseUnderTest } from '../conformance/platform.ts'
 
 const NAMESPACE = 'default'
+
+export interface StoreOptions {
+  /** URL of the API server. */
+  server?: string
+  user?: Partial<User>
+  watchIdleMs?: number
+}
+
+/** A service account of this test's own. */
+export interface TestAccount {
+  token: string
+  /** Its tokens are refused from then on. */
+  delete: () => Promise<void>
+}
 
 /** Leases of this test's own in an API server, deleted afterwards. */
 export class LeaseObjects {
@@ -24,24 +38,27 @@ export class LeaseObjects {
     return new LeaseObjects(t, kubeconfig)
   }
 
-  /** `host:port` of the API server. */
-  get address (): string {
-    return new URL(this.#config.getCurrentCluster()?.server ?? '').host
-  }
-
-  /** A configuration like the administrator's, by another address or with another user. */
-  configure (config: KubeConfig, { address, user = {} }: { address?: string, user?: object } = {}): void {
+  get cluster (): Cluster {
     const cluster = this.#config.getCurrentCluster()
-    const admin = this.#config.getCurrentUser()
-    if (cluster === null || admin === null) throw new Error('expected a kubeconfig with a current context, found none')
-    config.loadFromClusterAndUser(
-      { ...cluster, ...(address === undefined ? {} : { server: `https://${address}` }) },
-      Object.keys(user).length === 0 ? admin : { name: 'test', ...user }
-    )
+    if (cluster === null) throw new Error('expected a kubeconfig with a current context, found none')
+    return cluster
   }
 
-  store (name: string, how: { address?: string, user?: object } = {}): KubernetesLeaseStore {
-    return new KubernetesLeaseStore({ namespace: NAMESPACE, name, loadConfig: (config) => { this.configure(config, how) } })
+  get admin (): User {
+    return this.#config.getCurrentUser() ?? { name: 'nobody' }
+  }
+
+  /** The administrator's way to the API server, or that of another user, or by another address. */
+  store (name: string, { server = this.cluster.server, user, ...options }: StoreOptions = {}): KubernetesLeaseStore {
+    return new KubernetesLeaseStore({
+      namespace: NAMESPACE,
+      name,
+      loadConfig: (config) => {
+        // The client refuses plain HTTP, which a proxy for faults speaks, unless it is told not to look at certificates.
+        config.loadFromClusterAndUser({ ...this.cluster, server, skipTLSVerify: server.startsWith('http:') }, user === undefined ? this.admin : { name: 'test', ...user })
+      },
+      ...options
+    })
   }
 
   /** A name for a Lease; the object is deleted after the test, if there is one. */
@@ -81,21 +98,20 @@ export class LeaseObjects {
   }
 
   async delete (name: string): Promise<void> {
-    await this.#leases.deleteNamespacedLease({ namespace: NAMESPACE, name }).catch((error: { code?: number }) => {
-      if (error.code !== 404) throw error
-    })
+    await this.#leases.deleteNamespacedLease({ namespace: NAMESPACE, name }).catch(unlessAbsent)
   }
 
-  /** A token of a new service account with a Role of these rules. */
-  async serviceAccountToken (rules: V1PolicyRule[]): Promise<string> {
+  /** A new service account with a Role of these rules. */
+  async serviceAccount (rules: V1PolicyRule[]): Promise<TestAccount> {
     const core = this.#config.makeApiClient(CoreV1Api)
     const rbac = this.#config.makeApiClient(RbacAuthorizationV1Api)
     const name = `test-${randomBytes(5).toString('hex')}`
     const metadata = { name, namespace: NAMESPACE }
+    const deleteAccount = async () => { await core.deleteNamespacedServiceAccount(metadata).catch(unlessAbsent) }
     this.#t.teardown(async () => {
       await rbac.deleteNamespacedRoleBinding(metadata)
       await rbac.deleteNamespacedRole(metadata)
-      await core.deleteNamespacedServiceAccount(metadata)
+      await deleteAccount()
     })
     await core.createNamespacedServiceAccount({ namespace: NAMESPACE, body: { metadata } })
     await rbac.createNamespacedRole({ namespace: NAMESPACE, body: { metadata, rules } })
@@ -109,6 +125,10 @@ export class LeaseObjects {
     })
     const { status } = await core.createNamespacedServiceAccountToken({ ...metadata, body: { spec: { audiences: [], expirationSeconds: 3_600 } } })
     if (status?.token === undefined) throw new Error('expected a token, found none')
-    return status.token
+    return { token: status.token, delete: deleteAccount }
   }
+}
+
+function unlessAbsent (error: { code?: number }): void {
+  if (error.code !== 404) throw error
 }

@@ -41,7 +41,7 @@ t.test('SELECT, INSERT and UPDATE are all that a candidate needs', async (t) => 
 t.test('without INSERT, somebody else makes the row, which may be empty', async (t) => {
   const { pool } = await roleWith(t, 'SELECT, UPDATE')
   const candidate = new RunningElector(t, new PostgresLeaseStore({ client: pool, name: 'prepared' }))
-  await until(() => candidate.all('attempt-failed').length > 0, { what: 'the row to be missing' })
+  await candidate.untilSome('attempt-failed')
   t.match(candidate.all('attempt-failed')[0]?.error, {
     reason: 'forbidden', message: /creating leader_lease row prepared: permission denied.*SELECT and UPDATE on leader_lease, and INSERT unless somebody else makes the row/
   })

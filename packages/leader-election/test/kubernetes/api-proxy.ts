@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { request } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Cluster } from '@kubernetes/client-node'
+
+export interface ApiRequest {
+  method: string
+  path: string
+  watch: boolean
+  body: string
+}
+
+/** What becomes of a request: the API server's own answer, after a while perhaps; none, ever; or this one. */
+export type Answer = 'forward' | 'hang' | { afterMs: number } | { status: number, message: string }
+
+/** Stands before a real API server, and answers in its place with what it says only when it is in trouble. */
+export class ApiProxy {
+  readonly requests: ApiRequest[] = []
+  /** How many connections were made to it. */
+  connections = 0
+  answer: (request: ApiRequest) => Answer = () => 'forward'
+  /** What comes on open streams from now on vanishes, and nobody is told. */
+  streamsAreDead = false
+  readonly #server: Server
+  readonly #cluster: Cluster
+
+  private constructor (server: Server, cluster: Cluster) {
+    this.#server = server
+    this.#cluster = cluster
+    server.on('connection', () => { this.connections++ })
+    server.on('request', (incoming, response) => { void this.#handle(incoming, response) })
+  }
+
+  static async start (cluster: Cluster): Promise<ApiProxy> {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return new ApiProxy(server, cluster)
+  }
+
+  get url (): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  async close (): Promise<void> {
+    this.#server.close()
+    this.#server.closeAllConnections()
+    await once(this.#server, 'close')
+  }
+
+  async #handle (incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    let body = ''
+    for await (const chunk of incoming) body += String(chunk)
+    const { method = '', url: path = '' } = incoming
+    const asked = { method, path, watch: path.includes('watch=true'), body }
+    this.requests.push(asked)
+    const answer = this.answer(asked)
+    if (answer === 'hang') return
+    if (answer !== 'forward' && 'status' in answer) {
+      response.writeHead(answer.status, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', message: answer.message, code: answer.status }))
+      return
+    }
+    if (answer !== 'forward') await delay(answer.afterMs)
+    this.#forward(incoming, asked, response)
+  }
+
+  #forward (incoming: IncomingMessage, { method, path, body }: ApiRequest, response: ServerResponse): void {
+    const { host, ...headers } = incoming.headers
+    const ca = Buffer.from(this.#cluster.caData ?? '', 'base64')
+    const upstream = request(`${this.#cluster.server}${path}`, { method, headers, ca }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.on('data', (chunk) => { if (!this.streamsAreDead || !path.includes('watch=true')) response.write(chunk) })
+      answer.on('end', () => { if (!this.streamsAreDead) response.end() })
+      answer.on('error', () => { response.destroy() })
+    })
+    upstream.on('error', () => { response.destroy() })
+    response.on('close', () => { upstream.destroy() })
+    upstream.end(body)
+  }
+}
