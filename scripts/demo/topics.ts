@@ -4,6 +4,8 @@ import { until } from '@orders/local-stack/harness'
 import type { CleanUp } from './clean-up.ts'
 
 const PARTITIONS = 3
+/** A dead letter is its record and some headers: the broker's default for a record, and 16 KiB. */
+const DEAD_LETTER_CONFIG = { 'max.message.bytes': String(1_048_588 + 16_384) }
 
 export interface Topics {
   topic: string
@@ -29,7 +31,7 @@ export async function createTopics (
         await until(() => admin.deleteGroups([group, `${relayName}-0`]).then(() => true), { what: 'our groups to be without members' })
       }))
     }
-    await admin.ensureTopics([{ topic, partitions: PARTITIONS }, { topic: deadLetterTopic, partitions: 1 }])
+    await admin.ensureTopics([{ topic, partitions: PARTITIONS }, { topic: deadLetterTopic, partitions: 1, config: DEAD_LETTER_CONFIG }])
     return { topic, deadLetterTopic, group, relayName }
   })
 }

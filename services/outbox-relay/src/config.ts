@@ -1,4 +1,4 @@
-import { kafkaSettings } from '@orders/kafka'
+import { kafkaProblems, kafkaSettings } from '@orders/kafka'
 import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
 
@@ -113,7 +113,7 @@ const JITTER_FACTOR = 1.2
 /** @throws ConfigError also when settings contradict each other; it names them, with their values */
 export function loadRelayConfig (env: NodeJS.ProcessEnv): RelayConfig {
   const config = loadConfig(settings, { prefixes: ['RELAY_'], env })
-  const problems = contradictions(config)
+  const problems = [...kafkaProblems(config), ...contradictions(config)]
   if (problems.length > 0) throw new ConfigError(problems)
   return config
 }
