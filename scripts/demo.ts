@@ -72,7 +72,9 @@ async function perform (stage: Stage, { orders = Infinity, exit, kills: planned,
   const durationMs = Math.round(performance.now() - startedAt)
   console.log(verdictText(verdict) + takeOversText(takeovers))
   if (report !== undefined) await writeFile(report, `${JSON.stringify(toReport(verdict, durationMs, takeovers), null, 2)}\n`)
-  return isClean(verdict) && !stage.broken.aborted && kills.done.length === takeovers.length ? 0 : 1
+  const good = isClean(verdict) && !stage.broken.aborted && kills.done.length === takeovers.length
+  // Who asked for a number of orders must not take an interrupted run for the whole of it.
+  return !good ? 1 : exit && stopPosting.aborted ? INTERRUPTED : 0
 }
 
 /** Posts what was asked for, and then on until the last kill is survived: a kill shows nothing when nothing is published. */
@@ -86,7 +88,8 @@ async function postUnderKills (load: OrderLoad, kills: LeaderKills, options: Loa
 }
 
 try {
-  process.exitCode = await main()
+  // Not by the exit code alone: what is left of a connection that was closed must not keep us.
+  process.exit(await main())
 } catch (error) {
   if (!(error instanceof InterruptedError)) console.error(error instanceof MissingToolError ? error.message : error)
   // Not by the exit code alone: a download may still be under way.

@@ -4,7 +4,9 @@ import type { OrderStatus } from '@orders/contracts'
 
 const CUSTOMERS = 50
 const ANSWER_DEADLINE_MS = 10_000
-const PAUSE_MS = 250
+/** Between two tries: doubled each time, so that an API that is short of breath is not given more to refuse. */
+const PAUSE_MS = { first: 250, longest: 2_000 }
+const MAX_IN_FLIGHT = 200
 
 /** What the API said of an order: the statuses in the order of their versions. */
 export interface AcceptedOrder {
@@ -16,7 +18,7 @@ export interface LoadOptions {
   /** Orders per second. */
   rate: number
   orders: number
-  /** Begins no order while so many are under way: then the rate is what the API can do, and it has no reason to refuse any. */
+  /** Begins no order while so many are under way (default 200): where the rate is too high, it is what the API can do. */
   maxInFlight?: number
   /** Begins no more orders; those under way go on. */
   stopPosting: AbortSignal
@@ -44,8 +46,8 @@ export class OrderLoad {
     this.#url = url
   }
 
-  /** Begins orders at a steady rate, whatever the answers take unless `maxInFlight` says otherwise; resolves when the last one has had its life. */
-  async run ({ rate, orders, maxInFlight = Infinity, stopPosting, giveUp }: LoadOptions): Promise<void> {
+  /** Begins orders at a steady rate, as long as the API keeps up with it; resolves when the last one has had its life. */
+  async run ({ rate, orders, maxInFlight = MAX_IN_FLIGHT, stopPosting, giveUp }: LoadOptions): Promise<void> {
     const startedAt = performance.now()
     let begun = 0
     while (begun < orders && !stopPosting.aborted) {
@@ -79,7 +81,7 @@ export class OrderLoad {
    */
   async #post (path: string, giveUp: AbortSignal, body?: object): Promise<{ id: string, status: OrderStatus } | undefined> {
     const key = randomUUID()
-    while (!giveUp.aborted) {
+    for (let pauseMs = PAUSE_MS.first; !giveUp.aborted; pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest)) {
       const answer = await this.#try(path, key, body)
       if (typeof answer === 'object') {
         this.events++
@@ -88,7 +90,7 @@ export class OrderLoad {
       this.refused.set(answer, (this.refused.get(answer) ?? 0) + 1)
       // Our own mistake, which no repetition mends. But 409: the first try with this key is still at it.
       if (answer >= 400 && answer < 500 && answer !== 409) return undefined
-      await delay(PAUSE_MS, undefined, { signal: giveUp }).catch(() => {})
+      await delay(pauseMs, undefined, { signal: giveUp }).catch(() => {})
     }
     this.unanswered++
     return undefined

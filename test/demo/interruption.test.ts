@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { testKafka, testPostgres, until } from '@orders/local-stack/harness'
+import pg from 'pg'
+import t from 'tap'
+
+const DEMO = fileURLToPath(new URL('../../scripts/demo.ts', import.meta.url))
+
+t.test('Ctrl-C posts no more, sees through what was begun, proves it, and leaves an existing server as it was', async (t) => {
+  const { url } = await testPostgres(t)
+  const { brokers } = await testKafka(t)
+  const demo = spawn(process.execPath, ['--conditions=@orders/source', DEMO, '--rate', '20'], {
+    env: { ...process.env, DATABASE_URL: url, KAFKA_BROKERS: brokers }, stdio: ['ignore', 'pipe', 'inherit']
+  })
+  t.teardown(() => demo.kill('SIGKILL'))
+  const exited = once(demo, 'exit')
+  let output = ''
+  demo.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
+  await until(() => / accepted [1-9]/.test(output), { what: 'orders to be accepted', deadlineMs: 90_000 })
+  demo.kill('SIGINT')
+  t.same(await exited, [0, null])
+  t.match(output, /every accepted event took effect exactly once, in order\n\nstopping everything\n$/)
+
+  const [, run = ''] = /orders_demo_([0-9a-f]+)/.exec(output) ?? []
+  t.not(run, '')
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  t.teardown(() => client.end())
+  const { rows } = await client.query('SELECT datname FROM pg_database WHERE datname LIKE $1', [`%_demo_${run}`])
+  t.same(rows, [])
+})
