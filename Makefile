@@ -18,6 +18,10 @@ test: node_modules/.package-lock.json ## Lint, types, and every test against rea
 bench: node_modules/.package-lock.json ## Measure; ARGS="drain --quick", or "--record" for docs/performance.md
 	@npm run --silent bench -- $(ARGS)
 
+chaos: node_modules/.package-lock.json ## Break everything under load and judge what became of the promises (SEED, MINUTES, FAULT, ...)
+	@npm run --silent chaos
+.PHONY: chaos
+
 lint: node_modules/.package-lock.json ## Lint only
 	@npm run --silent lint
 

@@ -25,8 +25,9 @@ export class Recorder {
     return Math.round(performance.now() - this.#startedAt)
   }
 
-  record (entry: Recorded): void {
-    const timed = { t: this.now, ...entry } as Entry
+  /** @param t when it happened, if not now */
+  record (entry: Recorded, t = this.now): void {
+    const timed = { t, ...entry } as Entry
     this.entries.push(timed)
     if (this.#folder === undefined) return
     let file = this.#files.get(entry.process)

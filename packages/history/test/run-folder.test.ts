@@ -7,7 +7,7 @@ t.test('a stored run gives the same verdict, also when its last line was cut off
   const folder = t.testdir({})
   const run = cleanRun({ seed: 7, orders: 300 })
   const recorder = new Recorder(folder)
-  for (const entry of run.entries) recorder.record(entry as Recorded)
+  for (const entry of run.entries) recorder.record(entry as Recorded, entry.t)
   await recorder.close()
   await saveDescription(folder, run.description)
   await saveFinalState(folder, run.final)

@@ -16,7 +16,7 @@ try {
   let operations = 0
   for (const entry of run.entries) {
     if (entry.kind === 'client' && entry.type === 'invoke') operations++
-    recorder.record(entry as Recorded)
+    recorder.record(entry as Recorded, entry.t)
   }
   await recorder.close()
   await saveDescription(folder, run.description)

@@ -17,6 +17,8 @@ const FILES = fileURLToPath(new URL('../kafka/', import.meta.url))
 
 export interface KafkaOptions {
   keep?: boolean
+  /** Where the data folder is made; the system's folder for temporary files if not given. */
+  directory?: string
   /** `host:port` under which clients are told to find the broker, for a proxy in between. */
   advertise?: string
   /** Further broker settings. */
@@ -45,7 +47,7 @@ export class Kafka {
     const { advertise, progress = () => {}, settings = {} } = options
     await requireJava()
     const jars = await resolveJars(progress)
-    const folder = await mkdtemp(join(tmpdir(), 'orders-kafka-'))
+    const folder = await mkdtemp(join(options.directory ?? tmpdir(), 'orders-kafka-'))
     const [port, internalPort, controllerPort] = [await freePort(), await freePort(), await freePort()]
     const properties: Record<string, string> = {
       'process.roles': 'broker,controller',

@@ -16,6 +16,8 @@ const READY_DEADLINE_MS = 30_000
 export interface PostgresOptions {
   /** Keep the data directory when the server is closed. */
   keep?: boolean
+  /** Where the data folder is made; the system's folder for temporary files if not given. */
+  directory?: string
   /** Further settings, as for `postgresql.conf`. */
   settings?: Record<string, string>
 }
@@ -43,7 +45,7 @@ export class Postgres {
   static async start (options: PostgresOptions = {}): Promise<Postgres> {
     const user = await unprivilegedUser()
     const binaries = await installBinaries()
-    const home = await mkdtemp(join(tmpdir(), 'orders-postgres-'))
+    const home = await mkdtemp(join(options.directory ?? tmpdir(), 'orders-postgres-'))
     if (user !== undefined) await chown(home, user.uid, user.gid)
     const password = randomBytes(12).toString('hex')
     const passwordFile = join(home, 'password')

@@ -19,14 +19,17 @@ export class ServiceProcess {
   /** What it logged, over all its lives; the newest lines only, for a demo may run for days. No JSON: as `{ msg }`. */
   readonly logs: LogLine[] = []
   readonly #env: Record<string, string>
+  readonly #onLog: (line: LogLine) => void
   #child: ChildProcess | undefined
   #pid: number | undefined
   #exit: Promise<number | null> | undefined
   #listening: LogLine | undefined
 
-  constructor (name: ServiceName, env: Record<string, string>) {
+  /** @param onLog called with every line of its log */
+  constructor (name: ServiceName, env: Record<string, string>, onLog: (line: LogLine) => void = () => {}) {
     this.name = name
     this.#env = env
+    this.#onLog = onLog
   }
 
   get pid (): number {
@@ -102,6 +105,7 @@ export class ServiceProcess {
     this.logs.push(entry)
     if (this.logs.length > KEPT_LOG_LINES) this.logs.splice(0, KEPT_LOG_LINES / 2)
     if (entry.msg === 'listening') this.#listening = entry
+    this.#onLog(entry)
   }
 }
 

@@ -1,0 +1,32 @@
+// `make chaos`: the whole system under load and faults, and a verdict.
+import { broken, verdictTable } from '@orders/history'
+import { MissingToolError } from '@orders/local-stack'
+import { parseChaosOptions, USAGE, type ChaosOptions } from '../test/properties/chaos/options.ts'
+import { runChaos } from '../test/properties/chaos/run.ts'
+import { summarise, summaryLine } from '../test/properties/chaos/summary.ts'
+
+function optionsOrExit (): ChaosOptions {
+  try {
+    return parseChaosOptions(process.env)
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`)
+    process.exit(2)
+  }
+}
+
+const options = optionsOrExit()
+const interrupt = new AbortController()
+// The first Ctrl-C ends the faults and judges what there is; the second one gives everything up.
+process.on('SIGINT', () => {
+  if (interrupt.signal.aborted) process.exit(130)
+  interrupt.abort()
+})
+try {
+  const { run, verdicts } = await runChaos(options, interrupt.signal)
+  console.log(`\n${verdictTable(verdicts)}\n\n${summaryLine(summarise(run, verdicts))}`)
+  console.log(`report: ${options.folder}/report.html; again: make chaos SEED=${options.seed} MINUTES=${options.minutes}; judge again: npm run check -- ${options.folder}`)
+  process.exitCode = broken(verdicts).length === 0 ? 0 : 1
+} catch (error) {
+  console.error(error instanceof MissingToolError ? error.message : error)
+  process.exitCode = 1
+}

@@ -1,0 +1,98 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { check, Recorder, saveDescription, saveFinalState, type Run, type RunDescription, type Verdict } from '@orders/history'
+import { readFinalState } from '../observe/final-state.ts'
+import { untilArrived } from './arrival.ts'
+import { chooseFaults } from './faults.ts'
+import type { Fault } from './fault.ts'
+import { Load } from './load.ts'
+import { Nemesis } from './nemesis.ts'
+import type { ChaosOptions } from './options.ts'
+import { Random } from './random.ts'
+import { renderReport } from './report.ts'
+import { Sampler } from './sampler.ts'
+import { planSchedule } from './schedule.ts'
+import { buildWorld } from './world.ts'
+
+/** Generous: it has to hold on a machine of two cores that has other things to do. */
+const RECOVERY_DEADLINE_MS = 180_000
+const MINUTE_MS = 60_000
+
+export interface ChaosResult {
+  run: Run
+  verdicts: Verdict[]
+}
+
+/**
+ * Runs the whole system under load, breaks it by the schedule of the seed, lets it recover, and judges. History, final state
+ * and report are in `options.folder` then.
+ */
+export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): Promise<ChaosResult> {
+  const { seed, minutes, rate, fault, lease, delivery, folder, pauseMs, progress } = options
+  const available = new Set<Fault['needs']>()
+  if (lease === 'kubernetes') available.add('kubernetes')
+  if (options.wrongClocks) available.add('faketime')
+  if (options.smallDisks) available.add('small-disks')
+  const random = new Random(seed)
+  const schedule = planSchedule({ faults: chooseFaults(available, fault), durationMs: minutes * MINUTE_MS, pauseMs, random })
+  const description: RunDescription = {
+    seed,
+    startedAt: new Date().toISOString(),
+    durationMs: 0,
+    delivery,
+    refused: 'block',
+    batchEvents: 1_000,
+    recoveryDeadlineMs: RECOVERY_DEADLINE_MS,
+    schedule: schedule.map(({ f, target, atMs, forMs }) => ({ f, target, atMs, forMs }))
+  }
+  await mkdir(folder, { recursive: true })
+  await saveDescription(folder, description)
+
+  const recorder = new Recorder(folder)
+  const world = await buildWorld(options, recorder)
+  try {
+    const load = new Load(() => world.api.process?.http ?? 'http://127.0.0.1:1', recorder, new Random(seed + 1))
+    const sampler = new Sampler(world, recorder, load)
+    const [stopPosting, giveUp, stopSampling] = [new AbortController(), new AbortController(), new AbortController()]
+    const sampling = sampler.run(stopSampling.signal)
+    const posting = load.run(rate, stopPosting.signal, giveUp.signal)
+    const nemesis = new Nemesis(world, recorder, new Random(seed + 2), progress)
+    progress(`seed ${seed}: ${schedule.length} faults in ${minutes} min, ${rate} orders/s, ${delivery}, lease in ${lease}`)
+    await nemesis.run(schedule, interrupt)
+    await delay(Math.max(0, minutes * MINUTE_MS - recorder.now), undefined, { signal: interrupt }).catch(() => {})
+
+    progress('all faults are healed, everything has to arrive')
+    stopPosting.abort()
+    const late = setTimeout(() => { giveUp.abort() }, RECOVERY_DEADLINE_MS)
+    await posting.finally(() => { clearTimeout(late) })
+    await untilArrived(world, RECOVERY_DEADLINE_MS).then(() => { description.recoveredAt = recorder.now }, (error: Error) => { progress(error.message) })
+    await Promise.all(world.replicas.map((replica) => replica.untilReady().catch(() => {})))
+    await sampler.sample()
+    stopSampling.abort()
+    await sampling
+
+    const health = Object.fromEntries(await Promise.all(world.replicas.map(async (replica) => [replica.name, await replica.health()] as const)))
+    progress('reading what is left')
+    const final = await readFinalState({
+      ordersUrl: world.ordersUrl,
+      viewsUrl: world.viewsUrl,
+      connection: world.connection,
+      topic: world.topic,
+      consumer: { group: world.group, deadLetterTopic: world.deadLetterTopic },
+      health
+    })
+    // Their end is part of the promise: each drains, and ends with 0.
+    for (const replica of world.replicas) await replica.end('SIGTERM')
+    description.durationMs = recorder.now
+    await saveDescription(folder, description)
+    await saveFinalState(folder, final)
+    const run: Run = { description, entries: recorder.entries, final }
+    const verdicts = check(run)
+    await writeFile(join(folder, 'report.html'), renderReport(run, verdicts))
+    return { run, verdicts }
+  } finally {
+    await world.close()
+    await recorder.close()
+  }
+}

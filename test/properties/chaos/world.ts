@@ -1,0 +1,251 @@
+import { chmod, writeFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createAdmin, type KafkaConnection } from '@orders/kafka'
+import type { Recorder } from '@orders/history'
+import { migrateService, ROLES, testConnection, type LogLine, type TcpProxy } from '@orders/local-stack/harness'
+import pg from 'pg'
+import { installAudit } from '../observe/audit.ts'
+import type { ChaosOptions } from './options.ts'
+import { Replica } from './replica.ts'
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
+import { startKafka, startKubernetes, startPostgres, type Brokers, type Databases, type KubernetesServer } from './servers.ts'
+
+const PARTITIONS = 3
+const PASSWORD = 'chaos'
+const NAMES = { 'order-api': 'orders', 'order-consumer': 'order_views' } as const
+
+export interface Disks {
+  postgres: SmallDisk
+  kafka: SmallDisk
+}
+
+/** Everything that runs, with every link between two parts in our hands. */
+export class World {
+  readonly api: Replica
+  readonly relays: readonly Replica[]
+  readonly consumer: Replica
+  readonly databases: Databases
+  readonly brokers: Brokers
+  readonly kubernetes: KubernetesServer | undefined
+  readonly disks: Disks | undefined
+  readonly recorder: Recorder
+  /** Straight to the servers, for who looks on. */
+  readonly connection: KafkaConnection
+  readonly admin: pg.Pool
+  readonly ordersUrl: string
+  readonly viewsUrl: string
+  readonly topic = 'order-events'
+  readonly deadLetterTopic = 'order-events.dlq'
+  readonly group = 'order-group'
+  readonly leaseName: string
+  readonly #closing: Array<() => Promise<unknown>>
+
+  /** Use {@link buildWorld}. */
+  constructor (parts: {
+    options: ChaosOptions
+    recorder: Recorder
+    databases: Databases
+    brokers: Brokers
+    kubernetes: KubernetesServer | undefined
+    disks: Disks | undefined
+    kubeconfigs: ReadonlyMap<string, string>
+    closing: Array<() => Promise<unknown>>
+  }) {
+    const { options, recorder, databases, brokers, kubernetes, disks, kubeconfigs, closing } = parts
+    this.disks = disks
+    this.recorder = recorder
+    this.databases = databases
+    this.brokers = brokers
+    this.kubernetes = kubernetes
+    this.#closing = closing
+    this.connection = testConnection(brokers.direct)
+    this.ordersUrl = withDatabase(databases.postgres.url, NAMES['order-api'])
+    this.viewsUrl = withDatabase(databases.postgres.url, NAMES['order-consumer'])
+    this.admin = new pg.Pool({ connectionString: this.ordersUrl, max: 3, connectionTimeoutMillis: 2_000, query_timeout: 5_000, application_name: 'chaos' })
+    this.admin.on('error', () => {})
+    this.admin.on('connect', (client) => { client.on('error', () => {}) })
+    closing.push(() => this.admin.end())
+
+    const name = 'outbox-relay'
+    this.leaseName = `${name}-0`
+    const replica = (replicaName: string, service: Replica['service'], env: (life: number) => Record<string, string>) => {
+      const replica = new Replica(replicaName, service, { env, recorder, onLine: (from, line) => { this.#onLine(from, line) } })
+      closing.push(() => replica.end('SIGKILL'))
+      return replica
+    }
+    this.api = replica('order-api', 'order-api', () => ({ DATABASE_URL: this.#url('order-api', NAMES['order-api'], 'order_api'), DATABASE_POOL_SIZE: '20' }))
+    this.relays = relayNames(options).map((relayName) => replica(relayName, 'outbox-relay', (life) => ({
+      // Told apart by it in the record of who changed the outbox.
+      DATABASE_URL: `${this.#url(relayName, NAMES['order-api'], 'outbox_relay')}?application_name=${relayName}-life-${life}`,
+      KAFKA_BROKERS: brokers.links.get(relayName)?.address ?? '',
+      RELAY_NAME: name,
+      RELAY_IDENTITY: relayName,
+      RELAY_DELIVERY: options.delivery,
+      RELAY_SHARDS: String(options.shards),
+      RELAY_LEASE: options.lease,
+      RELAY_LEASE_NAMESPACE: 'default',
+      RELAY_LEASE_DURATION_MS: '6000',
+      RELAY_RENEW_DEADLINE_MS: '4000',
+      RELAY_RETRY_PERIOD_MS: '1000',
+      RELAY_SEND_DEADLINE_MS: '3000',
+      RELAY_TRANSACTION_TIMEOUT_MS: '5000',
+      RELAY_PROGRESS_DEADLINE_MS: '8000',
+      RELAY_BACKOFF_MAX_MS: '1000',
+      RELAY_DEFAULT_TOPIC: this.topic,
+      ...kubeconfigs.has(relayName) ? { KUBECONFIG: kubeconfigs.get(relayName) ?? '' } : {}
+    })))
+    this.consumer = replica('order-consumer', 'order-consumer', () => ({
+      DATABASE_URL: this.#url('order-consumer', NAMES['order-consumer'], 'order_consumer'),
+      KAFKA_BROKERS: brokers.links.get('order-consumer')?.address ?? '',
+      CONSUMER_TOPIC: this.topic,
+      CONSUMER_DEAD_LETTER_TOPIC: this.deadLetterTopic,
+      CONSUMER_GROUP: this.group
+    }))
+  }
+
+  get replicas (): readonly Replica[] {
+    return [this.api, ...this.relays, this.consumer]
+  }
+
+  /** The relay that publishes shard 0 by its own word, if any does. */
+  leader: Replica | undefined
+
+  link (client: Replica, server: 'postgres' | 'kafka' | 'kubernetes'): TcpProxy {
+    const links = server === 'postgres' ? this.databases.links : server === 'kafka' ? this.brokers.links : this.kubernetes?.links
+    const link = links?.get(client.name)
+    if (link === undefined) throw new Error(`expected a link from ${client.name} to ${server}, found none`)
+    return link
+  }
+
+  async close (): Promise<void> {
+    await closeAll(this.#closing)
+  }
+
+  /** What the services say is part of the history. */
+  #onLine (replica: Replica, line: LogLine): void {
+    const process = replica.name
+    switch (line.msg) {
+      case 'took over':
+        if (line.shard === 0) this.leader = replica
+        this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'take-over', shard: Number(line.shard), epoch: Number(line.epoch) })
+        break
+      case 'publishing failed, taking over again':
+        this.recorder.record({ kind: 'relay', process, type: 'info', f: 'publish', shard: Number(line.shard), detail: errorOf(line) })
+        break
+      case 'fenced in Kafka, looking whose shard it is':
+      case 'publishing ended':
+        this.recorder.record({ kind: 'relay', process, type: 'info', f: 'fenced', shard: Number(line.shard), detail: errorOf(line) })
+        break
+      case 'Kafka refuses this event: it is a dead letter now':
+        this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'dead-letter', detail: String(line.eventId) })
+        break
+      case 'applied':
+        this.recorder.record({ kind: 'consumer', process, type: 'ok', f: 'apply', partition: Number(line.partition), applied: Number(line.applied), duplicates: Number(line.duplicates) })
+        break
+      default:
+    }
+  }
+
+  #url (client: string, database: string, role: string): string {
+    return `postgres://${role}:${PASSWORD}@${this.databases.links.get(client)?.address}/${database}`
+  }
+}
+
+/** Starts all of it; what was started is stopped again when something does not start. */
+export async function buildWorld (options: ChaosOptions, recorder: Recorder): Promise<World> {
+  const closing: Array<() => Promise<unknown>> = []
+  try {
+    return await build(options, recorder, closing)
+  } catch (error) {
+    await closeAll(closing)
+    throw error
+  }
+}
+
+async function build (options: ChaosOptions, recorder: Recorder, closing: Array<() => Promise<unknown>>): Promise<World> {
+  const { lease, progress } = options
+  progress(`starting Postgres, Kafka${lease === 'kubernetes' ? ', etcd and kube-apiserver' : ''}`)
+  const disks = options.smallDisks ? await mountDisks(closing) : undefined
+  const starting = await Promise.allSettled([
+    startPostgres(['order-api', 'order-consumer', ...relayNames(options)], disks?.postgres),
+    startKafka(['order-consumer', ...relayNames(options)], progress, disks?.kafka),
+    lease === 'kubernetes' ? startKubernetes(relayNames(options), progress) : undefined
+  ])
+  const [postgresOutcome, kafkaOutcome, kubernetesOutcome] = starting
+  if (postgresOutcome.status === 'fulfilled') closing.push(() => postgresOutcome.value.postgres.close(), ...closeLinks(postgresOutcome.value.links))
+  if (kafkaOutcome.status === 'fulfilled') closing.push(() => kafkaOutcome.value.kafka.close(), ...closeLinks(kafkaOutcome.value.links))
+  if (kubernetesOutcome.status === 'fulfilled' && kubernetesOutcome.value !== undefined) {
+    const { kubernetes, links } = kubernetesOutcome.value
+    closing.push(() => kubernetes.close(), ...closeLinks(links))
+  }
+  for (const outcome of starting) if (outcome.status === 'rejected') throw outcome.reason
+  if (postgresOutcome.status === 'rejected' || kafkaOutcome.status === 'rejected' || kubernetesOutcome.status === 'rejected') throw new Error('expected all servers, found one missing')
+  const kubernetes = kubernetesOutcome.value
+
+  const kubeconfigs = new Map<string, string>()
+  if (kubernetes !== undefined) {
+    const folder = await mkdtemp(join(tmpdir(), 'orders-chaos-'))
+    closing.push(() => rm(folder, { recursive: true }))
+    for (const [client, link] of kubernetes.links) {
+      const file = join(folder, client)
+      await writeFile(file, (await readFile(kubernetes.kubernetes.kubeconfig, 'utf8')).replaceAll(kubernetes.kubernetes.url, `https://${link.address}`))
+      await chmod(file, 0o600)
+      kubeconfigs.set(client, file)
+    }
+  }
+
+  await createDatabases(postgresOutcome.value.postgres.url)
+  const world = new World({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, kubeconfigs, closing })
+  await installAudit(world.ordersUrl)
+  const admin = await createAdmin(world.connection)
+  await admin.ensureTopics([{ topic: world.topic, partitions: PARTITIONS }, { topic: world.deadLetterTopic, partitions: 1 }]).finally(() => admin.close())
+  progress(`starting order-api, ${options.relays} relays and order-consumer`)
+  await Promise.all(world.replicas.map((replica) => replica.start()))
+  await Promise.all(world.replicas.map((replica) => replica.untilReady()))
+  return world
+}
+
+async function mountDisks (closing: Array<() => Promise<unknown>>): Promise<Disks> {
+  const mount = async () => {
+    const disk = await mountSmallDisk()
+    closing.push(() => disk.unmount())
+    return disk
+  }
+  return { postgres: await mount(), kafka: await mount() }
+}
+
+function relayNames ({ relays }: ChaosOptions): string[] {
+  return Array.from({ length: relays }, (_, index) => `relay-${index + 1}`)
+}
+
+function closeLinks (links: Map<string, TcpProxy>): Array<() => Promise<void>> {
+  return [...links.values()].map((link) => () => link.close())
+}
+
+/** The last made first, and each whatever became of the one before. */
+async function closeAll (closing: Array<() => Promise<unknown>>): Promise<void> {
+  for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step().catch(() => {})
+}
+
+async function createDatabases (url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    for (const service of ['order-api', 'order-consumer'] as const) {
+      await client.query(`CREATE DATABASE ${NAMES[service]}`)
+      await migrateService(service, withDatabase(url, NAMES[service]), PASSWORD)
+      for (const role of ROLES[service]) await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`)
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+function withDatabase (url: string, name: string): string {
+  return Object.assign(new URL(url), { pathname: `/${name}` }).href
+}
+
+function errorOf ({ err }: LogLine): string {
+  return String((err as { message?: string } | undefined)?.message ?? '')
+}
