@@ -65,6 +65,8 @@ export interface SampleEntry extends EntryBase {
   f: 'sample'
   /** Events in the outbox; undefined while Postgres does not answer. */
   backlog?: number
+  /** How long a commit took, straight at the server; undefined while Postgres does not answer. */
+  commitMs?: number
   accepted: number
   published: number
   applied: number

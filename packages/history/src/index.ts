@@ -7,6 +7,7 @@ export type {
   AnswerRow, DeadLetterRow, EffectRow, EnqueuedRow, FenceRow, FinalState, OffsetRow, OrderRow, TopicRow
 } from './final-state.ts'
 export type { Invariant } from './invariant.ts'
+export { JsonLinesFile } from './json-lines.ts'
 export { Operations, type Operation } from './operation.ts'
 export { Recorder, type Recorded } from './recorder.ts'
 export type { PlannedFault, Run, RunDescription } from './run.ts'

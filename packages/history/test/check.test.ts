@@ -157,7 +157,7 @@ const TAMPERINGS: Record<string, Tampering[]> = {
     {
       what: 'memory grows',
       tamper: (run) => withEntries({ ...run, description: { ...run.description, durationMs: 3_600_000 } }, ...Array.from({ length: 3_600 }, (_, second) => ({
-        kind: 'sample' as const, f: 'sample' as const, t: second * 1_000, process: 'sampler', type: 'ok' as const, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: { 'relay-1': 80_000_000 + second * 50_000 }
+        kind: 'sample' as const, f: 'sample' as const, t: second * 1_000, process: 'sampler', type: 'ok' as const, commitMs: 1, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: { 'relay-1': 80_000_000 + second * 50_000 }
       })))
     }
   ]
@@ -181,9 +181,24 @@ for (const { id, title } of INVARIANTS) {
   })
 }
 
+t.test('what was refused while Postgres itself was slow says nothing about Kafka', async (t) => {
+  const run = quietRun(cleanRun({ seed: 42, orders: 200 }))
+  const refused = (...samples: Array<number | undefined>) => broken(check(withEntries(run,
+    { kind: 'fault', t: 20_000, process: 'nemesis', type: 'invoke', f: 'F13', id: 7, target: 'kafka', affects: ['kafka'] },
+    request('invoke', 9e6, 21_000),
+    ...samples.map((commitMs, index) => ({
+      kind: 'sample' as const, f: 'sample' as const, t: 20_500 + 1_000 * index, process: 'sampler', type: 'ok' as const, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: {}, ...(commitMs === undefined ? {} : { commitMs })
+    })),
+    request('ok', 9e6, 22_000, { refusals: [503], order: run.final.orders[0]?.order ?? '', version: 1, status: 'PENDING' }),
+    { kind: 'fault', t: 30_000, process: 'nemesis', type: 'ok', f: 'F13', id: 7, target: 'kafka', affects: ['kafka'] })))
+  t.same(refused(3, 4, 3), ['I14'])
+  t.same(refused(3, 4_000, 3), [])
+  t.same(refused(3, undefined, 3), [])
+})
+
 t.test('memory that is flat is not accused, nor is a short run', async (t) => {
   const samples = (grow: number) => Array.from({ length: 3_600 }, (_, second) => ({
-    kind: 'sample' as const, f: 'sample' as const, t: second * 1_000, process: 'sampler', type: 'ok' as const, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: { 'relay-1': 80_000_000 + second * grow }
+    kind: 'sample' as const, f: 'sample' as const, t: second * 1_000, process: 'sampler', type: 'ok' as const, commitMs: 1, accepted: 0, published: 0, applied: 0, leaders: {}, rssBytes: { 'relay-1': 80_000_000 + second * grow }
   }))
   const long = cleanRun({ seed: 3, orders: 10 })
   t.same(broken(check(withEntries({ ...long, description: { ...long.description, durationMs: 3_600_000 } }, ...samples(0)))), [])

@@ -1,4 +1,4 @@
-import type { Recorder } from '@orders/history'
+import { JsonLinesFile, type Recorder } from '@orders/history'
 import { ServiceProcess, until, type LogLine, type ServiceName } from '@orders/local-stack/harness'
 
 const READY_DEADLINE_MS = 120_000
@@ -12,22 +12,26 @@ export class Replica {
   readonly service: ServiceName
   readonly #env: (life: number) => Record<string, string>
   readonly #recorder: Recorder
+  readonly #log: JsonLinesFile
   readonly #onLine: (replica: Replica, line: LogLine) => void
   #process: ServiceProcess | undefined
   #life = 0
   #wanted = false
   #frozen = false
 
-  constructor (name: string, service: ServiceName, { env, recorder, onLine }: {
+  constructor (name: string, service: ServiceName, { env, recorder, log, onLine }: {
     /** Each life may have its own. */
     env: (life: number) => Record<string, string>
     recorder: Recorder
+    /** Everything that it says. */
+    log: string
     onLine: (replica: Replica, line: LogLine) => void
   }) {
     this.name = name
     this.service = service
     this.#env = env
     this.#recorder = recorder
+    this.#log = new JsonLinesFile(log)
     this.#onLine = onLine
   }
 
@@ -70,6 +74,12 @@ export class Replica {
     else this.#record('ok', signal)
   }
 
+  /** Its log is complete then. */
+  async close (): Promise<void> {
+    await this.end('SIGKILL')
+    await this.#log.close()
+  }
+
   freeze (): void {
     this.#frozen = true
     this.#process?.kill('SIGSTOP')
@@ -102,6 +112,7 @@ export class Replica {
   }
 
   #read (line: LogLine): void {
+    this.#log.write(line)
     const text = `${line.msg}`
     if (line.level === 'fatal' || NEVER.test(text)) this.#recorder.record({ kind: 'process', process: this.name, type: 'info', f: 'log', detail: JSON.stringify(line) })
     this.#onLine(this, line)

@@ -32,6 +32,7 @@ export class Sampler {
   async sample (): Promise<void> {
     const { admin, replicas, consumer } = this.#world
     const backlog = admin.query<{ events: number }>('SELECT count(*)::int AS events FROM outbox_events').then(({ rows }) => rows[0]?.events, () => undefined)
+    const commit = commitTime(admin)
     const readings = new Map(await Promise.all(replicas.map(async (replica) => [replica, await metricsOf(replica)] as const)))
     const leaders: SampleEntry['leaders'] = {}
     const rssBytes: SampleEntry['rssBytes'] = {}
@@ -45,13 +46,14 @@ export class Sampler {
         if (shard !== undefined && value === 1) leaders[shard] = replica.name
       }
     }
-    const events = await backlog
+    const [events, commitMs] = [await backlog, await commit]
     this.#recorder.record({
       kind: 'sample',
       process: 'sampler',
       type: 'ok',
       f: 'sample',
       ...(events === undefined ? {} : { backlog: events }),
+      ...(commitMs === undefined ? {} : { commitMs }),
       accepted: this.#load.accepted,
       published,
       applied: this.#applied.after(readings.get(consumer) ?? new Map()),
@@ -64,4 +66,9 @@ export class Sampler {
 /** A frozen process would only make the sample late. */
 async function metricsOf (replica: Replica): Promise<ReadonlyMap<string, number>> {
   return replica.process === undefined || replica.frozen ? new Map<string, number>() : readMetrics(replica.process)
+}
+
+async function commitTime (admin: World['admin']): Promise<number | undefined> {
+  const startedAt = performance.now()
+  return admin.query('UPDATE audit.pulse SET beats = beats + 1').then(() => Math.round(performance.now() - startedAt), () => undefined)
 }

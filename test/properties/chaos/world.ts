@@ -1,4 +1,4 @@
-import { chmod, writeFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAdmin, type KafkaConnection } from '@orders/kafka'
@@ -13,6 +13,7 @@ import { startKafka, startKubernetes, startPostgres, type Brokers, type Database
 
 const PARTITIONS = 3
 const PASSWORD = 'chaos'
+const LOGS_FOLDER = 'logs'
 const NAMES = { 'order-api': 'orders', 'order-consumer': 'order_views' } as const
 
 export interface Disks {
@@ -70,8 +71,8 @@ export class World {
     const name = 'outbox-relay'
     this.leaseName = `${name}-0`
     const replica = (replicaName: string, service: Replica['service'], env: (life: number) => Record<string, string>) => {
-      const replica = new Replica(replicaName, service, { env, recorder, onLine: (from, line) => { this.#onLine(from, line) } })
-      closing.push(() => replica.end('SIGKILL'))
+      const replica = new Replica(replicaName, service, { env, recorder, log: join(options.folder, LOGS_FOLDER, `${replicaName}.jsonl`), onLine: (from, line) => { this.#onLine(from, line) } })
+      closing.push(() => replica.close())
       return replica
     }
     this.api = replica('order-api', 'order-api', () => ({ DATABASE_URL: this.#url('order-api', NAMES['order-api'], 'order_api'), DATABASE_POOL_SIZE: '20' }))
@@ -195,6 +196,7 @@ async function build (options: ChaosOptions, recorder: Recorder, closing: Array<
     }
   }
 
+  await mkdir(join(options.folder, LOGS_FOLDER), { recursive: true })
   await createDatabases(postgresOutcome.value.postgres.url)
   const world = new World({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, kubeconfigs, closing })
   await installAudit(world.ordersUrl)

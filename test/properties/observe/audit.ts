@@ -28,6 +28,10 @@ CREATE TABLE audit.fence (
   ids   bigint[]
 );
 
+-- Written once a second, to see how long a commit takes when nobody is in between.
+CREATE TABLE audit.pulse (beats integer NOT NULL);
+INSERT INTO audit.pulse VALUES (0);
+
 CREATE FUNCTION audit.note_enqueued() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   INSERT INTO audit.enqueued

@@ -1,4 +1,4 @@
-import type { Part } from '../entry.ts'
+import type { Part, SampleEntry } from '../entry.ts'
 import { Intervals, type FaultWindow } from '../fault-windows.ts'
 import type { Invariant } from '../invariant.ts'
 
@@ -6,14 +6,16 @@ import type { Invariant } from '../invariant.ts'
 const NEEDED: readonly Part[] = ['postgres', 'order-api']
 /** For so long after such a fault a request may still meet a connection that it broke, or a client's own pause. */
 const AFTERMATH_MS = 15_000
+/** A Postgres this slow by itself (a machine that is short of disk or processors) is not what is judged here. */
+const SLOW_COMMIT_MS = 500
 
 export const independence: Invariant = {
   id: 'I14',
   title: 'orders are accepted while Kafka, the relay, the consumer or the Kubernetes API is away',
-  check ({ faults, operations }, findings) {
+  check ({ faults, operations, samples }, findings) {
     const needsThem = ({ affects }: FaultWindow) => affects.some((part) => NEEDED.includes(part))
     const others = new Intervals(faults.filter((fault) => !needsThem(fault)))
-    const own = new Intervals(faults.filter(needsThem).map(({ from, to }) => ({ from, to: to + AFTERMATH_MS })))
+    const own = new Intervals([...faults.filter(needsThem), ...slowTimes(samples)].map(({ from, to }) => ({ from, to: to + AFTERMATH_MS })))
     for (const operation of operations) {
       const { beganAt, endedAt, outcome, refusals } = operation
       if (!others.overlaps(beganAt, endedAt) || own.overlaps(beganAt, endedAt)) continue
@@ -22,4 +24,15 @@ export const independence: Invariant = {
       }))
     }
   }
+}
+
+/** From the last sample at which Postgres was well to the one at which it was not. */
+function slowTimes (samples: readonly SampleEntry[]): Array<{ from: number, to: number }> {
+  let wellAt = 0
+  return samples.flatMap(({ t, commitMs = Infinity }) => {
+    const from = wellAt
+    if (commitMs > SLOW_COMMIT_MS) return [{ from, to: t }]
+    wellAt = t
+    return []
+  })
 }

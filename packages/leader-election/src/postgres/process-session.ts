@@ -103,6 +103,8 @@ export async function untilProcessEnds (
   const giveUp = () => { void client.end().catch(() => {}) }
   over.addEventListener('abort', giveUp, { once: true })
   try {
+    // Told while it connected? Then nobody tells it again, and it would wait for as long as the other process lives.
+    if (signal.aborted) return false
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [keyOf(group), keyOf(process)])
     return true
   } catch (error) {
