@@ -7,14 +7,15 @@ import { HISTORY_FOLDER } from './run-folder.ts'
 /** An entry as it is recorded: the recorder gives it its time. */
 export type Recorded<E extends Entry = Entry> = E extends Entry ? Omit<E, 't'> : never
 
-/** Writes what happens, one file for each process, and keeps it for whoever checks at once. */
+/** Notes what happens: in one file for each process, or in memory for a short run. */
 export class Recorder {
+  /** Empty with a folder: a long run is more than one process should hold. */
   readonly entries: Entry[] = []
   readonly #folder: string | undefined
   readonly #files = new Map<string, JsonLinesFile>()
   readonly #startedAt = performance.now()
 
-  /** @param folder of the run; undefined keeps everything in memory only */
+  /** @param folder of the run; without one everything is kept in memory */
   constructor (folder?: string) {
     this.#folder = folder === undefined ? undefined : join(folder, HISTORY_FOLDER)
     if (this.#folder !== undefined) mkdirSync(this.#folder, { recursive: true })
@@ -28,8 +29,10 @@ export class Recorder {
   /** @param t when it happened, if not now */
   record (entry: Recorded, t = this.now): void {
     const timed = { t, ...entry } as Entry
-    this.entries.push(timed)
-    if (this.#folder === undefined) return
+    if (this.#folder === undefined) {
+      this.entries.push(timed)
+      return
+    }
     let file = this.#files.get(entry.process)
     if (file === undefined) this.#files.set(entry.process, file = new JsonLinesFile(join(this.#folder, `${entry.process}.jsonl`)))
     file.write(timed)

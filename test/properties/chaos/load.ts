@@ -6,8 +6,8 @@ import type { Random } from './random.ts'
 const CUSTOMERS = 50
 const ANSWER_DEADLINE_MS = 10_000
 const PAUSE_MS = 250
-/** More lives than this are not begun: clients that wait for an answer place no further orders. */
-const MAX_IN_FLIGHT = 400
+/** More lives than this are not begun: clients that wait for an answer place no further orders, and no pool is to be overrun. */
+const MAX_IN_FLIGHT = 60
 
 /** The rest of an order's life after its creation. */
 const LIVES: ReadonlyArray<ReadonlyArray<ClientEntry['f']>> = [[], ['confirm'], ['cancel'], ['confirm', 'ship'], ['confirm', 'cancel'], ['confirm', 'ship', 'deliver']]

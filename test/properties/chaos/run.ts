@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { check, Recorder, saveDescription, saveFinalState, type Run, type RunDescription, type Verdict } from '@orders/history'
+import { check, loadRun, Recorder, saveDescription, saveFinalState, type Run, type RunDescription, type Verdict } from '@orders/history'
 import { readFinalState } from '../observe/final-state.ts'
 import { untilArrived } from './arrival.ts'
 import { chooseFaults } from './faults.ts'
@@ -87,12 +87,13 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     description.durationMs = recorder.now
     await saveDescription(folder, description)
     await saveFinalState(folder, final)
-    const run: Run = { description, entries: recorder.entries, final }
-    const verdicts = check(run)
-    await writeFile(join(folder, 'report.html'), renderReport(run, verdicts))
-    return { run, verdicts }
   } finally {
     await world.close()
     await recorder.close()
   }
+  // From what was stored, as anybody can do again.
+  const run = await loadRun(folder)
+  const verdicts = check(run)
+  await writeFile(join(folder, 'report.html'), renderReport(run, verdicts))
+  return { run, verdicts }
 }

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { chmod, mkdtemp, rm, rmdir, statfs } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
-const SIZE = '1500m'
+const SIZE = '1000m'
 
 /** A file system of its own that can be filled. */
 export interface SmallDisk {
@@ -30,10 +30,12 @@ export async function mountSmallDisk (): Promise<SmallDisk> {
   return {
     folder,
     async fill () {
-      const { bavail, bsize } = await statfs(folder)
-      await run('fallocate', ['-l', String(bavail * bsize), ballast])
+      // Ends when nothing more fits, which is what it is for; the smaller blocks take what the larger ones leave.
+      for (const block of ['1M', '4k']) await run('dd', ['if=/dev/zero', `of=${ballast}-${block}`, `bs=${block}`]).catch(() => {})
     },
-    free: () => rm(ballast, { force: true }),
+    async free () {
+      for (const block of ['1M', '4k']) await rm(`${ballast}-${block}`, { force: true })
+    },
     async unmount () {
       await run('umount', [folder])
       await rmdir(folder)

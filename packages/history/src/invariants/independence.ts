@@ -7,7 +7,7 @@ const NEEDED: readonly Part[] = ['postgres', 'order-api']
 /** For so long after such a fault a request may still meet a connection that it broke, or a client's own pause. */
 const AFTERMATH_MS = 15_000
 /** A Postgres this slow by itself (a machine that is short of disk or processors) is not what is judged here. */
-const SLOW_COMMIT_MS = 500
+const SLOW_COMMIT_MS = 100
 
 export const independence: Invariant = {
   id: 'I14',
