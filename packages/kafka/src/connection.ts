@@ -5,6 +5,7 @@ import kafkajs from './kafkajs.ts'
 import { kafkajsLog } from './kafkajs-log.ts'
 import type { KafkaSettings } from './settings.ts'
 import { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
+import { socketFactory } from './socket-factory.ts'
 
 export interface KafkaConnection {
   kafka: Kafka
@@ -34,6 +35,7 @@ export function createKafka (settings: KafkaSettings, { clientId, logger }: Kafk
     // kafkajs waits this long, not less, after answers like "the transaction before is still completing", which is over in
     // milliseconds; 300 ms, its default, would be most of a take-over.
     retry: { initialRetryTime: 10, multiplier: 2, factor: 0.2, maxRetryTime: 500, retries: 6 },
+    socketFactory,
     logLevel: kafkajs.logLevel.INFO,
     logCreator: kafkajsLog(logger)
   }
