@@ -4,10 +4,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const { ORDER_API, ORDER_CONSUMER, RATE, CUSTOMER } = process.env
+const { ORDER_API, ORDER_CONSUMER, RATE, CUSTOMER, SETTLE_MS = '180000' } = process.env
 const TICK_MS = 20
 const MAX_IN_FLIGHT = 400
-const SETTLE_MS = 180_000
 const STALL_MS = 100
 
 const stop = new AbortController()
@@ -57,7 +56,7 @@ async function get (path) {
   return response.json()
 }
 
-async function patiently (work, giveUpAt = performance.now() + SETTLE_MS) {
+async function patiently (work, giveUpAt = performance.now() + Number(SETTLE_MS)) {
   for (;;) {
     try {
       return await work()
@@ -120,7 +119,7 @@ await watching
 const failuresUnderLoad = failures
 
 let lost = []
-const giveUpAt = performance.now() + SETTLE_MS
+const giveUpAt = performance.now() + Number(SETTLE_MS)
 for (;;) {
   const versions = await patiently(readVersions)
   lost = [...accepted].filter(([id, version]) => (versions.get(id) ?? 0) < version)
