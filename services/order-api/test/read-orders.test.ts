@@ -17,6 +17,7 @@ async function walk (api: OrderApi, query: Record<string, string>, onPage: () =>
   for (let cursor: string | null = ''; cursor !== null;) {
     const { orders: more, nextCursor }: Page = await page(api, cursor === '' ? query : { ...query, cursor })
     orders.push(...more)
+    if (orders.length > 100) throw new Error('expected the pages to end, found more orders than there are')
     cursor = nextCursor
     await onPage()
   }

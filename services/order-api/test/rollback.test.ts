@@ -25,9 +25,13 @@ t.test('an event that cannot be written leaves the order as it was', async (t) =
 
 t.test('an answer that cannot be kept for its key takes order and event with it', async (t) => {
   const api = await orderApi(t)
-  await api.evidence.pool.query('ALTER TABLE idempotency_keys ADD CONSTRAINT no_answers CHECK (status_code <> 201)')
+  await api.evidence.pool.query("ALTER TABLE idempotency_keys ADD CONSTRAINT no_answers CHECK (key <> 'k')")
   t.equal((await api.create({ headers: KEYED })).statusCode, 500)
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
+  const order = orderOf(await api.create())
+  t.equal((await api.change('confirm', order.id, KEYED)).statusCode, 500)
+  t.same(orderOf(await api.request({ url: `/orders/${order.id}` })), order)
+  await api.evidence.assertWhole(t)
 })
 
 t.test('a COMMIT that fails leaves nothing, and its connection can be used again', async (t) => {
