@@ -4,7 +4,7 @@ import type { EventRecord } from './event-record.ts'
 import { createKeyPartitioner } from './partitioner.ts'
 import { toPublishError } from './publish-errors.ts'
 
-const DISCONNECT_DEADLINE_MS = 3_000
+const DISCONNECT_DEADLINE_MS = 1_000
 
 /** What both publishers have in common; neither may be used again after a call that failed. */
 export interface Publisher {

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
@@ -31,12 +32,16 @@ export function listenForWakeups (options: WakeupListenerOptions): WakeupListene
   }
 
   async function listen (): Promise<void> {
-    const client = new pg.Client({ query_timeout: heartbeatMs, ...options.connection })
+    const socket = options.connection.stream?.() ?? new Socket()
+    const client = new pg.Client({ query_timeout: heartbeatMs, connectionTimeoutMillis: heartbeatMs, ...options.connection, stream: () => socket })
     let lost: Error | undefined
     const broken = new AbortController()
     client.on('error', (error) => { lost = error; broken.abort() })
     client.on('end', () => { broken.abort() })
     client.on('notification', ({ payload }) => { onWakeup(payload === 'sweep') })
+    // Not client.end(), which waits for the server: on a connection whose packets vanish that lasts as long as TCP is patient.
+    const hangUp = () => { socket.destroy() }
+    stop.signal.addEventListener('abort', hangUp)
     try {
       await client.connect()
       await client.query(`LISTEN ${WAKEUP_CHANNEL}`)
@@ -48,7 +53,8 @@ export function listenForWakeups (options: WakeupListenerOptions): WakeupListene
       }
       if (lost !== undefined) throw lost
     } finally {
-      await client.end().catch(() => {})
+      stop.signal.removeEventListener('abort', hangUp)
+      hangUp()
     }
   }
 

@@ -1,6 +1,7 @@
 import { kafkaProblems, kafkaSettings } from '@orders/kafka'
 import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
+import { TopicMap } from './topics.ts'
 
 export const settings = Type.Object({
   ...postgresSettings,
@@ -125,6 +126,7 @@ function contradictions (config: RelayConfig): string[] {
       ? []
       : [`${lower}: expected ${factor === 1 ? '' : `${factor} times `}${value(lower)} below ${value(upper)}: ${why}`]
   return [
+    ...malformedTopics(config),
     ...below('RELAY_BACKOFF_MIN_MS', 'RELAY_BACKOFF_MAX_MS', 'the wait grows from the one to the other'),
     ...below('RELAY_SEND_DEADLINE_MS', 'RELAY_TRANSACTION_TIMEOUT_MS', 'the broker would abort a transaction that is still being sent'),
     ...config.RELAY_LEASE === 'none'
@@ -138,4 +140,13 @@ function contradictions (config: RelayConfig): string[] {
             : [`RELAY_LEASE_DURATION_MS: expected whole seconds, as a lease holds them, found ${config.RELAY_LEASE_DURATION_MS} ms`]
         ]
   ]
+}
+
+function malformedTopics ({ RELAY_TOPICS, RELAY_DEFAULT_TOPIC }: RelayConfig): string[] {
+  try {
+    TopicMap.parse(RELAY_TOPICS, RELAY_DEFAULT_TOPIC)
+    return []
+  } catch (error) {
+    return [`RELAY_TOPICS: ${(error as Error).message}`]
+  }
 }

@@ -27,7 +27,7 @@ t.test('three replicas, one of which leads', async (t) => {
     former.service.kill('SIGKILL')
     await stage.post(...AGGREGATES)
     await anotherThan(former, EAGER_MS)
-    await stage.published(EAGER_MS)
+    await stage.published({ deadlineMs: EAGER_MS })
     t.same(await stage.verdict(), EXACTLY_ONCE)
     await former.service.start()
   })

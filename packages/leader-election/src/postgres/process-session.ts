@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 
@@ -71,7 +72,7 @@ export class ProcessSession {
 
   async #hold (): Promise<void> {
     const { connection, group, process } = this.#options
-    const { client, broken } = await connect({ query_timeout: HEARTBEAT_MS, ...connection })
+    const { client, broken, hangUp } = await connect({ query_timeout: HEARTBEAT_MS, ...connection }, this.#stop.signal)
     const over = AbortSignal.any([this.#stop.signal, broken])
     try {
       await client.query('SELECT pg_advisory_lock($1, $2)', [keyOf(group), keyOf(process)])
@@ -82,7 +83,7 @@ export class ProcessSession {
       }
       if (broken.aborted) throw broken.reason
     } finally {
-      await client.end().catch(() => {})
+      hangUp()
     }
   }
 }
@@ -97,22 +98,21 @@ export async function untilProcessEnds (
   connection: pg.ClientConfig, group: string, process: string, signal: AbortSignal
 ): Promise<boolean> {
   if (signal.aborted) return false
-  const { client, broken } = await connect(connection)
+  const { client, broken, hangUp } = await connect(connection, signal)
   const over = AbortSignal.any([signal, broken, AbortSignal.timeout(MAX_WAIT_MS)])
   // Ends the connection under the query, which then rejects; the server notices by client_connection_check_interval.
-  const giveUp = () => { void client.end().catch(() => {}) }
-  over.addEventListener('abort', giveUp, { once: true })
+  over.addEventListener('abort', hangUp)
   try {
     // Told while it connected? Then nobody tells it again, and it would wait for as long as the other process lives.
     if (signal.aborted) return false
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [keyOf(group), keyOf(process)])
     return true
   } catch (error) {
-    if (over.aborted && !broken.aborted) return false
+    if (signal.aborted || (over.aborted && !broken.aborted)) return false
     throw error
   } finally {
-    over.removeEventListener('abort', giveUp)
-    await client.end().catch(() => {})
+    over.removeEventListener('abort', hangUp)
+    hangUp()
   }
 }
 
@@ -125,19 +125,37 @@ export async function countProcesses (client: { query: (text: string, values: un
   return (rows[0] as { processes: number }).processes
 }
 
-async function connect (config: pg.ClientConfig): Promise<{ client: pg.Client, broken: AbortSignal }> {
-  const client = new pg.Client({ connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config })
+interface Connection {
+  client: pg.Client
+  broken: AbortSignal
+  /**
+   * Not client.end(), which waits for the server: on a connection whose packets vanish that lasts as long as TCP is patient.
+   * The server takes the end of the connection for a goodbye.
+   */
+  hangUp: () => void
+}
+
+/** @throws also when `signal` is aborted meanwhile */
+async function connect (config: pg.ClientConfig, signal: AbortSignal): Promise<Connection> {
+  const socket = config.stream?.() ?? new Socket()
+  const client = new pg.Client({
+    connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config, stream: () => socket
+  })
   const broken = new AbortController()
   client.on('error', (error) => { broken.abort(error) })
   client.on('end', () => { broken.abort(new Error('the session was ended')) })
+  const hangUp = () => { socket.destroy() }
+  signal.addEventListener('abort', hangUp)
   try {
     await client.connect()
     await client.query(SESSION_SETTINGS)
   } catch (error) {
-    await client.end().catch(() => {})
+    hangUp()
     throw error
+  } finally {
+    signal.removeEventListener('abort', hangUp)
   }
-  return { client, broken: broken.signal }
+  return { client, broken: broken.signal, hangUp }
 }
 
 /** An advisory lock has two 32-bit keys. A collision of two processes costs a late or needless look, no more. */

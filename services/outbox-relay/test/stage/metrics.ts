@@ -1,13 +1,12 @@
 /** The samples of a `/metrics` page. */
 export class Metrics {
+  /** The names, also of those without a sample yet. */
+  readonly declared: string[]
   readonly #samples: Array<{ name: string, labels: string, value: number }>
 
   constructor (page: string) {
+    this.declared = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name)
     this.#samples = [...page.matchAll(/^([a-z_]+)(\{[^}]*\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({ name, labels, value: Number(value) }))
-  }
-
-  get names (): string[] {
-    return [...new Set(this.#samples.map(({ name }) => name))]
   }
 
   /** Over all labels, or those that hold this text. */

@@ -7,12 +7,26 @@ import pg from 'pg'
 import type { Test } from 'tap'
 import { Metrics } from './metrics.ts'
 
+/** Of the things that have a configuration. https://kafka.apache.org/protocol#The_Messages_AlterConfigs */
+const TOPIC = 2
+
 export interface StageOptions {
   kafka?: { brokers: string }
   postgres?: { url: string }
   /** Settings of every relay. */
   settings?: Record<string, string>
+  topicConfig?: Record<string, string>
 }
+
+/** An event to be written: the next one of its aggregate. */
+export interface Post {
+  aggregate: string
+  type?: string
+  /** Of the payload. */
+  bytes?: number
+}
+
+type StageParts = Pick<Stage, 'topic' | 'brokers' | 'pool' | 'connection' | 'databaseUrl' | 'writerUrl' | 'operatorUrl' | 'relayName'>
 
 /** A relay as a process, with a proxy of its own between it and Postgres. */
 export interface Relay {
@@ -32,60 +46,79 @@ export interface Verdict {
 /** An outbox and a topic of one test's own, a writer, and as many relays between them as the test wants. */
 export class Stage {
   readonly topic: string
+  readonly brokers: string
   readonly pool: pg.Pool
   readonly connection: KafkaConnection
   readonly databaseUrl: string
+  readonly writerUrl: string
+  readonly operatorUrl: string
   readonly relayName: string
   readonly #t: Test
   readonly #settings: Record<string, string>
   readonly #versions = new Map<string, number>()
-  readonly #posted = new Map<string, { aggregate: string, version: number }>()
+  readonly #posted = new Map<string, string>()
 
-  private constructor (t: Test, parts: Pick<Stage, 'topic' | 'pool' | 'connection' | 'databaseUrl' | 'relayName'>, settings: Record<string, string>) {
+  private constructor (t: Test, parts: StageParts, settings: Record<string, string>) {
     this.#t = t
     this.topic = parts.topic
+    this.brokers = parts.brokers
     this.pool = parts.pool
     this.connection = parts.connection
     this.databaseUrl = parts.databaseUrl
+    this.writerUrl = parts.writerUrl
+    this.operatorUrl = parts.operatorUrl
     this.relayName = parts.relayName
     this.#settings = settings
   }
 
-  static async set (t: Test, { kafka, postgres, settings = {} }: StageOptions = {}): Promise<Stage> {
+  static async set (t: Test, { kafka, postgres, settings = {}, topicConfig = {} }: StageOptions = {}): Promise<Stage> {
     const database = await testDatabase(t, { service: 'order-api', ...postgres === undefined ? {} : { server: postgres } })
-    const { topic, brokers, connection } = await testTopic(t, kafka === undefined ? {} : { server: kafka })
+    const { topic, brokers, connection } = await testTopic(t, { config: topicConfig, ...kafka === undefined ? {} : { server: kafka } })
     const pool = new pg.Pool({ connectionString: database.ownerUrl, max: 4 })
     pool.on('error', () => {})
     t.teardown(() => pool.end())
     // Position groups and leases outlive a test: no other one may find them.
     const relayName = `relay-${randomBytes(6).toString('hex')}`
-    const databaseUrl = database.url('outbox_relay')
-    return new Stage(t, { topic, pool, connection, databaseUrl, relayName }, {
+    const parts = {
+      topic,
+      brokers,
+      pool,
+      connection,
+      databaseUrl: database.url('outbox_relay'),
+      writerUrl: database.url('order_api'),
+      operatorUrl: database.url('outbox_operator'),
+      relayName
+    }
+    return new Stage(t, parts, {
       KAFKA_BROKERS: brokers, RELAY_NAME: relayName, RELAY_DEFAULT_TOPIC: topic, ...settings
     })
   }
 
-  /** Starts a relay; resolves when it listens. */
-  async relay (name: string, settings: Record<string, string> = {}): Promise<Relay> {
+  /**
+   * Starts a relay; resolves when it listens.
+   *
+   * @param prepare what to do with its link to Postgres before
+   */
+  async relay (name: string, settings: Record<string, string> = {}, prepare: (postgres: TcpProxy) => void = () => {}): Promise<Relay> {
     const url = new URL(this.databaseUrl)
     const postgres = await TcpProxy.start(url.host)
     this.#t.teardown(() => postgres.close())
     url.host = postgres.address
+    prepare(postgres)
     const service = await startService(this.#t, 'outbox-relay', { ...this.#settings, DATABASE_URL: url.href, RELAY_IDENTITY: name, ...settings })
     return { name, service, postgres }
   }
 
   /** Writes the next event of each aggregate, in one transaction, and wakes the relays. */
-  async post (...aggregates: string[]): Promise<void> {
-    const events = aggregates.map((aggregate) => {
+  async post (...posts: Array<string | Post>): Promise<void> {
+    const events = posts.map((post) => {
+      const { aggregate, type = 'order', bytes = 0 } = typeof post === 'string' ? { aggregate: post } : post
       const version = (this.#versions.get(aggregate) ?? 0) + 1
       this.#versions.set(aggregate, version)
-      return { aggregate, version }
+      return { aggregateType: type, aggregateId: aggregate, aggregateVersion: version, eventType: 'Changed', payload: { version, filling: 'x'.repeat(bytes) } }
     })
-    const ids = await enqueue(this.pool, events.map(({ aggregate, version }) => ({
-      aggregateType: 'order', aggregateId: aggregate, aggregateVersion: version, eventType: 'OrderChanged', payload: { aggregate, version }
-    })))
-    for (const [index, event] of events.entries()) this.#posted.set(ids[index] ?? '', event)
+    const ids = await enqueue(this.pool, events)
+    for (const [index, { aggregateId, aggregateVersion }] of events.entries()) this.#posted.set(ids[index] ?? '', `${aggregateId} ${aggregateVersion}`)
     await this.pool.query('NOTIFY outbox_wakeup')
   }
 
@@ -105,13 +138,26 @@ export class Stage {
     return row?.epoch ?? 0
   }
 
-  /** Resolves when nothing is left to publish. */
-  async published (deadlineMs = 30_000): Promise<void> {
+  /** How many events are in the outbox. */
+  async waiting (): Promise<number> {
+    const { rows: [row] } = await this.pool.query<{ count: number }>('SELECT count(*)::int FROM outbox_events')
+    return row?.count ?? 0
+  }
+
+  /** Resolves when no more than these are left in the outbox. */
+  async published ({ but = 0, deadlineMs = 30_000 } = {}): Promise<void> {
     await until(async () => {
-      const { rows: [row] } = await this.pool.query<{ count: number }>('SELECT count(*)::int FROM outbox_events')
-      if (row?.count !== 0) throw new Error(`${row?.count} events in the outbox`)
+      const waiting = await this.waiting()
+      if (waiting !== but) throw new Error(`${waiting} events in the outbox`)
       return true
-    }, { what: 'every event published', deadlineMs })
+    }, { what: but === 0 ? 'every event published' : `every event but ${but} published`, deadlineMs })
+  }
+
+  async configureTopic (config: Record<string, string>): Promise<void> {
+    const admin = this.connection.kafka.admin()
+    await admin.connect()
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name: this.topic, configEntries }] }).finally(() => admin.disconnect())
   }
 
   /** What a read-committed reader finds in the topic. */
@@ -138,8 +184,7 @@ export class Stage {
   }
 
   #describe (id: string): string {
-    const event = this.#posted.get(id)
-    return event === undefined ? `unknown ${id}` : `${event.aggregate} ${event.version}`
+    return this.#posted.get(id) ?? `unknown ${id}`
   }
 }
 

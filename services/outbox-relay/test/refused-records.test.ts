@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { until } from '@orders/local-stack/harness'
+import t from 'tap'
+import { EXACTLY_ONCE, Stage } from './stage/stage.ts'
+
+const CLI = fileURLToPath(new URL('../src/dead-letters.ts', import.meta.url))
+const TOO_LARGE = 30_000
+const SMALL_TOPIC = { 'max.message.bytes': '20000' }
+const run = promisify(execFile)
+
+interface Letter { id: string, aggregateId: string, reason: string, blocking: boolean, waiting: number }
+
+async function cli (stage: Stage, ...args: string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, ['--conditions=@orders/source', CLI, ...args], { env: { ...process.env, DATABASE_URL: stage.operatorUrl } })
+  return stdout
+}
+
+async function letters (stage: Stage, count: number): Promise<Letter[]> {
+  return until(async () => {
+    const found = (await cli(stage, 'list')).split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Letter)
+    return found.length === count ? found : undefined
+  }, { what: `${count} dead letters` })
+}
+
+t.test('a record that Kafka refuses blocks its aggregate alone, until it is replayed', async (t) => {
+  const stage = await Stage.set(t, { topicConfig: SMALL_TOPIC })
+  const { service } = await stage.relay('relay')
+  await stage.post('a', 'poison', 'b')
+  await stage.published()
+  await stage.post('a', { aggregate: 'poison', bytes: TOO_LARGE }, 'b', 'poison', 'a', 'b')
+  await stage.published({ but: 1 })
+  const [letter] = await letters(stage, 1)
+  t.match(letter, { aggregateId: 'poison', reason: 'MESSAGE_TOO_LARGE', blocking: true, waiting: 1 })
+  t.same(await stage.verdict(), { ...EXACTLY_ONCE, lost: ['poison 2', 'poison 3'] })
+  const metrics = await stage.metrics(service)
+  t.equal(metrics.sum('relay_dead_lettered_total'), 1)
+  t.ok(metrics.sum('relay_publish_failures_total', 'kind="refused"') > 0)
+
+  t.match(await cli(stage, 'replay', letter?.id ?? ''), `replayed ${letter?.id}`)
+  await until(async () => (await stage.metrics(service)).sum('relay_dead_lettered_total') === 2, { what: 'it refused again' })
+  await stage.configureTopic({ 'max.message.bytes': '1000000' })
+  t.match(await cli(stage, 'replay', '--all'), `replayed ${letter?.id}`)
+  await stage.published()
+  t.same(await stage.verdict(), EXACTLY_ONCE)
+  t.equal(await cli(stage, 'list'), '')
+})
+
+t.test('skip: the later events of its aggregate go on', async (t) => {
+  const stage = await Stage.set(t, { topicConfig: SMALL_TOPIC, settings: { RELAY_REFUSED: 'skip' } })
+  await stage.relay('relay')
+  await stage.post('a', { aggregate: 'poison', bytes: TOO_LARGE }, 'poison', 'a')
+  await stage.published()
+  const [letter] = await letters(stage, 1)
+  t.match(letter, { aggregateId: 'poison', blocking: false, waiting: 0 })
+  t.same((await stage.verdict()).lost, ['poison 1'])
+  t.match(await cli(stage, 'discard', letter?.id ?? ''), `discarded ${letter?.id}`)
+  t.equal(await cli(stage, 'list'), '')
+})
+
+t.test('one above RELAY_MAX_RECORD_BYTES is not even offered', async (t) => {
+  const stage = await Stage.set(t, { settings: { RELAY_MAX_RECORD_BYTES: '20000' } })
+  await stage.relay('relay')
+  await stage.post('a', { aggregate: 'poison', bytes: TOO_LARGE }, 'b')
+  await stage.published()
+  t.match(await letters(stage, 1), [{ aggregateId: 'poison', reason: /at most 20000 bytes \(RELAY_MAX_RECORD_BYTES\), found 30\d\d\d/ }])
+  t.equal(await stage.epoch(), 1, 'and no take-over is needed')
+})
+
+t.test('a topic that stays unknown makes dead letters of its own events, after its grace', async (t) => {
+  const stage = await Stage.set(t, {
+    settings: { RELAY_TOPICS: 'invoice=no-such-topic', RELAY_TOPIC_GRACE_MS: '1500', RELAY_PROGRESS_DEADLINE_MS: '1000' }
+  })
+  const { service } = await stage.relay('relay')
+  await stage.post('a', 'b', ...Array.from({ length: 20 }, (_, index) => ({ aggregate: `invoice-${index}`, type: 'invoice' })), 'c')
+  await stage.published()
+  t.match((await letters(stage, 20)).map(({ reason }) => reason), Array(20).fill('UNKNOWN_TOPIC_OR_PARTITION'))
+  t.same((await stage.verdict()).lost.filter((event) => !event.startsWith('invoice')), [])
+  t.notOk(service.logs.some(({ msg }) => msg === 'stepping down'), 'another relay would be refused as well')
+})
+
+t.test('the command says how it is used', async (t) => {
+  const stage = await Stage.set(t)
+  await t.rejects(cli(stage), { code: 2, stderr: /usage: dead-letters list/ })
+  await t.rejects(cli(stage, 'replay', 'x'), { code: 1, stderr: /expected ids of dead letters, found "x"/ })
+  await t.rejects(cli(stage, 'discard', '7'), { code: 1, stderr: /expected a dead letter with id 7/ })
+})
