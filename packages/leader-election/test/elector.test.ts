@@ -335,6 +335,23 @@ t.test('unhealthy: a leader that was not renewed and did not stop', async (t) =>
   t.match(first.elector.health(), { healthy: false, reason: /leading, and not renewed for 16000 ms/ })
 })
 
+t.test('unhealthy: work that goes on although the lease was lost', async (t) => {
+  const stage = new Stage()
+  const first = stage.player()
+  first.stopsWhenTold = false
+  await stage.pass(0)
+  first.store.otherwise = unavailable
+  await stage.pass(10_000 + 15_000)
+  t.equal(first.elector.isLeading, false)
+  t.same(first.elector.health(), { healthy: true }, 'it has one lease duration to stop')
+  await stage.pass(1_000)
+  t.match(first.elector.health(), { healthy: false, reason: /the term ended 16000 ms ago, and its work has not/ })
+  t.equal(first.works.length, 1, 'and none is begun beside it')
+  first.work.finish()
+  await stage.pass(0)
+  t.same(first.elector.health(), { healthy: true })
+})
+
 t.test('run() is for one caller at a time, and can be called again', async (t) => {
   const stage = new Stage()
   const first = stage.player()

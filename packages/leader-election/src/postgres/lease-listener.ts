@@ -1,9 +1,9 @@
-import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { parseRecord } from '../record.ts'
 import type { LeaseObserver } from '../store.ts'
 import { LEASE_CHANNEL, noticeOf } from './lease-channel.ts'
+import { openClient } from './open-client.ts'
 
 const HEARTBEAT_MS = 5_000
 const MIN_PAUSE_MS = 100
@@ -27,20 +27,13 @@ export async function listenForLease (
 async function listenOnce (
   connection: pg.ClientConfig, name: string, observer: LeaseObserver, signal: AbortSignal, onListening: () => void
 ): Promise<void> {
-  const socket = connection.stream?.() ?? new Socket()
   // The time-outs are ours: those of the caller's queries, or none at all, would let a dead connection live.
-  const client = new pg.Client({ ...connection, stream: () => socket, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS })
-  const broken = new AbortController()
-  client.on('error', (error) => { broken.abort(error) })
-  client.on('end', () => { broken.abort(new Error('the connection that listened was closed')) })
+  const { client, broken, hangUp } = openClient({ ...connection, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS })
   client.on('notification', ({ payload }) => {
     const notice = noticeOf(payload)
     if (notice?.name === name) observer.onHint(notice.record && parseRecord(notice.record).record)
   })
-  const over = AbortSignal.any([signal, broken.signal])
-  // Not client.end(), which waits for the server: on a connection whose packets vanish that lasts as long as TCP is patient,
-  // and whoever stops has to hand over now. The server takes the end of the connection for a goodbye.
-  const hangUp = () => { socket.destroy() }
+  const over = AbortSignal.any([signal, broken])
   over.addEventListener('abort', hangUp)
   try {
     await client.connect()
@@ -53,7 +46,7 @@ async function listenOnce (
       // A connection whose packets vanish delivers nothing and reports nothing.
       if (!over.aborted) await client.query('SELECT')
     }
-    if (!signal.aborted) throw broken.signal.reason
+    if (!signal.aborted) throw broken.reason
   } finally {
     over.removeEventListener('abort', hangUp)
     hangUp()

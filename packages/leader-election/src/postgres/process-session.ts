@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { openClient, type OpenClient } from './open-client.ts'
 
 const HEARTBEAT_MS = 5_000
 const RECONNECT_MS = 500
@@ -74,6 +74,7 @@ export class ProcessSession {
     const { connection, group, process } = this.#options
     const { client, broken, hangUp } = await connect({ query_timeout: HEARTBEAT_MS, ...connection }, this.#stop.signal)
     const over = AbortSignal.any([this.#stop.signal, broken])
+    over.addEventListener('abort', hangUp)
     try {
       await client.query('SELECT pg_advisory_lock($1, $2)', [keyOf(group), keyOf(process)])
       this.#begun?.()
@@ -81,8 +82,9 @@ export class ProcessSession {
         await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
         if (!over.aborted) await client.query('SELECT')
       }
-      if (broken.aborted) throw broken.reason
+      if (!this.#stop.signal.aborted) throw broken.reason
     } finally {
+      over.removeEventListener('abort', hangUp)
       hangUp()
     }
   }
@@ -98,20 +100,23 @@ export async function untilProcessEnds (
   connection: pg.ClientConfig, group: string, process: string, signal: AbortSignal
 ): Promise<boolean> {
   if (signal.aborted) return false
-  const { client, broken, hangUp } = await connect(connection, signal)
-  const over = AbortSignal.any([signal, broken, AbortSignal.timeout(MAX_WAIT_MS)])
-  // Ends the connection under the query, which then rejects; the server notices by client_connection_check_interval.
-  over.addEventListener('abort', hangUp)
+  const enough = AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)])
+  let hangUp = () => {}
   try {
+    const open = await connect(connection, enough)
+    const { client } = open
+    hangUp = open.hangUp
+    // Ends the connection under the query, which then rejects; the server notices by client_connection_check_interval.
+    enough.addEventListener('abort', hangUp)
     // Told while it connected? Then nobody tells it again, and it would wait for as long as the other process lives.
-    if (signal.aborted) return false
+    enough.throwIfAborted()
     await client.query('SELECT pg_advisory_lock_shared($1, $2)', [keyOf(group), keyOf(process)])
     return true
   } catch (error) {
-    if (signal.aborted || (over.aborted && !broken.aborted)) return false
+    if (enough.aborted) return false
     throw error
   } finally {
-    over.removeEventListener('abort', hangUp)
+    enough.removeEventListener('abort', hangUp)
     hangUp()
   }
 }
@@ -125,37 +130,22 @@ export async function countProcesses (client: { query: (text: string, values: un
   return (rows[0] as { processes: number }).processes
 }
 
-interface Connection {
-  client: pg.Client
-  broken: AbortSignal
-  /**
-   * Not client.end(), which waits for the server: on a connection whose packets vanish that lasts as long as TCP is patient.
-   * The server takes the end of the connection for a goodbye.
-   */
-  hangUp: () => void
-}
-
-/** @throws also when `signal` is aborted meanwhile */
-async function connect (config: pg.ClientConfig, signal: AbortSignal): Promise<Connection> {
-  const socket = config.stream?.() ?? new Socket()
-  const client = new pg.Client({
-    connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config, stream: () => socket
-  })
-  const broken = new AbortController()
-  client.on('error', (error) => { broken.abort(error) })
-  client.on('end', () => { broken.abort(new Error('the session was ended')) })
-  const hangUp = () => { socket.destroy() }
-  signal.addEventListener('abort', hangUp)
+/** @param signal also ends a connect, or a first statement, that gets no answer */
+async function connect (config: pg.ClientConfig, signal: AbortSignal): Promise<OpenClient> {
+  const open = openClient({ connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config })
+  signal.addEventListener('abort', open.hangUp)
   try {
-    await client.connect()
-    await client.query(SESSION_SETTINGS)
+    signal.throwIfAborted()
+    await open.client.connect()
+    await open.client.query(SESSION_SETTINGS)
+    signal.throwIfAborted()
+    return open
   } catch (error) {
-    hangUp()
+    open.hangUp()
     throw error
   } finally {
-    signal.removeEventListener('abort', hangUp)
+    signal.removeEventListener('abort', open.hangUp)
   }
-  return { client, broken: broken.signal, hangUp }
 }
 
 /** An advisory lock has two 32-bit keys. A collision of two processes costs a late or needless look, no more. */

@@ -1,57 +1,76 @@
-import { ProcessSession, untilProcessEnds } from '@orders/leader-election/postgres'
-import { TcpProxy, testPostgres, until } from '@orders/local-stack/harness'
-import t from 'tap'
+// The proof that a process lives, and how fast it is missed.
+import { randomBytes } from 'node:crypto'
+import { countProcesses, ProcessSession, untilProcessEnds } from '@orders/leader-election/postgres'
+import { TcpProxy, until } from '@orders/local-stack/harness'
+import t, { type Test } from 'tap'
+import { LeaseTable } from './lease-table.ts'
 
-const settled = (promise: Promise<unknown>) => {
-  let done = false
-  promise.then(() => { done = true }, () => { done = true })
-  return () => done
+const table = await LeaseTable.create(t)
+const connection = { connectionString: table.url }
+const never = new AbortController().signal
+const group = () => randomBytes(5).toString('hex')
+
+async function proxied (t: Test): Promise<{ proxy: TcpProxy, connection: { connectionString: string } }> {
+  const url = new URL(table.url)
+  const proxy = await TcpProxy.start(url.host)
+  t.teardown(() => proxy.close())
+  url.host = proxy.address
+  return { proxy, connection: { connectionString: url.href } }
 }
 
-t.test('who waits for the end of a process stops at once when told to, also while it connects', async (t) => {
-  const { url } = await testPostgres(t)
-  const { host } = new URL(url)
-  const link = await TcpProxy.start(host)
-  t.teardown(() => link.close())
-  const stop = new AbortController()
-  t.teardown(() => { stop.abort() })
-  const group = `group-${process.pid}`
-  const session = await ProcessSession.open({ connection: { connectionString: url }, group, process: 'leader' }, stop.signal)
+/** Shorter than the patience of any time-out of the session. */
+function promptly<T> (work: Promise<T>): Promise<T | 'hung'> {
+  return Promise.race([work, new Promise<'hung'>((resolve) => { setTimeout(resolve, 3_000, 'hung').unref() })])
+}
+
+t.test('a process is counted while its session lasts, and its end is told to who waits', async (t) => {
+  const name = group()
+  const session = await ProcessSession.open({ connection, group: name, process: 'one' }, never)
+  t.equal(await countProcesses(table.pool, name), 1)
+  const ended = untilProcessEnds(connection, name, 'one', never)
+  t.equal(await Promise.race([ended, until(async () => (
+    await table.pool.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+  ).rowCount === 1, { what: 'somebody to wait' }).then(() => 'waiting')]), 'waiting')
+  await session.close()
+  t.equal(await ended, true)
+  t.equal(await countProcesses(table.pool, name), 0)
+})
+
+t.test('a process that has no session has ended', async (t) => {
+  t.equal(await untilProcessEnds(connection, group(), 'nobody', never), true)
+})
+
+t.test('who does not want to wait any more does not', async (t) => {
+  const name = group()
+  const session = await ProcessSession.open({ connection, group: name, process: 'one' }, never)
   t.teardown(() => session.close())
-
-  let connecting = false
-  const told = new AbortController()
-  link.filter((_chunk, direction) => {
-    // The server has answered, and we have not heard it yet.
-    if (direction === 'toClient' && !connecting) {
-      connecting = true
-      told.abort()
-    }
-    return 'forward'
-  })
-  const through = Object.assign(new URL(url), { host: link.address }).href
-  const waiting = untilProcessEnds({ connectionString: through }, group, 'leader', told.signal)
-  const isSettled = settled(waiting)
-  await until(isSettled, { what: 'the wait to end', deadlineMs: 10_000 })
-  t.equal(await waiting, false, 'the process has not ended')
-})
-
-t.test('the end of a process is noticed', async (t) => {
-  const { url } = await testPostgres(t)
   const stop = new AbortController()
-  const group = `ending-${process.pid}`
-  const session = await ProcessSession.open({ connection: { connectionString: url }, group, process: 'leader' }, stop.signal)
-  const waiting = untilProcessEnds({ connectionString: url }, group, 'leader', stop.signal)
-  const isSettled = settled(waiting)
-  t.notOk(isSettled())
-  await session.close()
-  t.equal(await waiting, true)
+  const waiting = untilProcessEnds(connection, name, 'one', stop.signal)
+  stop.abort()
+  t.equal(await promptly(waiting), false)
 })
 
-t.test('a session that is not wanted any more before it begins does not hold its process up', async (t) => {
-  const session = await ProcessSession.open({
-    connection: { connectionString: 'postgres://nobody@127.0.0.1:1/none' }, group: 'g', process: 'p'
-  }, AbortSignal.abort())
-  await session.close()
-  t.pass('it was given up')
+t.test('a session that is lost is taken again', async (t) => {
+  const { proxy, connection } = await proxied(t)
+  const name = group()
+  const errors: Error[] = []
+  const session = await ProcessSession.open({ connection, group: name, process: 'one', onError: (error) => { errors.push(error) } }, never)
+  t.teardown(() => session.close())
+  proxy.cut()
+  await until(async () => await countProcesses(table.pool, name) === 0, { what: 'the session to end' })
+  await until(() => errors.length > 0, { what: 'its process to notice' })
+  proxy.heal()
+  await until(async () => await countProcesses(table.pool, name) === 1, { what: 'the session again' })
+})
+
+t.test('who stops does not wait for a server that does not answer', async (t) => {
+  const { proxy, connection } = await proxied(t)
+  const name = group()
+  const session = await ProcessSession.open({ connection, group: name, process: 'one' }, never)
+  proxy.hang()
+  t.equal(await promptly(session.close().then(() => 'closed')), 'closed')
+  const stop = new AbortController()
+  const waiting = untilProcessEnds(connection, name, 'one', stop.signal)
+  stop.abort()
+  t.equal(await promptly(waiting), false, 'also while it connects')
 })
