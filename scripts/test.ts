@@ -2,7 +2,7 @@
 // Arguments are for tap (files, or options such as --grep): then only those tests run. The last line is the count.
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { runCommand, startLocalStack, type LocalStack } from '@orders/local-stack'
+import { helmProgram, runCommand, startLocalStack, type LocalStack } from '@orders/local-stack'
 import { summary } from './test/summary.ts'
 import { TapReading, type Failure } from './test/tap-reading.ts'
 
@@ -51,6 +51,15 @@ async function startServers (): Promise<LocalStack | undefined> {
   }
 }
 
+/** Here, and not by the first test that needs it: where helm is not installed it is built, which takes longer than a test may. */
+async function prepareHelm (): Promise<void> {
+  try {
+    await Promise.race([helmProgram((line) => { console.log(line) }), aborted()])
+  } catch (error) {
+    fail('helm', (error as Error).message.split('\n'))
+  }
+}
+
 async function aborted (): Promise<undefined> {
   if (!interruption.signal.aborted) await new Promise((resolve) => { interruption.signal.addEventListener('abort', resolve) })
   return undefined
@@ -76,7 +85,7 @@ async function runTests ({ postgres, kafka, kubernetes }: LocalStack): Promise<v
 const [stack] = await Promise.all([
   startServers(),
   check('tap', 'tap', ['build']),
-  ...tapArguments.length === 0 ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), checkTypes()] : []
+  ...tapArguments.length === 0 ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), checkTypes(), prepareHelm()] : []
 ])
 if (stack !== undefined && !interruption.signal.aborted) await runTests(stack)
 await stack?.close()
