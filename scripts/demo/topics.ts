@@ -20,7 +20,7 @@ export async function createTopics (
   connection: KafkaConnection, { external }: { external: boolean }, run: string, cleanUp: CleanUp
 ): Promise<Topics> {
   return withAdmin(connection, async (admin) => {
-    const suffix = (await admin.listTopics()).includes(ORDER_EVENTS_TOPIC) ? `-demo-${run}` : ''
+    const suffix = external ? `-demo-${run}` : ''
     const topic = `${ORDER_EVENTS_TOPIC}${suffix}`
     const deadLetterTopic = `${ORDER_EVENTS_DEAD_LETTER_TOPIC}${suffix}`
     const group = `${ORDER_GROUP}${suffix}`

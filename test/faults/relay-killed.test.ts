@@ -3,15 +3,15 @@ import t from 'tap'
 import { readMetrics } from '../../scripts/demo/readings.ts'
 import { NOTHING_LOST, startSystem } from './system.ts'
 
-const KILLS = 4
+const KILLS = 3
 const DUPLICATES = { 'exactly-once': 0, 'at-least-once': undefined }
 
 for (const [delivery, duplicatesInTopic] of Object.entries(DUPLICATES)) {
   t.test(`${delivery}: a relay that is killed again and again while it publishes loses nothing and keeps the order`, async (t) => {
     // Small batches: a kill is then seldom between two of them.
-    const { relay, load, post, verdict } = await startSystem(t, { relay: { RELAY_DELIVERY: delivery, RELAY_BATCH_EVENTS: '10' } })
+    const { relay, load, post, verdict } = await startSystem(t, { relay: { RELAY_DELIVERY: delivery, RELAY_BATCH_EVENTS: '5' } })
     const enough = new AbortController()
-    const posting = post({ rate: 50, orders: Infinity, stopPosting: enough.signal })
+    const posting = post({ rate: 20, orders: Infinity, stopPosting: enough.signal })
     for (let kills = 0; kills < KILLS; kills++) {
       await until(async () => ((await readMetrics(relay)).get('relay_published_total') ?? 0) > 0, { what: 'the relay to publish' })
       await relay.restart('SIGKILL')
