@@ -76,6 +76,7 @@ export class ProcessSession {
     const over = AbortSignal.any([this.#stop.signal, broken])
     over.addEventListener('abort', hangUp)
     try {
+      over.throwIfAborted()
       await client.query('SELECT pg_advisory_lock($1, $2)', [keyOf(group), keyOf(process)])
       this.#begun?.()
       while (!over.aborted) {

@@ -74,3 +74,24 @@ t.test('who stops does not wait for a server that does not answer', async (t) =>
   stop.abort()
   t.equal(await promptly(waiting), false, 'also while it connects')
 })
+
+t.test('told to stop by the time the server answers, it does not begin to wait', async (t) => {
+  const { proxy, connection: through } = await proxied(t)
+  const name = group()
+  const session = await ProcessSession.open({ connection, group: name, process: 'leader' }, never)
+  t.teardown(() => session.close())
+  const told = new AbortController()
+  proxy.filter((_chunk, direction) => {
+    // The server has answered, and we have not heard it yet.
+    if (direction === 'toClient') told.abort()
+    return 'forward'
+  })
+  t.equal(await promptly(untilProcessEnds(through, name, 'leader', told.signal)), false, 'the process has not ended')
+})
+
+t.test('a session that is not wanted any more before it begins does not hold its process up', async (t) => {
+  const session = await ProcessSession.open({
+    connection: { connectionString: 'postgres://nobody@127.0.0.1:1/none' }, group: 'g', process: 'p'
+  }, AbortSignal.abort())
+  t.equal(await promptly(session.close().then(() => 'closed')), 'closed')
+})
