@@ -134,7 +134,7 @@ function lineChart (title: string, series: readonly Series[], x: (t: number) => 
     }).join('')
     return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.3"><title>${escape(name)}</title></path>`
   })
-  const legend = series.map(({ name, colour }, index) => `<rect x="${LEFT + 160 + index * 110}" y="${top - 14}" width="10" height="3" fill="${colour}"/><text x="${LEFT + 174 + index * 110}" y="${top - 9}">${escape(name)}</text>`)
+  const legend = series.map(({ name, colour }, index) => `<rect x="${LEFT + 160 + index * 140}" y="${top - 14}" width="10" height="3" fill="${colour}"/><text x="${LEFT + 174 + index * 140}" y="${top - 9}">${escape(name)}</text>`)
   return `<text x="0" y="${top - 9}">${escape(title)}</text><text x="${LEFT - 8}" y="${top + 9}" text-anchor="end">${Math.round(highest)}</text><text x="${LEFT - 8}" y="${top + CHART_HEIGHT}" text-anchor="end">0</text><line x1="${LEFT}" x2="${WIDTH}" y1="${top + CHART_HEIGHT}" y2="${top + CHART_HEIGHT}" stroke="#d1d5db"/>${legend.join('')}${lines.join('')}`
 }
 

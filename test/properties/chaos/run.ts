@@ -59,8 +59,9 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     const posting = load.run(rate, stopPosting.signal, giveUp.signal)
     const nemesis = new Nemesis(world, recorder, new Random(seed + 2), progress)
     progress(`seed ${seed}: ${schedule.length} faults in ${minutes} min, ${rate} orders/s, ${delivery}, lease in ${lease}`)
+    const endsAt = recorder.now + minutes * MINUTE_MS
     await nemesis.run(schedule, interrupt)
-    await delay(Math.max(0, minutes * MINUTE_MS - recorder.now), undefined, { signal: interrupt }).catch(() => {})
+    await delay(Math.max(0, endsAt - recorder.now), undefined, { signal: interrupt }).catch(() => {})
 
     progress('all faults are healed, everything has to arrive')
     stopPosting.abort()
