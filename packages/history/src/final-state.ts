@@ -66,7 +66,7 @@ export interface FenceRow {
   what: 'take-over' | 'claim' | 'complete' | 'delete'
   /** The session's application name: which relay, and which life of it. */
   by: string
-  /** Of `relay_shard`; a delete has none. */
+  /** Of `relay_shard`; for a delete, of the row that was changed in the same transaction, if any was. */
   shard?: number
   epoch?: number
   /** The outbox ids that were claimed or deleted. */

@@ -205,6 +205,21 @@ t.test('memory that is flat is not accused, nor is a short run', async (t) => {
   t.same(broken(check(withEntries(long, ...samples(50_000)))), [])
 })
 
+t.test('a process that holds two shards has an epoch in each', async (t) => {
+  const run = cleanRun({ seed: 42, orders: 200 })
+  const ids = run.final.topic.flatMap(({ event }) => run.final.enqueued.find((row) => row.event === event)?.id ?? [])
+  const fence = (second: number): FinalState['fence'] => [
+    { what: 'take-over', by: 'relay-1', shard: 0, epoch: 1 },
+    { what: 'take-over', by: 'relay-1', shard: 0, epoch: 2 },
+    { what: 'take-over', by: 'relay-1', shard: 1, epoch: 1 },
+    ...ids.map((id, index) => index % 2 === 0
+      ? { what: 'delete' as const, by: 'relay-1', shard: 0, epoch: 2, ids: [id] }
+      : { what: 'delete' as const, by: 'relay-1', shard: 1, epoch: second, ids: [id] })
+  ]
+  t.same(broken(check(withFinal(run, { fence: fence(1) }))), [])
+  t.same(broken(check(withFinal(run, { fence: fence(2) }))), ['I10'])
+})
+
 t.test('at least once, duplicates that the failures explain are allowed', async (t) => {
   const run = cleanRun({ seed: 42, orders: 200 })
   const { event } = pickOf(run)

@@ -25,7 +25,9 @@ CREATE TABLE audit.fence (
   by    text NOT NULL,
   shard integer,
   epoch bigint,
-  ids   bigint[]
+  ids   bigint[],
+  -- A delete belongs to the shard whose row was changed with it.
+  tx    xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 
 -- Written once a second, to see how long a commit takes when nobody is in between.

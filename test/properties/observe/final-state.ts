@@ -50,7 +50,9 @@ async function readOrders (url: string): Promise<FromOrders> {
     deadLetters: await query(`SELECT event_id AS event, aggregate_id AS "order", aggregate_version AS version, blocking,
                                      replayed_at IS NOT NULL AS replayed FROM outbox_dead_letters`),
     fence: (await query<{ what: 'claim', by: string, shard: number | null, epoch: number | null, ids: string[] | null }>(
-      'SELECT what, by, shard, epoch, ids FROM audit.fence ORDER BY seq')).map(({ what, by, shard, epoch, ids }) => ({
+      `SELECT f.what, f.by, coalesce(f.shard, held.shard) AS shard, coalesce(f.epoch, held.epoch) AS epoch, f.ids
+       FROM audit.fence AS f LEFT JOIN audit.fence AS held ON f.what = 'delete' AND held.what <> 'delete' AND held.tx = f.tx
+       ORDER BY f.seq`)).map(({ what, by, shard, epoch, ids }) => ({
       what, by, ...(shard === null ? {} : { shard }), ...(epoch === null ? {} : { epoch }), ...(ids === null ? {} : { ids: ids.map(Number) })
     })),
     idleInTransaction: (await query<{ sessions: number }>(

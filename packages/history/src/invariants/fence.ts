@@ -21,15 +21,16 @@ export const fence: Invariant = {
         continue
       }
       if (what === 'claim') for (const id of ids) shards.set(id, shard)
-      const holders = what === 'delete' ? holdersOf(row, held, shards) : [held.get(shard)]
-      findings.expect(holders.every((holder) => holder?.by === by && (what === 'delete' || holder.epoch === epoch)), () => ({
+      const free = what === 'delete' && row.shard === undefined
+      const holders = free ? holdersOf(row, held, shards) : [held.get(shard)]
+      findings.expect(holders.every((holder) => holder?.by === by && (free || holder.epoch === epoch)), () => ({
         problem: 'done by one that had been fenced', ...row, ids: ids.slice(0, 10), holders
       }))
     }
   }
 }
 
-/** Delivery at least once makes no claims: then it has to be the holder of some shard. */
+/** Of a delete that names no shard: those of its claims, and without claims it has to be the holder of any. */
 function holdersOf ({ by, ids = [] }: FenceRow, held: ReadonlyMap<number, Held>, shards: ReadonlyMap<number, number>): Array<Held | undefined> {
   const claimed = new Set(ids.map((id) => shards.get(id)).filter((shard) => shard !== undefined))
   if (claimed.size > 0) return [...claimed].map((shard) => held.get(shard))

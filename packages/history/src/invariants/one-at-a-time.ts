@@ -33,9 +33,10 @@ function termsOf (fence: readonly FenceRow[]): Map<number, Term> {
   const terms = new Map<number, Term>()
   const claimed = new Set<number>()
   const newest = new Map<string, Term>()
-  for (const { what, by, shard = 0, epoch = 0, ids = [] } of fence) {
-    if (what === 'take-over') newest.set(by, { shard, epoch })
-    const term = what === 'delete' ? newest.get(by) : { shard, epoch }
+  for (const { what, by, shard, epoch = 0, ids = [] } of fence) {
+    const own = shard === undefined ? undefined : { shard, epoch }
+    if (what === 'take-over' && own !== undefined) newest.set(by, own)
+    const term = own ?? newest.get(by)
     if (term === undefined || (what !== 'claim' && what !== 'delete')) continue
     for (const id of ids) {
       if (what === 'claim') claimed.add(id)
