@@ -37,7 +37,7 @@ t.test('settings that cannot be used are refused by name', async (t) => {
 })
 
 t.test('a short run with a fixed seed: every promise holds, and the stored run says so again', async (t) => {
-  const folder = t.testdir({})
+  const folder = t.testdir({ history: { 'clients.jsonl': 'of a former run\n' } })
   const { run, verdicts } = await runChaos({
     seed: SEED,
     minutes: 0.3,

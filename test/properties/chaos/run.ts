@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { check, loadRun, Recorder, saveDescription, saveFinalState, type Run, type RunDescription, type Verdict } from '@orders/history'
@@ -47,6 +47,8 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     schedule: schedule.map(({ f, target, atMs, forMs }) => ({ f, target, atMs, forMs }))
   }
   await mkdir(folder, { recursive: true })
+  // A run with the same seed may have been here: its history is not ours.
+  for (const former of ['run.json', 'history', 'final', 'logs', 'report.html']) await rm(join(folder, former), { recursive: true, force: true })
   await saveDescription(folder, description)
 
   const recorder = new Recorder(folder)
