@@ -30,7 +30,7 @@ function readAboveLastId (db: SqlClient): SqlClient {
     async query (statement) {
       if (statement.name !== 'outbox_read') return db.query(statement)
       const result = await db.query({ ...statement, values: [String(last), ...(statement.values ?? []).slice(1)] })
-      for (const { id } of result.rows) last = BigInt(id as string)
+      for (const [id] of result.rows as unknown as Array<[string]>) last = BigInt(id)
       return result
     }
   }

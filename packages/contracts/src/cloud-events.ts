@@ -47,22 +47,23 @@ export class CloudEventError extends Error {
   }
 }
 
-export function encodeCloudEvent (event: OutgoingEvent, { source }: { source: string }): EncodedEvent {
-  return {
-    key: event.aggregateId,
-    value: event.data,
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: event.id,
-      ce_source: source,
-      ce_type: event.type,
-      ce_time: event.time,
-      ce_subject: event.aggregateId,
-      ce_aggregatetype: event.aggregateType,
-      ce_aggregateversion: event.aggregateVersion,
-      'content-type': 'application/json'
-    }
-  }
+export interface EncodeOptions {
+  source: string
+  /** Headers that travel along, such as `traceparent`; taken over, not copied. The event's own attributes win. */
+  carried?: Record<string, string>
+}
+
+export function encodeCloudEvent (event: OutgoingEvent, { source, carried: headers = {} }: EncodeOptions): EncodedEvent {
+  headers.ce_specversion = '1.0'
+  headers.ce_id = event.id
+  headers.ce_source = source
+  headers.ce_type = event.type
+  headers.ce_time = event.time
+  headers.ce_subject = event.aggregateId
+  headers.ce_aggregatetype = event.aggregateType
+  headers.ce_aggregateversion = event.aggregateVersion
+  headers['content-type'] = 'application/json'
+  return { key: event.aggregateId, value: event.data, headers }
 }
 
 type HeaderValue = Buffer | string | Array<Buffer | string> | undefined

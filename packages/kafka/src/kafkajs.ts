@@ -2,6 +2,8 @@
 import './request-queue-patch.ts'
 import './produce-request-patch.ts'
 import './retry-defaults-patch.ts'
+import './group-messages-patch.ts'
+import './coordinator-cache-patch.ts'
 import kafkajs from 'kafkajs'
 
 export default kafkajs

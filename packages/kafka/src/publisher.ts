@@ -49,13 +49,13 @@ export async function disconnect (producer: Producer): Promise<void> {
   await withDeadline('disconnecting the producer', DISCONNECT_DEADLINE_MS, producer.disconnect()).catch(() => {})
 }
 
-/** Groups by topic, and keeps the order within each. */
+/** Groups by topic, and keeps the order within each. The records themselves, no copies: kafkajs has no use for their topic. */
 export function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
-  const topics = new Map<string, TopicMessages>()
-  for (const { topic, ...message } of records) {
-    const messages = topics.get(topic)?.messages
-    if (messages === undefined) topics.set(topic, { topic, messages: [message] })
-    else messages.push(message)
+  const topics = new Map<string, EventRecord[]>()
+  for (const record of records) {
+    const messages = topics.get(record.topic)
+    if (messages === undefined) topics.set(record.topic, [record])
+    else messages.push(record)
   }
-  return [...topics.values()]
+  return [...topics].map(([topic, messages]) => ({ topic, messages }))
 }

@@ -34,11 +34,13 @@ export interface TransactionalPublisher extends Publisher {
   /**
    * Publishes the records and the position in one transaction. One call at a time.
    *
+   * @param mayCommit committed is only when this has resolved; when it rejects, the transaction is aborted and its error
+   *   thrown as it is
    * @throws RecordRefusedError nothing was committed
    * @throws PublisherFencedError nothing was committed
    * @throws PublishUncertainError all or nothing was committed; only a new publisher can tell
    */
-  publish: (records: readonly EventRecord[], position: bigint) => Promise<void>
+  publish: (records: readonly EventRecord[], position: bigint, mayCommit?: Promise<unknown>) => Promise<void>
 }
 
 /**
@@ -64,11 +66,16 @@ export async function openTransactionalPublisher (
   let failed = false
   return {
     position: () => readPosition(kafka, options),
-    async publish (records, position) {
+    async publish (records, position, mayCommit = Promise.resolve()) {
+      // It is awaited below, when the records are sent; until then its failure must not pass for one that nobody handles.
+      let refused: unknown
+      const permission = mayCommit.catch((error: unknown) => { refused = error; throw error })
+      permission.catch(() => {})
       try {
-        await withDeadline('publishing', sendDeadlineMs, publishInTransaction(producer, records, position, options))
+        await withDeadline('publishing', sendDeadlineMs, publishInTransaction(producer, records, position, permission, options))
       } catch (error) {
         failed = true
+        if (error === refused) throw error
         throw toPublishError(error)
       }
     },
@@ -83,13 +90,20 @@ async function fence (producer: Producer): Promise<void> {
 }
 
 async function publishInTransaction (
-  producer: Producer, records: readonly EventRecord[], position: bigint, options: TransactionalPublisherOptions
+  producer: Producer, records: readonly EventRecord[], position: bigint, permission: Promise<unknown>, options: TransactionalPublisherOptions
 ): Promise<void> {
   const transaction = await producer.transaction()
   // The position first: it may have to wait for the transaction before, and asking again is safe only as long as no
   // record has been sent.
   await commitPosition(transaction, position, options)
   await transaction.sendBatch({ acks: -1, timeout: options.sendDeadlineMs, topicMessages: toTopicMessages(records) })
+  try {
+    await permission
+  } catch (error) {
+    // Open until its time-out it would hold read-committed readers back.
+    await transaction.abort().catch(() => {})
+    throw error
+  }
   await transaction.commit()
 }
 

@@ -67,6 +67,30 @@ t.test('transactional: records and position become visible together', async (t) 
   t.same((await valuesIn(connection, topic, 3)).sort(), ['a', 'b', 'c'])
 })
 
+t.test('transactional: nothing is committed before it may be, and nothing when it may not', async (t) => {
+  const { connection, topic } = await testTopic(t, { partitions: 1 })
+  const publisher = await open(t, connection, topic)
+  const permission = Promise.withResolvers<void>()
+  const publishing = publisher.publish([record(topic, 'a')], 1n, permission.promise)
+  const written = Promise.withResolvers<void>()
+  const consumer = connection.kafka.consumer({ groupId: `uncommitted-${topic}`, readUncommitted: true, maxWaitTimeInMs: 100 })
+  t.teardown(() => consumer.disconnect())
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({ eachMessage: async () => { written.resolve() } })
+  await written.promise
+  t.equal(await publisher.position(), 0n)
+  permission.resolve()
+  await publishing
+  t.equal(await publisher.position(), 1n)
+
+  const refusal = new Error('not mine any more')
+  await t.rejects(publisher.publish([record(topic, 'b')], 2n, Promise.reject(refusal)), refusal)
+  const successor = await open(t, connection, topic)
+  t.equal(await successor.position(), 1n)
+  t.same(await valuesIn(connection, topic, 1), ['a'])
+})
+
 t.test('whoever opens a publisher fences the one before, which cannot commit any more', async (t) => {
   const { connection, topic } = await testTopic(t)
   const former = await open(t, connection, topic)

@@ -1,23 +1,35 @@
 import { FencedError } from './errors.ts'
 import type { Fence } from './shard-fence.ts'
-import type { SqlClient } from './sql-client.ts'
+import { idArray, type SqlClient } from './sql-client.ts'
 
 /**
  * Notes which events the next batch holds, and gives the batch its number. Whoever takes over after a crash compares
  * that number with the one Kafka has committed, and knows of every claimed event whether it is in the topic.
  *
- * This statement must be durable before anything is sent (`synchronous_commit` on): a claim that Postgres forgets after
- * Kafka committed its batch is a batch published twice.
+ * In the same statement it completes the batch before (see {@link complete}): one commit for each batch, not two. Only
+ * together: the note of the batch before is overwritten here, and with it goes what is known of its events.
  *
+ * This statement must be durable before Kafka is told to commit (`synchronous_commit` on): a claim that Postgres forgets
+ * after Kafka committed its batch is a batch published twice.
+ *
+ * @param published the ids of the batch before, which is in Kafka; none when it is completed already
  * @returns the number of the batch
- * @throws FencedError when the shard has been taken over since
+ * @throws FencedError when the shard has been taken over since; then nothing was deleted either
  */
-export async function claim (client: SqlClient, fence: Fence, ids: readonly string[]): Promise<bigint> {
+export async function claim (client: SqlClient, fence: Fence, ids: readonly string[], published: readonly string[] = []): Promise<bigint> {
   const { rows } = await client.query({
     name: 'outbox_claim',
-    text: `UPDATE relay_shard SET batch = batch + 1, claimed_ids = $3::bigint[]
-           WHERE shard = $1 AND epoch = $2 RETURNING batch::text`,
-    values: [fence.shard, String(fence.epoch), ids]
+    text: `WITH held AS (
+             UPDATE relay_shard SET batch = batch + 1, claimed_ids = $3::bigint[]
+             WHERE shard = $1 AND epoch = $2 RETURNING batch
+           ), published AS (
+             DELETE FROM outbox_events WHERE id = ANY ($4::bigint[]) AND EXISTS (SELECT FROM held)
+           ), replayed AS (
+             DELETE FROM outbox_dead_letters
+             WHERE id = ANY ($4::bigint[]) AND replayed_at IS NOT NULL AND EXISTS (SELECT FROM held)
+           )
+           SELECT batch::text FROM held`,
+    values: [fence.shard, String(fence.epoch), idArray(ids), idArray(published)]
   })
   const row = rows[0]
   if (row === undefined) throw new FencedError(fence.shard, fence.epoch)

@@ -1,6 +1,6 @@
 import { FencedError } from './errors.ts'
 import type { Fence } from './shard-fence.ts'
-import { onlyRow, type SqlClient } from './sql-client.ts'
+import { idArray, onlyRow, type SqlClient } from './sql-client.ts'
 
 /**
  * Deletes published events and clears the claim, in one statement with the fence: checked apart from the delete, the
@@ -22,7 +22,7 @@ export async function complete (client: SqlClient, fence: Fence, ids: readonly s
              WHERE id = ANY ($3::bigint[]) AND replayed_at IS NOT NULL AND EXISTS (SELECT FROM held)
            )
            SELECT EXISTS (SELECT FROM held) AS held`,
-    values: [fence.shard, String(fence.epoch), ids]
+    values: [fence.shard, String(fence.epoch), idArray(ids)]
   })
   if (onlyRow(rows, 'complete').held !== true) throw new FencedError(fence.shard, fence.epoch)
 }

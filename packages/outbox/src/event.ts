@@ -16,8 +16,8 @@ export interface NewEvent {
 
 /** An event as the relay reads it: text as Postgres prints it, so that nothing is parsed on the way to Kafka. */
 export interface OutboxEvent {
-  /** The position in the outbox: events of one aggregate are published in the order of their ids. */
-  id: bigint
+  /** The position in the outbox, a number: events of one aggregate are published in the order of their ids. */
+  id: string
   eventId: string
   aggregateType: string
   aggregateId: string
@@ -27,6 +27,6 @@ export interface OutboxEvent {
   payload: string
   /** A JSON object of strings. */
   headers: string
-  /** RFC 3339, UTC, microseconds. */
+  /** RFC 3339, UTC, up to microseconds. */
   createdAt: string
 }

@@ -1,5 +1,5 @@
 import type { OutboxEvent } from './event.ts'
-import type { Row, SqlClient } from './sql-client.ts'
+import { idArray, type SqlClient } from './sql-client.ts'
 
 export interface ReadOptions {
   /** This shard, counted from 0, of how many. */
@@ -30,56 +30,60 @@ export async function readBatch (client: SqlClient, options: ReadOptions): Promi
   const { rows } = await client.query({
     name: options.shards === 1 ? 'outbox_read' : 'outbox_read_shard',
     text: options.shards === 1 ? READ_ALL : READ_SHARD,
+    rowMode: 'array',
     values: [
-      String(options.after), options.inFlight, options.maxEvents, options.maxBytes,
+      String(options.after), idArray(options.inFlight), options.maxEvents, options.maxBytes,
       ...(options.shards === 1 ? [] : [options.shard, options.shards])
     ]
   })
-  return rows.map(toEvent)
+  return (rows as unknown as EventRow[]).map(toEvent)
 }
 
-// The running sum keeps a thousand events of a megabyte each from reaching this process at once. MATERIALIZED: else the
-// payload would be turned into text twice.
 const READ_ALL = readStatement('')
 // The mask, not abs(): abs() of the smallest bigint is an error.
 const READ_SHARD = readStatement(`
-      AND (hashtextextended(aggregate_id, hashtext(aggregate_type)) & 9223372036854775807) % $6 = $5`)
+        AND (hashtextextended(aggregate_id, hashtext(aggregate_type)) & 9223372036854775807) % $6 = $5`)
 
+/**
+ * What it is made of, each measured to be the cheapest in Postgres:
+ * - The running sum keeps a thousand events of a megabyte each from reaching this process at once. The LIMIT below it
+ *   keeps the planner from turning the payload into text once for the sum and once more for the result.
+ * - NOT IN with a subquery becomes one hash table; `<> ALL` compares each row with each id.
+ * - Nearly always there is no blocking dead letter at all, which is found out once and not for each row.
+ * - to_json prints the time as RFC 3339 whatever the session's DateStyle, in half the time of to_char.
+ */
 function readStatement (shardCondition: string): string {
   return `
-  WITH waiting AS MATERIALIZED (
-    SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
-           payload::text AS payload, headers::text AS headers, created_at
-    FROM outbox_events AS e
-    WHERE id > $1 AND id <> ALL ($2::bigint[])${shardCondition}
-      AND NOT EXISTS (
-        SELECT FROM outbox_dead_letters AS d
-        WHERE d.blocking AND d.aggregate_type = e.aggregate_type AND d.aggregate_id = e.aggregate_id AND d.id < e.id)
-    ORDER BY id
-    LIMIT $3
-  ), summed AS (
-    SELECT *, sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes,
-           row_number() OVER (ORDER BY id) AS position
-    FROM waiting
-  )
   SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type, payload, headers,
-         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at
-  FROM summed
-  WHERE bytes <= $4 OR position = 1
+         to_json(created_at AT TIME ZONE 'UTC')::text
+  FROM (
+    SELECT *, sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes
+    FROM (
+      SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
+             payload::text AS payload, headers::text AS headers, created_at
+      FROM outbox_events AS e
+      WHERE id > $1 AND id NOT IN (SELECT unnest($2::bigint[]))${shardCondition}
+        AND (NOT EXISTS (SELECT FROM outbox_dead_letters WHERE blocking) OR NOT EXISTS (
+          SELECT FROM outbox_dead_letters AS d
+          WHERE d.blocking AND d.aggregate_type = e.aggregate_type AND d.aggregate_id = e.aggregate_id AND d.id < e.id))
+      ORDER BY id
+      LIMIT $3
+    ) AS waiting
+  ) AS summed
+  -- The first one whatever its size.
+  WHERE bytes <= $4 OR bytes = octet_length(payload) + octet_length(headers)
   -- Not "id" alone: that is the text above, and of the texts "10" comes before "9".
   ORDER BY summed.id`
 }
 
-function toEvent (row: Row): OutboxEvent {
+/** As an array: of rows as objects, a driver makes one for each only to be thrown away here. */
+type EventRow = readonly [
+  id: string, eventId: string, aggregateType: string, aggregateId: string, aggregateVersion: string, eventType: string,
+  payload: string, headers: string, createdAt: string
+]
+
+function toEvent ([id, eventId, aggregateType, aggregateId, aggregateVersion, eventType, payload, headers, createdAt]: EventRow): OutboxEvent {
   return {
-    id: BigInt(row.id as string),
-    eventId: row.event_id as string,
-    aggregateType: row.aggregate_type as string,
-    aggregateId: row.aggregate_id as string,
-    aggregateVersion: row.aggregate_version as string,
-    eventType: row.event_type as string,
-    payload: row.payload as string,
-    headers: row.headers as string,
-    createdAt: row.created_at as string
+    id, eventId, aggregateType, aggregateId, aggregateVersion, eventType, payload, headers, createdAt: `${createdAt.slice(1, -1)}Z`
   }
 }

@@ -6,6 +6,8 @@ export interface Statement {
   name?: string
   text: string
   values?: unknown[]
+  /** Rows as arrays of their columns. */
+  rowMode?: 'array'
 }
 
 /** The part of `pg` that this package needs: a `Client`, a `PoolClient` or a `Pool` fits. */
@@ -18,4 +20,9 @@ export function onlyRow (rows: Row[], what: string): Row {
   const row = rows[0]
   if (row === undefined) throw new Error(`expected one row from ${what}, found none: are the tables those of sql/001-outbox.sql?`)
   return row
+}
+
+/** A `bigint[]` as Postgres reads it. The driver would quote and escape every one of a thousand ids. */
+export function idArray (ids: readonly string[]): string {
+  return `{${ids.join(',')}}`
 }

@@ -34,7 +34,7 @@ t.test('a replayed event comes back before its successors, which wait until it i
   const fence = await refuseFirst(pool, true)
   await replayDeadLetter(pool, 1n)
   t.same(await ids(pool), [1, 2])
-  t.same((await readBatch(pool, readAll({ after: 1n }))).map(({ id }) => id), [2n], 'also for a reader that is past its id')
+  t.same((await readBatch(pool, readAll({ after: 1n }))).map(({ id }) => id), ['2'], 'also for a reader that is past its id')
   await t.rejects(replayDeadLetter(pool, 1n), DeadLetterNotFoundError)
   await t.rejects(discardDeadLetter(pool, 1n), DeadLetterNotFoundError)
   await complete(pool, fence, ['1'])

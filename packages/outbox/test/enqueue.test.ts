@@ -14,7 +14,7 @@ t.test('an event is written as it was given', async (t) => {
     eventId, aggregateType: 'order', aggregateId: 'a', aggregateVersion: '1', eventType: 'OrderCreated', headers: '{"traceparent": "00-1-2-01"}'
   })
   t.same(JSON.parse(read?.payload ?? ''), { text: 'ä \\u0000 ☃', n: 1.5, nested: [null, true] })
-  t.match(read?.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
+  t.match(read?.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$/)
 })
 
 t.test('many events keep their order', async (t) => {

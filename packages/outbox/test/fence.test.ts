@@ -18,7 +18,7 @@ t.test('each take-over raises the epoch and fences the one before', async (t) =>
   t.equal((await readBatch(pool, readAll())).length, 2, 'nothing was deleted')
 
   await complete(pool, fence, ['1'])
-  t.same((await readBatch(pool, readAll())).map(({ id }) => id), [2n])
+  t.same((await readBatch(pool, readAll())).map(({ id }) => id), ['2'])
 })
 
 t.test('shards are fenced apart', async (t) => {
@@ -38,6 +38,19 @@ t.test('a take-over finds what was claimed and not completed', async (t) => {
   await complete(pool, second.fence, ['1', '2'])
   const third = await takeOverShard(pool, 0, 'third')
   t.same([third.batch, third.outstanding], [1n, undefined])
+})
+
+t.test('a claim completes the batch before, or does nothing at all', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
+  const { fence } = await takeOverShard(pool, 0, 'first')
+  t.equal(await claim(pool, fence, ['1']), 1n)
+  t.equal(await claim(pool, fence, ['2'], ['1']), 2n)
+  t.same((await readBatch(pool, readAll())).map(({ id }) => id), ['2', '3'])
+  const second = await takeOverShard(pool, 0, 'second')
+  t.same(second.outstanding, { batch: 2n, ids: ['2'] })
+  await t.rejects(claim(pool, fence, ['3'], ['2']), FencedError)
+  t.same((await readBatch(pool, readAll())).map(({ id }) => id), ['2', '3'], 'nothing was deleted')
 })
 
 t.test('a dropped claim leaves its events, and numbers go on from the position', async (t) => {

@@ -9,6 +9,8 @@ export interface Batch {
   /** The ids as Postgres takes them. */
   ids: readonly string[]
   records: readonly EventRecord[]
+  /** Whether it ended at its limits, so that there is probably more. */
+  isFull: boolean
 }
 
 export interface RecordOptions {
@@ -17,11 +19,12 @@ export interface RecordOptions {
   source: string
 }
 
-export function toBatch (events: readonly OutboxEvent[], options: RecordOptions): Batch {
+export function toBatch (events: readonly OutboxEvent[], isFull: boolean, options: RecordOptions): Batch {
   return {
     events,
-    ids: events.map(({ id }) => String(id)),
-    records: events.map((event) => toRecord(event, options))
+    ids: events.map(({ id }) => id),
+    records: events.map((event) => toRecord(event, options)),
+    isFull
   }
 }
 
@@ -34,23 +37,18 @@ function toRecord (event: OutboxEvent, { topics, source }: RecordOptions): Event
     aggregateId: event.aggregateId,
     aggregateVersion: event.aggregateVersion,
     data: event.payload
-  }, { source })
+  }, { source, carried: event.headers === '{}' ? {} : storedHeaders(event.headers) })
   // No time stamp: an event published late would carry one older than the topic's retention, and vanish at once.
-  return {
-    topic: topics.topicOf(event.aggregateType),
-    key: record.key,
-    value: record.value,
-    headers: event.headers === '{}' ? record.headers : { ...storedHeaders(event.headers), ...record.headers }
-  }
+  return { topic: topics.topicOf(event.aggregateType), ...record }
 }
 
 /** A writer in another language may have stored numbers; Kafka's headers are bytes. */
 function storedHeaders (json: string): Record<string, string> {
-  const headers: Record<string, string> = {}
-  for (const [name, value] of Object.entries(JSON.parse(json) as Record<string, unknown>)) {
-    headers[name] = typeof value === 'string' ? value : JSON.stringify(value)
+  const headers = JSON.parse(json) as Record<string, unknown>
+  for (const name of Object.keys(headers)) {
+    if (typeof headers[name] !== 'string') headers[name] = JSON.stringify(headers[name])
   }
-  return headers
+  return headers as Record<string, string>
 }
 
 /** Payload and headers of one record as Kafka counts them, roughly: the broker has the last word. */
@@ -58,4 +56,15 @@ export function sizeOf (record: EventRecord): number {
   let bytes = Buffer.byteLength(record.value ?? '') + Buffer.byteLength(record.key ?? '')
   for (const [name, value] of Object.entries(record.headers)) bytes += name.length + Buffer.byteLength(String(value)) + 2
   return bytes
+}
+
+/** Names of the headers that every event has, and what is in them besides the event's own texts. */
+const FIXED_BYTES = 512
+
+/** Never less than {@link sizeOf}, and found without a look at every header of every record. */
+export function sizeAtMost ({ payload, headers, aggregateType, aggregateId, eventType }: OutboxEvent, { headers: { ce_source: source } }: EventRecord): number {
+  // Each character is three bytes at most. The id is a key and a header. Of a stored header neither text is longer than its
+  // JSON, and each counts two bytes of its own, as many as its quotes.
+  const characters = payload.length + headers.length + aggregateType.length + aggregateId.length * 2 + eventType.length + (source?.length ?? 0)
+  return characters * 3 + FIXED_BYTES
 }

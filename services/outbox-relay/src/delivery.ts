@@ -15,7 +15,12 @@ export interface Delivery {
 /** One take-over's right to publish. It ends with its first error. */
 export interface Term {
   readonly fence: Fence
-  /** Resolves when the batch is in Kafka. */
-  publish: (batch: Batch) => Promise<void>
+  /**
+   * Resolves when the batch is in Kafka.
+   *
+   * @param before the batch before, which is in Kafka and not completed yet: completed by the time this resolves
+   * @throws RecordRefusedError only when `before` is completed: what refused records are put aside with clears the claim
+   */
+  publish: (batch: Batch, before: Batch | undefined) => Promise<void>
   close: () => Promise<void>
 }

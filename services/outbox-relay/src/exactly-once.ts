@@ -31,8 +31,9 @@ export class ExactlyOnce implements Delivery {
       //    successor in step 2, and has to notice here.
       await assertHeld(this.#options.db, taken.fence)
       // 4. The batch that was in flight is in Kafka, whole, or not at all. The position says which.
-      await this.#settle(taken, await publisher.position())
-      return this.#term(taken.fence, publisher)
+      const position = await publisher.position()
+      await this.#settle(taken, position)
+      return this.#term(taken.fence, publisher, position > taken.batch ? position : taken.batch)
     } catch (error) {
       await publisher.close()
       throw error
@@ -67,14 +68,36 @@ export class ExactlyOnce implements Delivery {
     }
   }
 
-  #term (fence: Fence, publisher: TransactionalPublisher): Term {
+  /**
+   * The claim is made while Kafka takes the records, and the transaction is committed when both are done: until then the
+   * records are nothing that a read-committed reader sees, and a claim that was fenced or lost aborts them. What counts is
+   * that no batch can be committed whose claim is not durable.
+   *
+   * @param lastBatch the newest number used; with the fence held, every claim takes the next one
+   */
+  #term (fence: Fence, publisher: TransactionalPublisher, lastBatch: bigint): Term {
     const { db } = this.#options
+    let position = lastBatch
     return {
       fence,
-      async publish ({ ids, records }: Batch) {
-        await publisher.publish(records, await claim(db, fence, ids))
+      async publish ({ ids, records }: Batch, before) {
+        position += 1n
+        const claimed = claimAs(position, db, fence, ids, before?.ids)
+        try {
+          await publisher.publish(records, position, claimed)
+        } catch (error) {
+          // The claim's own failure first: what Kafka refuses matters only to who still holds the shard.
+          await claimed
+          throw error
+        }
       },
       close: () => publisher.close()
     }
   }
+}
+
+async function claimAs (expected: bigint, ...args: Parameters<typeof claim>): Promise<void> {
+  const batch = await claim(...args)
+  // Committed under another number, a batch would pass for published when it is not, or the other way round.
+  if (batch !== expected) throw new Error(`expected batch ${expected} to be claimed, found ${batch}`)
 }

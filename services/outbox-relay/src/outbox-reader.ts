@@ -22,6 +22,7 @@ export class OutboxReader {
   readonly #bound = new ScanBound()
   #lastRead = 0n
   #boundAt = 0
+  #moving: Promise<void> | undefined
   #sweptAt = performance.now()
 
   constructor (options: OutboxReaderOptions) {
@@ -29,18 +30,19 @@ export class OutboxReader {
   }
 
   /**
-   * @param inFlight the ids of the batch that is being published while this one is read
+   * @param inFlight the ids of the batches that are published or being published, and not completed yet
    * @param maxEvents less than the setting while a refused record is being looked for
    */
   async read (inFlight: readonly string[], maxEvents: number): Promise<Batch> {
     const { db, shard, shards, maxBatchEvents, maxBatchBytes, wakeups } = this.#options
     wakeups.forget()
-    await this.#moveBound()
-    const events = await readBatch(db, {
-      shard, shards, inFlight, after: this.#bound.value, maxEvents: Math.min(maxEvents, maxBatchEvents), maxBytes: maxBatchBytes
-    })
-    this.#lastRead = events.reduce((highest: bigint, { id }: OutboxEvent) => id > highest ? id : highest, this.#lastRead)
-    return toBatch(events, this.#options)
+    await this.#sweep()
+    const limit = Math.min(maxEvents, maxBatchEvents)
+    const events = await readBatch(db, { shard, shards, inFlight, after: this.#bound.value, maxEvents: limit, maxBytes: maxBatchBytes })
+    const last = BigInt(events.at(-1)?.id ?? 0)
+    if (last > this.#lastRead) this.#lastRead = last
+    this.#moveBound()
+    return toBatch(events, this.#isFull(events, limit), this.#options)
   }
 
   /** Resolves when it is worth reading again. */
@@ -48,14 +50,29 @@ export class OutboxReader {
     await this.#options.wakeups.wait(this.#options.pollIntervalMs, signal)
   }
 
-  async #moveBound (): Promise<void> {
+  #isFull (events: readonly OutboxEvent[], limit: number): boolean {
+    if (events.length === limit) return true
+    // One more of their size would not have fitted.
+    const bytes = events.reduce((sum, { payload, headers }) => sum + payload.length + headers.length, 0)
+    return bytes > 0 && bytes + bytes / events.length > this.#options.maxBatchBytes
+  }
+
+  /** Reads from the very beginning, now and then and when an event may have come back under an old id. */
+  async #sweep (): Promise<void> {
     const now = performance.now()
-    if (this.#options.wakeups.takeSweep() || now - this.#sweptAt > this.#options.sweepIntervalMs) {
-      this.#sweptAt = now
-      this.#bound.reset()
-    } else if (now - this.#boundAt > BOUND_INTERVAL_MS) {
-      this.#boundAt = now
-      await this.#bound.advance(this.#options.db, this.#lastRead)
-    }
+    if (!this.#options.wakeups.takeSweep() && now - this.#sweptAt <= this.#options.sweepIntervalMs) return
+    this.#sweptAt = now
+    // A move under way would put the bound back.
+    await this.#moving
+    this.#bound.reset()
+  }
+
+  /** Beside the work, not before a read: a bound that is a moment old costs less than the queries that move it. */
+  #moveBound (): void {
+    const now = performance.now()
+    if (this.#moving !== undefined || now - this.#boundAt <= BOUND_INTERVAL_MS) return
+    this.#boundAt = now
+    // Whether it moved is no matter: when Postgres is away, the next read says so.
+    this.#moving = this.#bound.advance(this.#options.db, this.#lastRead).catch(() => {}).finally(() => { this.#moving = undefined })
   }
 }

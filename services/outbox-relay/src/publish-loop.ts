@@ -17,37 +17,50 @@ export interface PublishLoopOptions {
  * Read, publish, complete, until `signal` is aborted; then the batch in flight is finished first.
  *
  * One batch is in flight at a time: of two, the second could be in Kafka and the first not, and an aggregate's events
- * would be out of order. The next one is read meanwhile.
+ * would be out of order. What is not in order is done beside it: a batch is completed with the next one's claim, and the
+ * next one is read meanwhile when there is a backlog. When there is none, it is read after: what was committed in between
+ * would else wait for one batch more.
  *
  * @throws whatever failed. The term is over then: nothing of it may be used again.
  */
 export async function publishLoop (term: Term, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
   const { db, reader, refused, onIdle, onPublished } = options
+  /** In Kafka, and not completed yet. */
+  let before: Batch | undefined
+  const completeBefore = async () => {
+    if (before !== undefined) await complete(db, term.fence, before.ids)
+    before = undefined
+  }
   let batch = await reader.read([], refused.batchLimit)
   while (!signal.aborted) {
     if (batch.ids.length === 0) {
+      await completeBefore()
       onIdle()
       await reader.waitForEvents(signal)
       batch = await reader.read([], refused.batchLimit)
       continue
     }
-    if (await refused.removeOversized(term.fence, batch)) {
+    if (refused.hasOversized(batch)) {
+      // A dead letter clears the claim, and with it what is known of the batch before.
+      await completeBefore()
+      await refused.removeOversized(term.fence, batch)
       batch = await reader.read([], refused.batchLimit)
       continue
     }
     const startedAt = performance.now()
-    const next = reader.read(batch.ids, refused.batchLimit)
+    const next = batch.isFull ? reader.read([...before?.ids ?? [], ...batch.ids], refused.batchLimit) : undefined
     // It is awaited below; until then a failure of it must not pass for one that nobody handles.
-    next.catch(() => {})
+    next?.catch(() => {})
     try {
-      await term.publish(batch)
+      await term.publish(batch, before)
     } catch (error) {
       await refused.handle(error, term.fence, batch)
       throw error
     }
-    await complete(db, term.fence, batch.ids)
+    before = batch
     refused.published(batch)
     onPublished(batch, performance.now() - startedAt)
-    batch = await next
+    batch = await (next ?? reader.read(batch.ids, refused.batchLimit))
   }
+  await completeBefore()
 }

@@ -1,7 +1,7 @@
 import { RecordRefusedError } from '@orders/kafka'
 import { deadLetter, type Fence, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import { sizeOf, type Batch } from './batch.ts'
+import { sizeAtMost, sizeOf, type Batch } from './batch.ts'
 
 export interface RefusedRecordsOptions {
   db: SqlClient
@@ -47,18 +47,18 @@ export class RefusedRecords {
     return this.#steps
   }
 
-  /** @returns whether any was removed; then the batch has to be read again */
-  async removeOversized (fence: Fence, batch: Batch): Promise<boolean> {
-    const { maxRecordBytes } = this.#options
-    let removed = false
-    for (const [index, record] of batch.records.entries()) {
-      const bytes = sizeOf(record)
-      if (bytes <= maxRecordBytes) continue
+  hasOversized (batch: Batch): boolean {
+    return batch.events.some((_event, index) => this.#oversizeOf(batch, index) !== undefined)
+  }
+
+  /** The batch has to be read again then. */
+  async removeOversized (fence: Fence, batch: Batch): Promise<void> {
+    for (const index of batch.events.keys()) {
+      const bytes = this.#oversizeOf(batch, index)
+      if (bytes === undefined) continue
       await this.#toDeadLetter(fence, batch, index,
-        `expected at most ${maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${bytes}`)
-      removed = true
+        `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${bytes}`)
     }
-    return removed
   }
 
   /** Looks at the error that ended a publish; does nothing unless Kafka refused something. */
@@ -76,6 +76,14 @@ export class RefusedRecords {
   published (batch: Batch): void {
     this.#batchLimit = Math.min(this.#batchLimit * 2, this.#options.maxBatchEvents)
     if (this.#refusedSince.size > 0) for (const topic of topicsOf(batch)) this.#refusedSince.delete(topic)
+  }
+
+  #oversizeOf (batch: Batch, index: number): number | undefined {
+    const { maxRecordBytes } = this.#options
+    const [event, record] = [batch.events[index], batch.records[index]]
+    if (event === undefined || record === undefined || sizeAtMost(event, record) <= maxRecordBytes) return undefined
+    const bytes = sizeOf(record)
+    return bytes > maxRecordBytes ? bytes : undefined
   }
 
   #graceIsOver (batch: Batch): boolean {

@@ -100,9 +100,9 @@ function recorded (delivery: Delivery, process: string, { recorder }: Stage): De
       return {
         fence: term.fence,
         close: () => term.close(),
-        async publish (batch) {
+        async publish (batch, before) {
           try {
-            await term.publish(batch)
+            await term.publish(batch, before)
             recorder.record({ ...relay, type: 'ok', f: 'publish', epoch, events: batch.ids.length })
           } catch (error) {
             recorder.record({ ...relay, type: 'info', f: 'publish', epoch, events: batch.ids.length, detail: (error as Error).message })

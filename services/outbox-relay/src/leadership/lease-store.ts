@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { LeaseStore } from '@orders/leader-election'
-import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
 import type pg from 'pg'
 import type { RelayConfig } from '../config.ts'
@@ -17,14 +16,19 @@ export interface LeaseStoreParts {
 }
 
 /** Where the lease of one shard is. All replicas have to name the same place. */
-export function createLeaseStore (shard: number, kind: 'postgres' | 'kubernetes', { config, db, connection }: LeaseStoreParts): LeaseStore {
+export async function createLeaseStore (
+  shard: number, kind: 'postgres' | 'kubernetes', { config, db, connection }: LeaseStoreParts
+): Promise<LeaseStore> {
   const name = `${config.RELAY_NAME}-${shard}`
   switch (kind) {
     case 'postgres':
       // Listening is a matter of the session, as the eager take-over is, and a pooler allows neither.
       return new PostgresLeaseStore({ client: db, name, ...config.RELAY_EAGER_TAKEOVER ? { listen: connection } : {} })
-    case 'kubernetes':
+    case 'kubernetes': {
+      // Loaded only here: the client for Kubernetes is 50 MB of memory, a third of the relay's.
+      const { KubernetesLeaseStore } = await import('@orders/leader-election/kubernetes')
       return new KubernetesLeaseStore({ namespace: config.RELAY_LEASE_NAMESPACE ?? ownNamespace(), name })
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { LeaseStore } from '@orders/leader-election'
 import { ProcessSession } from '@orders/leader-election/postgres'
 import { createPool, type Health } from '@orders/service-kit'
 import type pg from 'pg'
@@ -25,12 +26,13 @@ export async function runElected (
     }, signal)
     : undefined
   try {
+    const stores = await Promise.all(relays.map((_relay, shard) => createLeaseStore(shard, kind, { config, db, connection })))
     const leaders = relays.map((relay, shard) => new ShardLeader({
       shard,
       group,
       process,
       relay,
-      store: createLeaseStore(shard, kind, { config, db, connection }),
+      store: stores[shard] as LeaseStore,
       timings: {
         leaseDurationMs: config.RELAY_LEASE_DURATION_MS, renewDeadlineMs: config.RELAY_RENEW_DEADLINE_MS, retryPeriodMs: config.RELAY_RETRY_PERIOD_MS
       },
