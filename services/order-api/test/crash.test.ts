@@ -26,7 +26,7 @@ t.test('kill -9 between the order and its event leaves neither; the retry makes 
   await until(async () => (await evidence.sessions('order_api')) === 0, { what: 'Postgres to end the sessions of the dead process' })
   t.same(await evidence.counts(), { orders: 0, events: 0, keys: 0 })
   await service.start()
-  t.equal((await client.create('k')).status, 201)
+  t.equal((await client.createWithPatience('k')).status, 201)
   t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
@@ -50,7 +50,7 @@ t.test('kill -9 between COMMIT and the answer: the retry is told of the order th
   await service.exited()
   proxy.heal()
   await service.start()
-  const again = await client.create('k')
+  const again = await client.createWithPatience('k')
   t.equal(again.headers.get('idempotency-replayed'), 'true')
   t.same((await evidence.orders()).map(({ id }) => id), [again.body.id])
   t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })

@@ -1,4 +1,4 @@
-import type { ServiceProcess } from '@orders/local-stack/harness'
+import { until, type ServiceProcess } from '@orders/local-stack/harness'
 import type { Test } from 'tap'
 import type { Order } from '../src/schemas/order.ts'
 import { assertDescribed } from './described.ts'
@@ -38,5 +38,13 @@ export class OrderApiClient {
 
   create (key?: string): Promise<Answer> {
     return this.request('POST', '/orders', { headers: key === undefined ? {} : { 'idempotency-key': key }, body: { customerId: 'customer-1' } })
+  }
+
+  /** As a client does that was asked to come back: with the same key, until the answer is another than 503. */
+  createWithPatience (key: string): Promise<Answer> {
+    return until(async () => {
+      const answer = await this.create(key)
+      return answer.status !== 503 && answer
+    }, { what: 'an answer other than 503', deadlineMs: 60_000 })
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Postgres } from '@orders/local-stack'
 import { startService, testDatabase, until, type ServiceProcess } from '@orders/local-stack/harness'
 import t, { type Test } from 'tap'
@@ -27,7 +28,7 @@ async function assertAway (t: Test, service: ServiceProcess, client: OrderApiCli
 /** Once the database is back: ready, and orders are taken, by the same process. */
 async function assertHealed (t: Test, service: ServiceProcess, client: OrderApiClient, pid: number): Promise<void> {
   await until(async () => await probe(service, '/readyz') === 200, { what: 'the service to be ready again' })
-  t.equal((await client.create()).status, 201)
+  t.equal((await client.createWithPatience(randomUUID())).status, 201)
   t.equal(service.pid, pid, 'the same process')
   t.ok(service.running)
 }
@@ -39,14 +40,14 @@ t.test('links that are cut, or whose packets vanish: 503 and no hang, and it hea
   const client = new OrderApiClient(t, service)
   const evidence = evidenceOf(t, database.ownerUrl)
   const { pid } = service
-  t.equal((await client.create()).status, 201)
+  t.equal((await client.createWithPatience(randomUUID())).status, 201)
   for (const breakLink of ['cut', 'hang'] as const) {
     proxy[breakLink]()
     await assertAway(t, service, client)
     proxy.heal()
     await assertHealed(t, service, client, pid)
   }
-  t.same(await evidence.counts(), { orders: 3, events: 3, keys: 0 })
+  t.same(await evidence.counts(), { orders: 3, events: 3, keys: 3 })
   await evidence.assertWhole(t)
 })
 
@@ -68,6 +69,6 @@ t.test('a Postgres that is stopped, or crashes, and one that comes only after th
     await assertHealed(t, service, client, pid)
   }
   const evidence = evidenceOf(t, database.ownerUrl)
-  t.same(await evidence.counts(), { orders: 3, events: 3, keys: 0 })
+  t.same(await evidence.counts(), { orders: 3, events: 3, keys: 3 })
   await evidence.assertWhole(t)
 })
