@@ -1,6 +1,7 @@
 // The only file that imports kafkajs: what we change in it has to be in place before.
 import './request-queue-patch.ts'
 import './produce-request-patch.ts'
+import './request-header-patch.ts'
 import './retry-defaults-patch.ts'
 import './group-messages-patch.ts'
 import './coordinator-cache-patch.ts'

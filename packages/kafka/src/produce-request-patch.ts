@@ -21,6 +21,11 @@ export interface Encoded {
   buffer: Buffer
 }
 
+/** With room before `buffer` for the header of the request, which kafkajs puts there (see request-header-patch.ts). */
+export interface EncodedInPlace extends Encoded {
+  whole: Buffer
+}
+
 export interface ProduceRequest {
   encode: () => Promise<Encoded>
 }
@@ -42,9 +47,10 @@ function withOwnEncoder (original: CreateProduceRequest): CreateProduceRequest {
 }
 
 /** https://kafka.apache.org/protocol#The_Messages_Produce, versions 3 to 8. */
-export function encodeProduceRequest (options: ProduceOptions): Encoded {
+export function encodeProduceRequest (options: ProduceOptions): EncodedInPlace {
   const { acks, timeout, transactionalId, producerId = -1, producerEpoch = 0, topicData } = options
   const writer = new ByteWriter(expectedBytes(options))
+  writer.skip(HEADER_BYTES)
   writer.string(transactionalId)
   writer.int16(acks)
   writer.int32(timeout)
@@ -66,11 +72,14 @@ export function encodeProduceRequest (options: ProduceOptions): Encoded {
       writer.int32At(sizeAt, writer.length - sizeAt - 4)
     }
   }
-  const { buffer } = writer
-  return { buf: buffer, buffer }
+  const { buffer: whole } = writer
+  const buffer = whole.subarray(HEADER_BYTES)
+  return { whole, buf: buffer, buffer }
 }
 
-const REQUEST_BYTES = 512
+/** Room for the header of a request with a client id of some 200 characters. */
+const HEADER_BYTES = 256
+const REQUEST_BYTES = HEADER_BYTES + 512
 const RECORD_BYTES = 512
 
 /** Enough nearly always; when it is not, the buffer grows. */

@@ -7,6 +7,7 @@ import { kafkajsModule } from '../src/kafkajs-module.ts'
 import { murmur2 } from '../src/murmur2.ts'
 import { createKeyPartitioner } from '../src/partitioner.ts'
 import { encodeProduceRequest, type CreateProduceRequest, type Encoded } from '../src/produce-request-patch.ts'
+import type { CreateRequest } from '../src/request-header-patch.ts'
 import { writeRecord, type RecordToWrite } from '../src/record-batch.ts'
 import { SeededRandom } from './seeded-random.ts'
 
@@ -83,6 +84,28 @@ t.test('kafkajs itself uses it, but not for what is compressed', async (t) => {
   t.notOk('writeInt32' in encoded, 'not one of kafkajs\'s encoders')
   const compressed = await request({ ...options, compression: 1 }).encode()
   t.ok(compressed.buffer.length < encoded.buffer.length / 2, `${compressed.buffer.length} bytes compressed, ${encoded.buffer.length} not`)
+})
+
+t.test('a whole request has the bytes that kafkajs gives it, whatever the client id', async (t) => {
+  const createRequest = kafkajsModule<CreateRequest>('protocol/request', 'request-header-patch.ts')
+  const path = require.resolve('kafkajs/src/protocol/request')
+  t.equal(require(path), createRequest, 'kafkajs itself uses ours')
+  const cached = require.cache[path]
+  delete require.cache[path]
+  const original = require(path) as CreateRequest
+  require.cache[path] = cached
+  const now = Date.now()
+  t.intercept(Date, 'now', { value: () => now })
+  const message = { key: 'key', value: 'x'.repeat(1_000), headers: { name: 'value' } }
+  const options = { acks: -1, timeout: 1_000, topicData: [{ topic: 'topic', partitions: [{ partition: 0, messages: [message] }] }] }
+  for (const clientId of ['', 'relay', 'Zähler-1', 'x'.repeat(242), 'x'.repeat(243), 'x'.repeat(1_000)]) {
+    const request = { apiKey: 0, apiVersion: 7, encode: async () => encodeProduceRequest(options) }
+    const [ours, theirs] = [await createRequest({ correlationId: 77, clientId, request }), await original({ correlationId: 77, clientId, request })]
+    t.ok(ours.buffer.equals(theirs.buffer), `a client id of ${clientId.length} characters`)
+  }
+  const plain = { apiKey: 3, apiVersion: 1, encode: async () => originalRecord({ ...message, offsetDelta: 0, timestampDelta: 0 }) }
+  const [ours, theirs] = [await createRequest({ correlationId: 1, clientId: 'a', request: plain }), await original({ correlationId: 1, clientId: 'a', request: plain })]
+  t.ok(ours.buffer.equals(theirs.buffer), 'another request')
 })
 
 t.test('the check sum is the one of kafkajs, for every length and beginning', async (t) => {
