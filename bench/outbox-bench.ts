@@ -6,6 +6,8 @@ import type { Bench } from './scenario.ts'
 export type RelayDelivery = 'exactly-once' | 'at-least-once'
 
 const PARTITIONS = 4
+/** See docs/performance.md, "Memory". */
+const RELAY_NODE_OPTIONS = '--max-semi-space-size=2 --max-old-space-size=128'
 
 /** A database and a topic of one measurement's own. */
 export interface OutboxBench {
@@ -36,10 +38,11 @@ export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<O
         RELAY_IDENTITY: name,
         RELAY_DEFAULT_TOPIC: name,
         RELAY_DELIVERY: delivery,
+        NODE_OPTIONS: RELAY_NODE_OPTIONS,
         ...settings,
         // Further settings to be tried out, without a change here.
         ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => variable === 'NODE_OPTIONS' || variable.startsWith('RELAY_')))
-      } as Record<string, string>)
+      } as Record<string, string>, undefined, { built: true })
       scope.teardown(async () => {
         if (!relay.running) return
         relay.kill('SIGKILL')

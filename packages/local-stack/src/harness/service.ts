@@ -13,21 +13,28 @@ const KEPT_LOG_LINES = 100_000
 export type ServiceName = 'order-api' | 'outbox-relay' | 'order-consumer'
 export type LogLine = Record<string, unknown> & { msg?: string, level?: string }
 
-/** One of the services as a process, started from its sources. */
+export interface ServiceOptions {
+  /** As images run it, compiled (`npm run build`), and not from its sources: stripping types takes time and memory at the start. */
+  built?: boolean
+}
+
+/** One of the services as a process, started from its sources unless asked otherwise. */
 export class ServiceProcess {
   readonly name: ServiceName
   /** What it logged, over all its lives; the newest lines only, for a demo may run for days. No JSON: as `{ msg }`. */
   readonly logs: LogLine[] = []
   readonly #env: Record<string, string>
   readonly #onLog: (line: LogLine) => void
+  readonly #built: boolean
   #child: ChildProcess | undefined
   #pid: number | undefined
   #exit: Promise<number | null> | undefined
   #listening: LogLine | undefined
 
   /** @param onLog called with every line of its log */
-  constructor (name: ServiceName, env: Record<string, string>, onLog: (line: LogLine) => void = () => {}) {
+  constructor (name: ServiceName, env: Record<string, string>, onLog: (line: LogLine) => void = () => {}, { built = false }: ServiceOptions = {}) {
     this.name = name
+    this.#built = built
     this.#env = env
     this.#onLog = onLog
   }
@@ -56,7 +63,7 @@ export class ServiceProcess {
     const child = spawn('/bin/sh', guardArguments({
       name: this.name,
       command: process.execPath,
-      args: ['--conditions=@orders/source', `${SERVICES}${this.name}/src/main.ts`],
+      args: this.#built ? [`${SERVICES}${this.name}/dist/main.js`] : ['--conditions=@orders/source', `${SERVICES}${this.name}/src/main.ts`],
       stopSignal: 'SIGKILL'
     }), {
       // Its own process group: the terminal's Ctrl-C is for us, who stop it in the right order.
