@@ -11,6 +11,6 @@ t.test('every setting says what it means, and in which unit a duration or a size
   t.ok(rows.length > 40, `${rows.length} settings`)
   for (const [, name = '', , , meaning = ''] of rows) {
     t.match(meaning, /\.$/, `${name} has a description`)
-    if (/(TIMEOUT|INTERVAL|DELAY|DEADLINE|GRACE|BACKOFF|RETENTION|AGE)/.test(name)) t.match(name, /_(MS|SECONDS|HOURS|DAYS)$/, `${name} has a unit`)
+    if (/_(TIMEOUT|INTERVAL|DELAY|DEADLINE|GRACE|BACKOFF|RETENTION|DURATION|PERIOD|AGE)(_|$)/.test(name)) t.match(name, /_(MS|SECONDS|HOURS|DAYS)$/, `${name} has a unit`)
   }
 })

@@ -114,7 +114,7 @@ convict({
     const relay = startRelay(t, stage, {
       delivery: 'at-least-once',
       batchEvents: 1,
-      throughDelivery: (delivery) => changePublish(delivery, async (term, batch) => {
+      throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
         const publish = () => mutated
           ? producer.sendBatch({ acks: -1, topicMessages: [{ topic: stage.topic, messages: batch.records.map(({ key, value, headers }) => ({ key, value, headers })) }] })
           : term.publish(batch)
@@ -130,6 +130,8 @@ convict({
           }
         }
         await publish()
+        // It takes the answer for the truth, as the relay does, which completes a batch with the next one.
+        if (mutated) await complete(db, term.fence, batch.ids)
       })
     })
     await answer.arrived

@@ -7,7 +7,7 @@ export function changeStatements (db: SqlClient, change: (statement: Statement) 
   return { query: (statement) => db.query(change(statement)) }
 }
 
-/** What a mutant of {@link changePublish} has of the term: the batch before is completed whatever it does. */
+/** What a mutant of {@link changePublish} has of the term. Its `publish` also completes the batch before; who does without it, completes what it sent. */
 export interface ChangedTerm {
   readonly fence: Fence
   publish: (batch: Batch) => Promise<void>
