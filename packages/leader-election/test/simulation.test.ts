@@ -5,7 +5,7 @@ import t from 'tap'
 import { FAULTS } from './simulation/faults.ts'
 import { World } from './simulation/world.ts'
 
-const { SIMULATION_SEED: only, SIMULATION_RUNS: runs = '1000' } = process.env
+const { SIMULATION_SEED: only, SIMULATION_RUNS: runs = '500' } = process.env
 const first = only === undefined ? 1 : Number(only)
 const last = only === undefined ? Number(runs) : first
 

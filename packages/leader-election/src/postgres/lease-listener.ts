@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import { parseRecord } from '../record.ts'
+import { parseRecord, type LeaderElectionRecord, type RecordFields } from '../record.ts'
 import type { LeaseObserver } from '../store.ts'
 import { LEASE_CHANNEL, noticeOf } from './lease-channel.ts'
+import { SELECT_LEASE } from './lease-row.ts'
 import { openClient } from './open-client.ts'
 
 const HEARTBEAT_MS = 5_000
@@ -39,8 +40,8 @@ async function listenOnce (
     await client.connect()
     await client.query(`LISTEN ${LEASE_CHANNEL}`)
     onListening()
-    // What happened while nobody listened.
-    observer.onHint()
+    // What happened while nobody listened: a leader that was deposed meanwhile would hear of it at its next renewal only.
+    observer.onHint(await readRecord(client, name))
     while (!over.aborted) {
       await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
       // A connection whose packets vanish delivers nothing and reports nothing.
@@ -50,5 +51,15 @@ async function listenOnce (
   } finally {
     over.removeEventListener('abort', hangUp)
     hangUp()
+  }
+}
+
+/** @returns undefined when there is none, or when this connection may not see it: the elector looks for itself then */
+async function readRecord (client: pg.Client, name: string): Promise<LeaderElectionRecord | undefined> {
+  try {
+    const { rows: [row] } = await client.query<{ record: string }>(SELECT_LEASE, [name])
+    return row === undefined ? undefined : parseRecord(JSON.parse(row.record) as RecordFields).record
+  } catch {
+    return undefined
   }
 }

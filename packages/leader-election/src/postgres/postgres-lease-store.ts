@@ -3,6 +3,7 @@ import { parseRecord, type LeaderElectionRecord, type RecordFields } from '../re
 import { LeaseStoreError, type LeaseObserver, type LeaseSnapshot, type LeaseStore, type LeaseWatch, type StoreRequest } from '../store.ts'
 import { LEASE_CHANNEL } from './lease-channel.ts'
 import { listenForLease } from './lease-listener.ts'
+import { RECORD, SELECT_LEASE } from './lease-row.ts'
 import { toStoreError } from './postgres-errors.ts'
 
 /** The part of `pg` that the store needs: a `Pool`, or a `Client`. */
@@ -19,12 +20,6 @@ export interface PostgresLeaseStoreOptions {
   listen?: pg.ClientConfig
 }
 
-/** Built by the server, so that a record looks the same whatever the session's time zone and the driver's parsers are. */
-const RECORD = `json_build_object(
-  'holderIdentity', holder_identity, 'leaseDurationSeconds', lease_duration_seconds, 'leaseTransitions', lease_transitions,
-  'acquireTime', to_char(acquire_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-  'renewTime', to_char(renew_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))`
-
 const NOTIFY = `pg_notify('${LEASE_CHANNEL}', json_build_object('name', $1::text, 'record', written.record)::text)`
 
 /** The record as a row of `leader_lease` (sql/001-leader-lease.sql). */
@@ -39,7 +34,7 @@ export class PostgresLeaseStore implements LeaseStore {
 
   get (request: StoreRequest): Promise<LeaseSnapshot> {
     const { name } = this.#options
-    return this.#one('reading', 'not-found', request, `SELECT ${RECORD}::text AS record, version::text FROM leader_lease WHERE name = $1`, [name])
+    return this.#one('reading', 'not-found', request, SELECT_LEASE, [name])
   }
 
   create (record: LeaderElectionRecord, request: StoreRequest): Promise<LeaseSnapshot> {

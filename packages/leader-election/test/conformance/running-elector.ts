@@ -6,7 +6,7 @@ interface TestContext {
 }
 
 /** Long enough for a busy machine, short enough to wait for the end of a lease. */
-export const SHORT_TIMINGS = { leaseDurationMs: 2_000, renewDeadlineMs: 1_500, retryPeriodMs: 300, requestTimeoutMs: 1_000 }
+export const SHORT_TIMINGS = { leaseDurationMs: 3_000, renewDeadlineMs: 2_500, retryPeriodMs: 300, requestTimeoutMs: 2_000 }
 /** Whoever takes over within the deadline of a test was not waiting for time to pass. */
 export const PATIENT_TIMINGS = { leaseDurationMs: 300_000, renewDeadlineMs: 240_000, retryPeriodMs: 120_000, requestTimeoutMs: 10_000 }
 

@@ -66,13 +66,14 @@ export class ApiProxy {
     this.#forward(incoming, asked, response)
   }
 
-  #forward (incoming: IncomingMessage, { method, path, body }: ApiRequest, response: ServerResponse): void {
+  #forward (incoming: IncomingMessage, { method, path, body, watch }: ApiRequest, response: ServerResponse): void {
+    const dead = () => watch && this.streamsAreDead
     const { host, ...headers } = incoming.headers
     const ca = Buffer.from(this.#cluster.caData ?? '', 'base64')
     const upstream = request(`${this.#cluster.server}${path}`, { method, headers, ca }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.on('data', (chunk) => { if (!this.streamsAreDead || !path.includes('watch=true')) response.write(chunk) })
-      answer.on('end', () => { if (!this.streamsAreDead) response.end() })
+      answer.on('data', (chunk) => { if (!dead()) response.write(chunk) })
+      answer.on('end', () => { if (!dead()) response.end() })
       answer.on('error', () => { response.destroy() })
     })
     upstream.on('error', () => { response.destroy() })

@@ -5,7 +5,7 @@ import { TcpProxy, until } from '@orders/local-stack/harness'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS } from '../conformance/running-elector.ts'
-import { LeaseTable } from './lease-table.ts'
+import { LeaseTable, LISTENER } from './lease-table.ts'
 
 const table = await LeaseTable.create(t)
 
@@ -15,12 +15,14 @@ async function listeningThroughProxy (t: Test, name: string): Promise<{ proxy: T
   const proxy = await TcpProxy.start(url.host)
   t.teardown(() => proxy.close())
   url.host = proxy.address
-  return { proxy, store: () => new PostgresLeaseStore({ client: table.pool, name, listen: { connectionString: url.href } }) }
+  return { proxy, store: () => new PostgresLeaseStore({ client: table.pool, name, listen: { connectionString: url.href, application_name: LISTENER } }) }
 }
 
 async function untilListening (count: number): Promise<void> {
   await until(async () => {
-    const { rowCount } = await table.pool.query("SELECT FROM pg_stat_activity WHERE query = 'LISTEN leader_lease' AND datname = current_database()")
+    // What they ask once they listen, and while they do.
+    const { rowCount } = await table.pool.query(
+      "SELECT FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'SELECT%' AND state = 'idle' AND datname = current_database()", [LISTENER])
     return rowCount === count
   }, { what: `${count} connections that listen` })
 }
@@ -39,6 +41,23 @@ t.test('a LISTEN connection that is cut is made again, and tells what happened m
   proxy.heal()
   await second.untilLeading()
   t.match(second.all('acquired'), [{ because: 'free' }])
+})
+
+t.test('a leader that was deposed while nobody listened hears of it as soon as somebody does', async (t) => {
+  const { proxy, store } = await listeningThroughProxy(t, 'deposed')
+  const first = new RunningElector(t, store(), PATIENT_TIMINGS)
+  await first.untilLeading()
+  await untilListening(1)
+  proxy.cut()
+  await first.untilSome('watch-failed')
+  const second = new RunningElector(t, table.store('deposed'), PATIENT_TIMINGS)
+  await second.untilStandby(first.identity)
+  second.elector.challenge(first.identity)
+  await second.untilLeading()
+  t.equal(first.isLeading, true)
+  proxy.heal()
+  await first.untilSome('term-ended')
+  t.match(first.all('term-ended'), [{ reason: 'superseded' }])
 })
 
 t.test('a LISTEN connection that is half-open costs the hints, not the take-over', async (t) => {
@@ -91,7 +110,8 @@ t.test('a pool that gives no connection costs the term, not the election', async
   const taken = await pool.connect()
   await leader.untilNext('work-ended')
   t.match(leader.all('term-ended'), [{ reason: 'not-renewed' }])
-  t.match(leader.all('attempt-failed')[0]?.error, { reason: 'unavailable', message: /leader_lease row exhausted: no reply within 1000 ms/ })
+  await leader.untilSome('attempt-failed')
+  t.match(leader.all('attempt-failed')[0]?.error, { reason: 'unavailable', message: /leader_lease row exhausted: no reply within 2000 ms/ })
   taken.release()
   await leader.untilLeading()
 })

@@ -5,6 +5,9 @@ import { testPostgres, type TestContext } from '@orders/local-stack/harness'
 import pg from 'pg'
 import type { LeaseUnderTest } from '../conformance/platform.ts'
 
+/** What the connections that listen call themselves. */
+export const LISTENER = 'listener'
+
 const TABLE = new URL('../../sql/001-leader-lease.sql', import.meta.url)
 
 /** A database of this test's own with the table of the leases, dropped afterwards. */
@@ -36,7 +39,7 @@ export class LeaseTable {
   }
 
   store (name: string): PostgresLeaseStore {
-    return new PostgresLeaseStore({ client: this.pool, name, listen: { connectionString: this.url } })
+    return new PostgresLeaseStore({ client: this.pool, name, listen: { connectionString: this.url, application_name: LISTENER } })
   }
 
   lease (): LeaseUnderTest {
