@@ -1,4 +1,4 @@
-import { readBatch, ScanBound } from '@orders/outbox'
+import { READ_SESSION_OPTIONS, readBatch, ScanBound } from '@orders/outbox'
 import pg from 'pg'
 import { fillOutbox } from '../fill-outbox.ts'
 import { median } from '../measure/percentiles.ts'
@@ -34,7 +34,7 @@ interface PollTimes {
 
 async function pollTimes (bench: Bench, deadRows: number): Promise<PollTimes> {
   const { database } = await outboxBench(bench)
-  const [client, old] = [new pg.Client({ connectionString: database.ownerUrl }), new pg.Client({ connectionString: database.ownerUrl })]
+  const [client, old] = [new pg.Client({ connectionString: database.ownerUrl, options: READ_SESSION_OPTIONS }), new pg.Client({ connectionString: database.ownerUrl })]
   try {
     await Promise.all([client.connect(), old.connect()])
     await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ')

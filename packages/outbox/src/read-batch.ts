@@ -18,6 +18,13 @@ export interface ReadOptions {
 }
 
 /**
+ * For the sessions that call {@link readBatch}: one plan for good, along the primary key. Left to choose, Postgres plans
+ * each read anew, which takes longer than the read; and where its statistics still tell of a nearly empty table it fetches
+ * and sorts the whole backlog for a batch of a thousand.
+ */
+export const READ_SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off'
+
+/**
  * Reads the next batch in the order of ids.
  *
  * Existence is the only criterion. `id > last published` would lose every event whose transaction commits late, and so

@@ -8,17 +8,20 @@ export interface PoolOptions {
   /** Shown in `pg_stat_activity`. */
   applicationName: string
   max: number
+  /** Settings of its sessions, as Postgres takes them on its command line: `-c name=value`. */
+  sessionOptions?: string
 }
 
 /**
  * The time-outs that `pg` does not have by default. Without them a connection whose packets vanish hangs a query for
  * ever, and an exhausted pool hangs the caller for ever.
  */
-export function poolOptions ({ url, applicationName, max }: PoolOptions): pg.PoolConfig {
+export function poolOptions ({ url, applicationName, max, sessionOptions }: PoolOptions): pg.PoolConfig {
   return {
     connectionString: url,
     application_name: applicationName,
     max,
+    ...(sessionOptions === undefined ? {} : { options: sessionOptions }),
     connectionTimeoutMillis: 3 * SECOND_MS,
     query_timeout: 5 * SECOND_MS,
     statement_timeout: 4 * SECOND_MS,

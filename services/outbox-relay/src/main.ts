@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { createKafka } from '@orders/kafka'
-import { listenForWakeups } from '@orders/outbox'
+import { listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
 import { createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
 import { loadRelayConfig } from './config.ts'
 import { processName } from './leadership/identity.ts'
@@ -25,7 +25,9 @@ await runService({
     const ops = createOpsServer({ health, registry })
     onStop('ops server', () => ops.close())
 
-    const db = createPool({ url: config.DATABASE_URL, applicationName: 'outbox-relay', max: config.DATABASE_POOL_SIZE, logger })
+    const db = createPool({
+      url: config.DATABASE_URL, applicationName: 'outbox-relay', max: config.DATABASE_POOL_SIZE, sessionOptions: READ_SESSION_OPTIONS, logger
+    })
     poolMetrics(registry, db)
     health.addReadiness('postgres', async () => { await db.query('SELECT') })
     onStop('pool', () => db.end())
