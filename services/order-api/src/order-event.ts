@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Order } from './schemas/order.ts'
 
 /** The event that tells of an order's newest change, in the trace of the request that made it. */
-export function orderEvent (eventType: OrderEventType, order: Order, request: FastifyRequest): NewEvent {
+export function orderEvent (eventType: OrderEventType, order: Pick<Order, 'id' | 'customerId' | 'version'>, request: FastifyRequest): NewEvent {
   const { traceparent } = childTraceContext(request.headers.traceparent)
   const { tracestate } = request.headers
   return {

@@ -160,7 +160,7 @@ export function openPool (url: string, applicationName: string): pg.Pool {
 }
 
 async function write (client: pg.PoolClient, change: Change, order = randomUUID() as string): Promise<Order> {
-  if (change === 'create') return insertOrder(client, order, 'customer-1')
+  if (change === 'create') return insertOrder(client, { id: order, customerId: 'customer-1' })
   const changed = await changeStatus(client, order, CHANGES[change].from, CHANGES[change].to)
   if (changed === undefined) throw new Error(`expected an order ${order} to ${change}, found none`)
   return changed

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Order } from '../schemas/order.ts'
 import { ORDER_COLUMNS, toOrder, type OrderRow } from './order-row.ts'
 
-export async function insertOrder (client: pg.ClientBase, id: string, customerId: string): Promise<Order> {
+export async function insertOrder (client: pg.ClientBase, { id, customerId }: { id: string, customerId: string }): Promise<Order> {
   const { rows } = await client.query<OrderRow>({
     name: 'insert_order',
     text: `INSERT INTO orders (id, customer_id) VALUES ($1, $2) RETURNING ${ORDER_COLUMNS}`,

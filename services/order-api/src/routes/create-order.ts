@@ -30,8 +30,12 @@ const schema = {
 export async function createOrderRoute (app: App): Promise<void> {
   app.post<{ Body: { customerId: string } }>('/orders', { schema }, async (request, reply) => {
     const { done, answer } = await answerOnce(app.pg.pool, request, async (client) => {
-      const order = await insertOrder(client, uuidv7(), request.body.customerId)
-      const [eventId] = await enqueue(client, orderEvent('OrderCreated', order, request))
+      const placed = { id: uuidv7(), customerId: request.body.customerId }
+      // Sent together: Postgres carries them out in this order, and the second only if the first succeeded.
+      const [order, [eventId]] = await Promise.all([
+        insertOrder(client, placed),
+        enqueue(client, orderEvent('OrderCreated', { ...placed, version: 1 }, request))
+      ])
       request.log.info({ orderId: order.id, eventId }, 'order created')
       return { statusCode: 201, body: order }
     })
