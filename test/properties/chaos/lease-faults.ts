@@ -11,6 +11,11 @@ function kubernetesOf ({ kubernetes }: World) {
   return kubernetes.kubernetes
 }
 
+function accountOf ({ account }: World) {
+  if (account === undefined) throw new Error('expected a service account, found none')
+  return account
+}
+
 /** What says who should lead, and the links to it. */
 export const leaseFaults: readonly Fault[] = [
   {
@@ -84,6 +89,29 @@ export const leaseFaults: readonly Fault[] = [
       const link = world.link(relay, 'kubernetes')
       link.hang()
       return { target: `${relay.name} ↔ kubernetes`, affects: AFFECTS, heal: async () => { link.heal() } }
+    }
+  },
+  {
+    f: 'F10',
+    title: 'the relays lose their rights: the API server answers 403',
+    places: ['lease'],
+    forMs: [3_000, 12_000],
+    needs: 'kubernetes',
+    async start (world) {
+      await accountOf(world).revokeRights()
+      return { target: 'RoleBinding of the relays', affects: AFFECTS, heal: () => accountOf(world).grantRights() }
+    }
+  },
+  {
+    f: 'F10',
+    title: 'the relays\' credentials are revoked, and replaced later: the API server answers 401',
+    places: ['lease'],
+    // For the first ten seconds the API server goes by what it remembers of a token.
+    forMs: [14_000, 22_000],
+    needs: 'kubernetes',
+    async start (world) {
+      await accountOf(world).revokeCredentials()
+      return { target: 'service account of the relays', affects: AFFECTS, heal: () => accountOf(world).grantCredentials() }
     }
   },
   {

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAdmin, type KafkaConnection } from '@orders/kafka'
@@ -7,6 +7,7 @@ import { migrateService, ROLES, testConnection, type LogLine, type TcpProxy } fr
 import pg from 'pg'
 import { installAudit } from '../observe/audit.ts'
 import type { ChaosOptions } from './options.ts'
+import { RelayAccount } from './relay-account.ts'
 import { Replica } from './replica.ts'
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
 import { startKafka, startKubernetes, startPostgres, type Brokers, type Databases, type KubernetesServer } from './servers.ts'
@@ -29,6 +30,8 @@ export class World {
   readonly databases: Databases
   readonly brokers: Brokers
   readonly kubernetes: KubernetesServer | undefined
+  /** Of the relays, with the API server. */
+  readonly account: RelayAccount | undefined
   readonly disks: Disks | undefined
   readonly recorder: Recorder
   /** Straight to the servers, for who looks on. */
@@ -50,11 +53,12 @@ export class World {
     brokers: Brokers
     kubernetes: KubernetesServer | undefined
     disks: Disks | undefined
-    kubeconfigs: ReadonlyMap<string, string>
+    account: RelayAccount | undefined
     closing: Array<() => Promise<unknown>>
   }) {
-    const { options, recorder, databases, brokers, kubernetes, disks, kubeconfigs, closing } = parts
+    const { options, recorder, databases, brokers, kubernetes, disks, account, closing } = parts
     this.disks = disks
+    this.account = account
     this.recorder = recorder
     this.databases = databases
     this.brokers = brokers
@@ -94,7 +98,7 @@ export class World {
       RELAY_PROGRESS_DEADLINE_MS: '8000',
       RELAY_BACKOFF_MAX_MS: '1000',
       RELAY_DEFAULT_TOPIC: this.topic,
-      ...kubeconfigs.has(relayName) ? { KUBECONFIG: kubeconfigs.get(relayName) ?? '' } : {}
+      ...account === undefined ? {} : { KUBECONFIG: account.kubeconfig(relayName) }
     })))
     this.consumer = replica('order-consumer', 'order-consumer', () => ({
       DATABASE_URL: this.#url('order-consumer', NAMES['order-consumer'], 'order_consumer'),
@@ -184,21 +188,10 @@ async function build (options: ChaosOptions, recorder: Recorder, closing: Array<
   if (postgresOutcome.status === 'rejected' || kafkaOutcome.status === 'rejected' || kubernetesOutcome.status === 'rejected') throw new Error('expected all servers, found one missing')
   const kubernetes = kubernetesOutcome.value
 
-  const kubeconfigs = new Map<string, string>()
-  if (kubernetes !== undefined) {
-    const folder = await mkdtemp(join(tmpdir(), 'orders-chaos-'))
-    closing.push(() => rm(folder, { recursive: true }))
-    for (const [client, link] of kubernetes.links) {
-      const file = join(folder, client)
-      await writeFile(file, (await readFile(kubernetes.kubernetes.kubeconfig, 'utf8')).replaceAll(kubernetes.kubernetes.url, `https://${link.address}`))
-      await chmod(file, 0o600)
-      kubeconfigs.set(client, file)
-    }
-  }
-
+  const account = kubernetes === undefined ? undefined : await createAccount(kubernetes, closing)
   await mkdir(join(options.folder, LOGS_FOLDER), { recursive: true })
   await createDatabases(postgresOutcome.value.postgres.url)
-  const world = new World({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, kubeconfigs, closing })
+  const world = new World({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, account, closing })
   await installAudit(world.ordersUrl)
   const admin = await createAdmin(world.connection)
   await admin.ensureTopics([{ topic: world.topic, partitions: PARTITIONS }, { topic: world.deadLetterTopic, partitions: 1 }]).finally(() => admin.close())
@@ -206,6 +199,12 @@ async function build (options: ChaosOptions, recorder: Recorder, closing: Array<
   await Promise.all(world.replicas.map((replica) => replica.start()))
   await Promise.all(world.replicas.map((replica) => replica.untilReady()))
   return world
+}
+
+async function createAccount ({ kubernetes, links }: KubernetesServer, closing: Array<() => Promise<unknown>>): Promise<RelayAccount> {
+  const folder = await mkdtemp(join(tmpdir(), 'orders-chaos-'))
+  closing.push(() => rm(folder, { recursive: true }))
+  return RelayAccount.create(kubernetes, folder, new Map([...links].map(([relay, link]) => [relay, link.address])))
 }
 
 async function mountDisks (closing: Array<() => Promise<unknown>>): Promise<Disks> {
