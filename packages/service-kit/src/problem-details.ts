@@ -22,8 +22,12 @@ export const problemDetails = fp(async (app: FastifyInstance) => {
 /** Also Fastify's `frameworkErrors`: a URL that cannot be decoded never gets as far as a plugin. */
 export function answerWithProblem (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error)
-  if (problem.status >= 500) request.log.error({ err: error }, 'request failed')
-  else request.log.info({ err: { type: error.name, message: error.message }, status: problem.status }, 'request refused')
+  const { status } = problem
+  // In an outage there are hundreds of them a second, and a stack says nothing about any.
+  const inShort = { err: { type: error.name, message: error.message }, status }
+  if (status < 500) request.log.info(inShort, 'request refused')
+  else if (problem.type === 'internal') request.log.error({ err: error, status }, 'request failed')
+  else request.log.warn(inShort, 'request not answered')
   send(request, reply, problem)
 }
 

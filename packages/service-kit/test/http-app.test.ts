@@ -48,6 +48,19 @@ t.test('every error is a problem', async (t) => {
   }
 })
 
+t.test('a request that fails as expected is one short line, a defect is told with its stack', async (t) => {
+  const lines: Array<{ level: string, status: number, err: { message: string, stack?: string } }> = []
+  const { app } = await build(t)
+  app.addHook('onRequest', async (request) => {
+    const note = (level: string) => (fields: object) => { lines.push({ level, ...fields } as typeof lines[number]) }
+    request.log = Object.assign(Object.create(request.log), { info: note('info'), warn: note('warn'), error: note('error') })
+  })
+  for (const url of ['/nowhere', '/conflict', '/away', '/broken']) await app.inject(url)
+  t.match(lines.map(({ level, status, err }) => [level, status, err.message, err.stack !== undefined]), [
+    ['info', 409, 'it is taken', false], ['warn', 503, 'connect', false], ['error', 500, 'password=secret', true]
+  ])
+})
+
 t.test('a member twice is named; the same name in two objects, or as a value, is none', async (t) => {
   const { app } = await build(t)
   const post = (payload: string) => app.inject({ method: 'POST', url: '/things', headers: json, payload })
