@@ -5,6 +5,7 @@ import './request-header-patch.ts'
 import './retry-defaults-patch.ts'
 import './group-messages-patch.ts'
 import './coordinator-cache-patch.ts'
+import './coordinator-not-found-patch.ts'
 import './aborted-records-patch.ts'
 import kafkajs from 'kafkajs'
 
