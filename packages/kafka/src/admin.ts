@@ -6,6 +6,7 @@ import { withDeadline } from './deadline.ts'
 
 const LEADERS_DEADLINE_MS = 20_000
 const LEADERS_POLL_MS = 50
+const READ_DEADLINE_MS = 60_000
 
 export interface TopicToCreate {
   topic: string
@@ -25,6 +26,11 @@ export interface StoredRecord {
   timestamp: number
 }
 
+export interface ReadOptions {
+  /** A minute if not given. */
+  deadlineMs?: number
+}
+
 /** What is needed of Kafka besides publishing and consuming: set-up, inspection, clean-up. */
 export interface KafkaAdmin {
   /** Creates the topics that do not exist yet. */
@@ -39,7 +45,9 @@ export interface KafkaAdmin {
    *
    * @throws DeadlineExceededError
    */
-  readTopic: (topic: string, options?: { deadlineMs?: number }) => Promise<StoredRecord[]>
+  readTopic: (topic: string, options?: ReadOptions) => Promise<StoredRecord[]>
+  /** The same, of each record only what `pick` takes of it: a topic of millions is more than a process can hold. */
+  mapTopic: <T>(topic: string, pick: (record: StoredRecord) => T, options?: ReadOptions) => Promise<T[]>
   /** By partition, what the group has committed: the offset that it would read next. Without those it has committed nothing for. */
   committedOffsets: (groupId: string, topic: string) => Promise<Map<number, bigint>>
   /** By partition, where a read-committed reader has nothing more to read now. */
@@ -57,7 +65,8 @@ export async function createAdmin (connection: KafkaConnection): Promise<KafkaAd
     listTopics: () => admin.listTopics(),
     deleteTopics: (topics) => admin.deleteTopics({ topics }),
     deleteGroups: (groupIds) => deleteGroups(admin, groupIds),
-    readTopic: (topic, { deadlineMs = 60_000 } = {}) => readTopic(connection, admin, topic, deadlineMs),
+    readTopic: (topic, options) => mapTopic(connection, admin, topic, (record) => record, options),
+    mapTopic: (topic, pick, options) => mapTopic(connection, admin, topic, pick, options),
     committedOffsets: (groupId, topic) => committedOffsets(admin, groupId, topic),
     endOffsets: (topic) => endOffsets(admin, topic),
     countMembers: async (groupId) => (await admin.describeGroups([groupId])).groups[0]?.members.length ?? 0,
@@ -112,14 +121,15 @@ async function endOffsets (admin: Admin, topic: string): Promise<Map<number, big
   return new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => [partition, BigInt(high)]))
 }
 
-async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: string, deadlineMs: number): Promise<StoredRecord[]> {
+async function mapTopic<T> (
+  { kafka }: KafkaConnection, admin: Admin, topic: string, pick: (record: StoredRecord) => T, { deadlineMs = READ_DEADLINE_MS }: ReadOptions = {}
+): Promise<T[]> {
   const ends = new Map((await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) =>
-    [partition, { from: BigInt(low), to: BigInt(high) }]))
+    [partition, { from: BigInt(low), to: BigInt(high), next: BigInt(low), picked: [] as T[] }]))
   const unread = new Set([...ends].filter(([, { from, to }]) => to > from).map(([partition]) => partition))
   if (unread.size === 0) return []
   const groupId = `read-${randomUUID()}`
   const consumer = kafka.consumer({ groupId, retry: { retries: 5 } })
-  const records: StoredRecord[] = []
   try {
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
@@ -134,11 +144,16 @@ async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: strin
     await consumer.run({
       autoCommit: false,
       eachBatch: async ({ batch, resolveOffset }) => {
-        for (const { offset, key, value, headers = {}, timestamp } of batch.messages) {
-          if (BigInt(offset) < (ends.get(batch.partition)?.to ?? 0n)) {
-            records.push({ topic, partition: batch.partition, offset: BigInt(offset), key: key?.toString() ?? null, value, headers, timestamp: Number(timestamp) })
+        const { partition, messages } = batch
+        const end = ends.get(partition)
+        for (const { offset: text, key, value, headers = {}, timestamp } of messages) {
+          const offset = BigInt(text)
+          // Nothing is committed: a reader that lost its session begins anew, and comes by what it has already.
+          if (end !== undefined && offset >= end.next && offset < end.to) {
+            end.picked.push(pick({ topic, partition, offset, key: key?.toString() ?? null, value, headers, timestamp: Number(timestamp) }))
+            end.next = offset + 1n
           }
-          resolveOffset(offset)
+          resolveOffset(text)
         }
       }
     })
@@ -147,5 +162,5 @@ async function readTopic ({ kafka }: KafkaConnection, admin: Admin, topic: strin
     await consumer.disconnect()
     await admin.deleteGroups([groupId]).catch(() => {})
   }
-  return records.sort((a, b) => a.partition - b.partition || Number(a.offset - b.offset))
+  return [...ends].sort(([a], [b]) => a - b).flatMap(([, { picked }]) => picked)
 }

@@ -13,7 +13,7 @@ import { Random } from './random.ts'
 import { renderReport } from './report.ts'
 import { Sampler } from './sampler.ts'
 import { planSchedule } from './schedule.ts'
-import { buildWorld } from './world.ts'
+import { buildWorld, type World } from './world.ts'
 
 /** Generous: it has to hold on a machine of two cores that has other things to do. */
 const RECOVERY_DEADLINE_MS = 180_000
@@ -77,19 +77,11 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
 
     const health = Object.fromEntries(await Promise.all(world.replicas.map(async (replica) => [replica.name, await replica.health()] as const)))
     progress('reading what is left')
-    const final = await readFinalState({
-      ordersUrl: world.ordersUrl,
-      viewsUrl: world.viewsUrl,
-      connection: world.connection,
-      topic: world.topic,
-      consumer: { group: world.group, deadLetterTopic: world.deadLetterTopic },
-      health
-    })
+    await storeFinalState(world, folder, health)
     // Their end is part of the promise: each drains, and ends with 0.
     for (const replica of world.replicas) await replica.end('SIGTERM')
     description.durationMs = recorder.now
     await saveDescription(folder, description)
-    await saveFinalState(folder, final)
   } finally {
     await world.close()
     await recorder.close()
@@ -99,4 +91,9 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
   const verdicts = check(run)
   await writeFile(join(folder, 'report.html'), renderReport(run, verdicts))
   return { run, verdicts }
+}
+
+/** Apart from {@link runChaos}: what an hour left must not stay in memory while it is read again. */
+async function storeFinalState ({ ordersUrl, viewsUrl, connection, topic, group, deadLetterTopic }: World, folder: string, health: Record<string, string>): Promise<void> {
+  await saveFinalState(folder, await readFinalState({ ordersUrl, viewsUrl, connection, topic, consumer: { group, deadLetterTopic }, health }))
 }

@@ -21,11 +21,10 @@ export interface Observed {
 export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, consumer, health }: Observed): Promise<FinalState> {
   const admin = await createAdmin(connection)
   try {
-    const records = await admin.readTopic(topic, { deadlineMs: READ_DEADLINE_MS })
     return {
       ...await readOrders(ordersUrl),
       ...await readEffects(viewsUrl),
-      topic: records.map(toTopicRow),
+      topic: await admin.mapTopic(topic, toTopicRow, { deadlineMs: READ_DEADLINE_MS }),
       offsets: consumer === undefined ? [] : await readOffsets(connection, consumer.group, topic),
       putAside: consumer === undefined ? [] : await readPutAside(admin, consumer.deadLetterTopic),
       health
@@ -82,9 +81,9 @@ async function readOffsets ({ kafka }: KafkaConnection, groupId: string, topic: 
 }
 
 async function readPutAside (admin: KafkaAdmin, topic: string): Promise<OffsetRow[]> {
-  return (await admin.readTopic(topic, { deadlineMs: READ_DEADLINE_MS })).map(({ headers }) => ({
+  return admin.mapTopic(topic, ({ headers }) => ({
     partition: Number(String(headers['x-dead-letter-partition'])), offset: Number(String(headers['x-dead-letter-offset']))
-  }))
+  }), { deadlineMs: READ_DEADLINE_MS })
 }
 
 function toTopicRow ({ partition, offset, value, headers }: StoredRecord): TopicRow {
