@@ -33,13 +33,15 @@ export class Kafka {
   readonly #folder: string
   readonly #jars: string
   readonly #options: KafkaOptions
+  #properties: Readonly<Record<string, string>>
   #process: ServerProcess | undefined
   #starts = 0
 
-  private constructor (address: string, folder: string, jars: string, options: KafkaOptions) {
+  private constructor (address: string, folder: string, jars: string, properties: Record<string, string>, options: KafkaOptions) {
     this.address = address
     this.#folder = folder
     this.#jars = jars
+    this.#properties = properties
     this.#options = options
   }
 
@@ -77,12 +79,12 @@ export class Kafka {
       'num.io.threads': '4',
       ...settings
     }
-    await writeFile(join(folder, 'server.properties'), Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
+    await writeProperties(folder, properties)
     await runCommand('java', [
       '-Xmx128m', '-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${jars}/*`,
       'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', join(folder, 'server.properties')
     ], { removeWithParent: folder })
-    const server = new Kafka(`127.0.0.1:${port}`, folder, jars, options)
+    const server = new Kafka(`127.0.0.1:${port}`, folder, jars, properties, options)
     await closedOnFailure(server, server.start())
     return server
   }
@@ -96,8 +98,14 @@ export class Kafka {
     return this.#running.pid
   }
 
-  /** Starts the broker again, on the same data and port, after {@link Kafka.stop} or {@link Kafka.kill}. */
-  async start (): Promise<void> {
+  /**
+   * Starts the broker again, on the same data and port, after {@link Kafka.stop} or {@link Kafka.kill}.
+   *
+   * @param settings that are others from now on
+   */
+  async start (settings: Record<string, string> = {}): Promise<void> {
+    this.#properties = { ...this.#properties, ...settings }
+    await writeProperties(this.#folder, this.#properties)
     this.#starts++
     this.#process = await ServerProcess.start({
       name: 'kafka',
@@ -148,6 +156,10 @@ export class Kafka {
     const log = await readFile(join(this.#folder, 'kafka.log'), 'utf8')
     if ((log.match(/Kafka Server started/g)?.length ?? 0) < this.#starts) throw new Error('it has not said that it is started')
   }
+}
+
+async function writeProperties (folder: string, properties: Readonly<Record<string, string>>): Promise<void> {
+  await writeFile(join(folder, 'server.properties'), Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
 }
 
 function clusterId (): string {

@@ -84,6 +84,17 @@ export const kafkaFaults: readonly Fault[] = [
     }
   },
   {
+    f: 'F29',
+    title: 'the broker comes back at another address, and later at its former one',
+    places: ['kafka', 'links to kafka'],
+    forMs: [5_000, 12_000],
+    async start ({ brokers }) {
+      await brokers.kafka.stop()
+      const moveBack = await brokers.move()
+      return { target: 'kafka', affects: ['kafka'], heal: moveBack }
+    }
+  },
+  {
     f: 'F24',
     title: 'packets between the consumer and Kafka vanish',
     places: ['links to kafka'],

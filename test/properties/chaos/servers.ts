@@ -8,6 +8,13 @@ export interface Brokers {
   links: Map<string, TcpProxy>
   /** Past all links, for the inspection of the topic. */
   direct: string
+  /**
+   * Starts the stopped broker so that it advertises addresses that nobody has heard of; the links stay as what clients
+   * begin with.
+   *
+   * @returns brings it back to the links; nothing is at the other addresses any more then
+   */
+  move: () => Promise<() => Promise<void>>
 }
 
 /** A broker with one listener for each client, advertised under the address of that client's link. */
@@ -18,19 +25,30 @@ export async function startKafka (clients: readonly string[], progress: (line: s
   for (const listener of listeners) ports.set(listener, await freePort())
   const own = (listener: string) => `127.0.0.1:${ports.get(listener)}`
   for (const client of clients) links.set(client, await TcpProxy.start(own(listenerOf(client))))
-  const advertised = [`INTERNAL://${own('INTERNAL')}`, `DIRECT://${own('DIRECT')}`, ...clients.map((client) => `${listenerOf(client)}://${links.get(client)?.address}`)]
+  const advertised = (addresses: ReadonlyMap<string, TcpProxy>) =>
+    [`INTERNAL://${own('INTERNAL')}`, `DIRECT://${own('DIRECT')}`, ...clients.map((client) => `${listenerOf(client)}://${addresses.get(client)?.address}`)].join(',')
   const kafka = await Kafka.start({
     progress,
     ...(disk === undefined ? {} : { directory: disk.folder }),
     settings: {
       listeners: listeners.map((listener) => `${listener}://${own(listener)}`).join(','),
-      'advertised.listeners': advertised.join(','),
+      'advertised.listeners': advertised(links),
       'listener.security.protocol.map': listeners.map((listener) => `${listener}:PLAINTEXT`).join(','),
       'controller.quorum.voters': `1@${own('CONTROLLER')}`,
       'log.retention.ms': '-1'
     }
   })
-  return { kafka, links, direct: own('DIRECT') }
+  const move = async () => {
+    const elsewhere = new Map<string, TcpProxy>()
+    for (const client of clients) elsewhere.set(client, await TcpProxy.start(own(listenerOf(client))))
+    await kafka.start({ 'advertised.listeners': advertised(elsewhere) })
+    return async () => {
+      await kafka.stop()
+      for (const link of elsewhere.values()) await link.close()
+      await kafka.start({ 'advertised.listeners': advertised(links) })
+    }
+  }
+  return { kafka, links, direct: own('DIRECT'), move }
 }
 
 function listenerOf (client: string): string {
