@@ -1,4 +1,4 @@
-import { createHealth, createMetrics, createOpsServer, drainHttp, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, runService } from '@orders/service-kit'
 import { buildApp } from './app.ts'
 import { loadOrderApiConfig } from './config.ts'
 import { forgetOldKeys } from './forget-old-keys.ts'
@@ -16,7 +16,11 @@ await runService({
     onStop('ops server', () => ops.close())
 
     const app = await buildApp({ config, logger, health, registry })
-    health.addReadiness('postgres', async () => { await app.pg.pool.query('SELECT') })
+    // A connection of its own: behind the requests, a busy replica would pass for one whose database is away, and leave its load
+    // to the others, one after the other.
+    const probe = createPool({ url: config.DATABASE_URL, applicationName: 'order-api readiness', max: 1, logger })
+    health.addReadiness('postgres', async () => { await probe.query('SELECT') })
+    onStop('readiness', () => probe.end())
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()
