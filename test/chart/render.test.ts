@@ -67,6 +67,21 @@ t.test('rights on Kafka follow shards and delivery', async (t) => {
   t.same(await acls('--set', 'outboxRelay.delivery=at-least-once'), ['topic order-events: Write'])
 })
 
+t.test('a dead letter may be larger than the record that it was, by the verdict', async (t) => {
+  const topics = splitManifests(await renderChart(helm, 'default', 'orders', '--set', 'topics.events.maxMessageBytes=5000000')).filter(({ object }) => object.kind === 'KafkaTopic')
+  const largest = topics.map(({ object }) => [object.metadata.name, (object.spec as { config: Record<string, number> }).config['max.message.bytes']])
+  t.same(Object.fromEntries(largest), { 'order-events': 5_000_000, 'order-events.dlq': 5_016_384 })
+})
+
+t.test('options of Node reach the service that they are for, none the others', async (t) => {
+  const manifests = splitManifests(await renderChart(helm, 'default', 'orders', '--set', 'orderApi.nodeOptions=--max-old-space-size=200,outboxRelay.nodeOptions='))
+  const options = Object.fromEntries(['order-api', 'outbox-relay', 'order-consumer'].map((service) => {
+    const config = manifests.find((manifest) => nameOf(manifest) === `ConfigMap orders-${service}`)
+    return [service, (config?.object.data as Record<string, string>).NODE_OPTIONS]
+  }))
+  t.same(options, { 'order-api': '--max-old-space-size=200', 'outbox-relay': undefined, 'order-consumer': undefined })
+})
+
 t.test('numbers of settings stay numbers, and a setting replaces the chart\'s own', async (t) => {
   const rendered = await renderChart(helm, 'default', 'orders', '--set-json', 'outboxRelay.settings={"RELAY_BATCH_BYTES":104857600,"RELAY_EAGER_TAKEOVER":false}')
   const config = splitManifests(rendered).find((manifest) => nameOf(manifest) === 'ConfigMap orders-outbox-relay')

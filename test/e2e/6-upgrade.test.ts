@@ -19,7 +19,7 @@ t.test('the release is upgraded to the chart of this checkout under load: pods a
   const from = await revision()
   const load = await Load.start(t, { rate: 100 })
   const stamp = String(Date.now())
-  await helm('upgrade', release, CHART, '--reuse-values', '--wait', '--timeout', '10m',
+  await helm('upgrade', release, CHART, '--reset-then-reuse-values', '--wait', '--timeout', '10m',
     ...['orderApi', 'outboxRelay', 'orderConsumer'].flatMap((service) => ['--set-string', `${service}.podAnnotations.upgraded-at=${stamp}`]))
   for (const deployment of [ORDER_API, RELAY, ORDER_CONSUMER]) await rolledOut(deployment)
   const verdict = await load.finish()
