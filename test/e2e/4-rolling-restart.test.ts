@@ -9,7 +9,7 @@ import { nothingLost } from './verdict.ts'
 t.setTimeout(1_200_000)
 
 t.test('every deployment is restarted under load, and no request fails', async (t) => {
-  const load = await Load.start(t, { rate: 100 })
+  const load = await Load.start(t)
   for (const deployment of [ORDER_API, RELAY, ORDER_CONSUMER]) {
     await kubectl('rollout', 'restart', `deployment/${deployment}`)
     await rolledOut(deployment)
@@ -20,7 +20,7 @@ t.test('every deployment is restarted under load, and no request fails', async (
 })
 
 t.test('Kafka is restarted under load, and no request fails', async (t) => {
-  const load = await Load.start(t, { rate: 100 })
+  const load = await Load.start(t)
   await restartKafka()
   const verdict = await load.finish()
   nothingLost(t, verdict)

@@ -17,7 +17,7 @@ t.test('the release is upgraded to the chart of this checkout under load: pods a
   const before = await secret()
   const revision = async () => (JSON.parse(await helm('history', release, '--max', '1', '--output', 'json')) as Array<{ revision: number }>)[0]?.revision ?? 0
   const from = await revision()
-  const load = await Load.start(t, { rate: 100 })
+  const load = await Load.start(t)
   const stamp = String(Date.now())
   await helm('upgrade', release, CHART, '--reset-then-reuse-values', '--wait', '--timeout', '10m',
     ...['orderApi', 'outboxRelay', 'orderConsumer'].flatMap((service) => ['--set-string', `${service}.podAnnotations.upgraded-at=${stamp}`]))

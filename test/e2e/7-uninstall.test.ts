@@ -8,8 +8,8 @@ import { helm, kubectl, ORDER_API, release } from './cluster.ts'
 import { portForward } from './port-forward.ts'
 
 const CHART = process.env.E2E_CHART ?? fileURLToPath(new URL('../../deploy/helm', import.meta.url))
-/** What is kept on purpose: data, and the passwords without which it is of no use. */
-const KEPT = /^(secret|persistentvolumeclaim|cluster\.postgresql|database\.postgresql)/
+/** What is kept on purpose: data, and the passwords without which it is of no use. And the pod of a test, which Helm forgets. */
+const KEPT = new RegExp(`^(secret/|persistentvolumeclaim/|cluster\\.postgresql|database\\.postgresql|pod/${release}-test$)`)
 
 t.setTimeout(1_200_000)
 

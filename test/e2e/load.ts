@@ -7,6 +7,8 @@ import { until, type TestContext } from '@orders/local-stack/harness'
 import { createObject, getObject, kubectl, kubectlOptions, ORDER_API, ORDER_CONSUMER, release } from './cluster.ts'
 
 const GRACE_S = 600
+/** What every replica takes without refusing any of it, also where it shares two cores with the whole cluster. */
+const STEADY_RATE = Number(process.env.E2E_STEADY_RATE ?? 100)
 
 export interface Verdict {
   orders: number
@@ -46,7 +48,7 @@ export class Load {
     if (this.#logs.stdout !== null) createInterface({ input: this.#logs.stdout }).on('line', (line) => { this.#read(line) })
   }
 
-  static async start (t: TestContext, { rate }: { rate: number }): Promise<Load> {
+  static async start (t: TestContext, { rate = STEADY_RATE }: { rate?: number } = {}): Promise<Load> {
     const pod = `${release}-load-${randomBytes(3).toString('hex')}`
     await createObject(await podOf(pod, rate))
     t.teardown(() => kubectl('delete', 'pod', pod, '--ignore-not-found', '--grace-period=0', '--force').catch(() => {}))
@@ -106,7 +108,7 @@ async function podOf (name: string, rate: number) {
         env: Object.entries({
           ORDER_API: await serviceUrl(ORDER_API), ORDER_CONSUMER: await serviceUrl(ORDER_CONSUMER), RATE: String(rate), CUSTOMER: name
         }).map(([name, value]) => ({ name, value })),
-        resources: { requests: { cpu: '100m', memory: '96Mi' }, limits: { memory: '384Mi' } },
+        resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '384Mi' } },
         securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } }
       }]
     }
