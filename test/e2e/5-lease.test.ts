@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { until } from '@orders/local-stack/harness'
 import t from 'tap'
-import { createObject, getObject, kubectl, leader, LEASE, RELAY, rolledOut } from './cluster.ts'
+import { createObject, getObject, kubectl, leader, LEASE, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
 import { nothingLost } from './verdict.ts'
 
@@ -32,7 +32,9 @@ t.test('the relay is cut from the API server under load', async (t) => {
   const load = await Load.start(t)
   await kubectl('delete', 'networkpolicy', `${RELAY}-api-server`)
   t.teardown(() => createObject(policy).catch(() => {}))
-  // The leader's lease runs out in this time, as far as anybody can see.
+  // Connections that stand may outlive a policy, and a leader renews by one. New pods have none, so now nobody can lead.
+  await kubectl('delete', 'pod', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=outbox-relay`)
+  await kubectl('wait', 'pod', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=outbox-relay`, '--for=condition=Initialized', '--timeout=120s')
   await delay(20_000)
   const unrenewedMs = await sinceRenewal()
   t.ok(unrenewedMs > 10_000, `the lease has not been renewed for ${unrenewedMs} ms; expected more than 10000: does the network plug-in enforce policies?`)

@@ -135,6 +135,7 @@ say({
     failures: failuresUnderLoad,
     reasons: Object.fromEntries(reasons),
     lost: lost.length,
+    effects: after.applied - before.applied,
     duplicates: after.duplicates - before.duplicates,
     gaps: after.gaps - before.gaps,
     deadLetters: after.deadLetters - before.deadLetters

@@ -18,6 +18,9 @@ export interface Verdict {
   failures: number
   reasons: Record<string, number>
   lost: number
+  /** Events that took effect. */
+  effects: number
+  /** Records that came again, and had no effect. */
   duplicates: number
   gaps: number
   deadLetters: number
