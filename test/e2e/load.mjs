@@ -25,7 +25,7 @@ async function post (path, body) {
   for (let attempt = 0; ; attempt++) {
     try {
       const response = await fetch(`${ORDER_API}${path}`, { method: 'POST', headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(15_000) })
-      if (!response.ok) throw new Error(`status ${response.status}`)
+      if (!response.ok) throw new Error(`status ${response.status} ${await response.json().then(({ type, detail }) => `${type}: ${detail}`, () => '')}`)
       return await response.json()
     } catch (error) {
       failures++
