@@ -1,28 +1,34 @@
 import type { SampleEntry } from '../entry.ts'
 import type { Invariant } from '../invariant.ts'
+import { livesOf } from '../lives.ts'
 
 const MINUTE_MS = 60_000
-/** Shorter runs say nothing about memory: the heap is still growing to its working size. */
-const MEMORY_NEEDS_MS = 20 * MINUTE_MS
+/** While a process is young its heap grows to its working size, which says nothing. */
+const WARM_UP_MS = 5 * MINUTE_MS
+/** What is left of a shorter life is too short to tell growth from noise. */
+const LONG_LIFE_MS = 10 * MINUTE_MS
 const ALLOWED_GROWTH = 1.25
 const ALLOWED_GROWTH_BYTES = 40_000_000
 
 export const hygiene: Invariant = {
   id: 'I16',
   title: 'no process ends by itself, leaks memory or leaves a transaction open',
-  check ({ description, processes, samples, final }, findings) {
+  check ({ processes, samples, final }, findings) {
     for (const { process, type, f, detail, t } of processes) {
       findings.expect(!(f === 'life' && type === 'fail') && f !== 'log', () => ({
         problem: f === 'log' ? 'said what it should never say' : 'ended by itself', process, detail, t
       }))
     }
     findings.expect(final.idleInTransaction === 0, () => ({ problem: 'sessions left idle in a transaction', sessions: final.idleInTransaction }))
-    if (description.durationMs < MEMORY_NEEDS_MS) return
-    for (const process of new Set(samples.flatMap(({ rssBytes }) => Object.keys(rssBytes)))) {
-      // The first quarter is the warm-up.
-      const early = medianRss(samples, process, description.durationMs / 4, description.durationMs / 2)
-      const late = medianRss(samples, process, description.durationMs * 3 / 4, Infinity)
-      findings.expect(late <= Math.max(early * ALLOWED_GROWTH, early + ALLOWED_GROWTH_BYTES), () => ({ problem: 'memory grows', process, early, late }))
+    const runEndedAt = samples.at(-1)?.t ?? 0
+    // Life by life: what leaks is gone with the process that leaked it, and processes of different ages cannot be compared.
+    for (const life of livesOf(processes)) {
+      const to = Math.min(life.to, runEndedAt)
+      if (to - life.from < LONG_LIFE_MS) continue
+      const grown = life.from + WARM_UP_MS
+      const middle = (grown + to) / 2
+      const [early, late] = [medianRss(samples, life.process, grown, middle), medianRss(samples, life.process, middle, to)]
+      findings.expect(late <= Math.max(early * ALLOWED_GROWTH, early + ALLOWED_GROWTH_BYTES), () => ({ problem: 'memory grows', ...life, early, late }))
     }
   }
 }
