@@ -27,10 +27,11 @@ export async function answerOnce (
   return withTransaction(pool, async (client) => {
     if (key === undefined) return { done: true, answer: await work(client) }
     const requestHash = hashOf(request)
-    if (!await lockKey(client, key)) {
+    // Sent together, carried out one after the other: with the lock, nobody else can store an answer after we looked for it.
+    const [locked, stored] = await Promise.all([lockKey(client, key), findAnswer(client, key)])
+    if (!locked) {
       throw new ProblemError(409, 'request-in-flight', 'a request with this Idempotency-Key is still in flight', { retryAfter: 1 })
     }
-    const stored = await findAnswer(client, key)
     if (stored !== undefined) {
       if (stored.requestHash !== requestHash) {
         throw new ProblemError(422, 'idempotency-key-reused', 'this Idempotency-Key was used for another request')
