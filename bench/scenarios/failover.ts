@@ -30,7 +30,7 @@ const SHORT_LEASE = {
 
 export const failover: Scenario = {
   title: 'When the leader goes',
-  method: `Three relays, ${RATE} orders a second; the leader is ended, killed or frozen ${KILLS} times, and replaced. The gap is the longest time around each during which a read-committed consumer saw nothing new. Lease of 15 s, but for the frozen ones.`,
+  method: `Three relays, ${RATE} orders a second; the leader is ended, killed or frozen ${KILLS} times, and replaced. The gap is the longest time around each during which a read-committed consumer saw nothing new. Lease of 15 s, but for the frozen ones. Other load has in it here what the relays take that were started again.`,
   async run (bench) {
     const cases: Case[] = []
     for (const lease of ['postgres', 'kubernetes'] as const) {
