@@ -1,3 +1,4 @@
+import { deletePublished } from './delete-published.ts'
 import { FencedError } from './errors.ts'
 import type { Fence } from './shard-fence.ts'
 import { idArray, type SqlClient } from './sql-client.ts'
@@ -22,12 +23,7 @@ export async function claim (client: SqlClient, fence: Fence, ids: readonly stri
     text: `WITH held AS (
              UPDATE relay_shard SET batch = batch + 1, claimed_ids = $3::bigint[]
              WHERE shard = $1 AND epoch = $2 RETURNING batch
-           ), published AS (
-             DELETE FROM outbox_events WHERE id = ANY ($4::bigint[]) AND EXISTS (SELECT FROM held)
-           ), replayed AS (
-             DELETE FROM outbox_dead_letters
-             WHERE id = ANY ($4::bigint[]) AND replayed_at IS NOT NULL AND EXISTS (SELECT FROM held)
-           )
+           ), ${deletePublished('$4')}
            SELECT batch::text FROM held`,
     values: [fence.shard, String(fence.epoch), idArray(ids), idArray(published)]
   })
