@@ -191,6 +191,14 @@ readinessProbe:
 {{- end -}}
 {{- end -}}
 
+{{/* Settings of every service. Argument: the values of the service. */}}
+{{- define "orders.serviceSettings" -}}
+DATABASE_URL_FILE: /secrets/database/url
+{{- with .nodeOptions }}
+NODE_OPTIONS: {{ . | quote }}
+{{- end }}
+{{- end }}
+
 {{/* Settings of a client of Kafka. Arguments: root, component. */}}
 {{- define "orders.kafkaSettings" -}}
 KAFKA_BROKERS: {{ include "orders.kafkaBrokers" .root | quote }}
