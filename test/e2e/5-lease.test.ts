@@ -33,8 +33,9 @@ t.test('the relay is cut from the API server under load', async (t) => {
   await kubectl('delete', 'networkpolicy', `${RELAY}-api-server`)
   t.teardown(() => createObject(policy).catch(() => {}))
   // Connections that stand may outlive a policy, and a leader renews by one. New pods have none, so now nobody can lead.
-  await kubectl('delete', 'pod', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=outbox-relay`)
-  await kubectl('wait', 'pod', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=outbox-relay`, '--for=condition=Initialized', '--timeout=120s')
+  const relays = ['pod', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=outbox-relay`]
+  await kubectl('delete', ...relays)
+  await kubectl('wait', ...relays, '--for=condition=Initialized', '--timeout=120s')
   await delay(20_000)
   const unrenewedMs = await sinceRenewal()
   t.ok(unrenewedMs > 10_000, `the lease has not been renewed for ${unrenewedMs} ms; expected more than 10000: does the network plug-in enforce policies?`)

@@ -1,4 +1,4 @@
-import { chmod, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node'
 import type { Kubernetes } from '@orders/local-stack'
@@ -78,9 +78,7 @@ export class RelayAccount {
       const token = await until(async () => (await this.#core.createNamespacedServiceAccountToken({ ...METADATA, body: { spec } })).status?.token, {
         what: 'a token for the relays', deadlineMs: ANSWER_DEADLINE_MS
       })
-      const file = this.kubeconfig(relay)
-      await writeFile(file, await this.#kubernetes.kubeconfigFor(relay, token, `https://${server}`))
-      await chmod(file, 0o600)
+      await writeFile(this.kubeconfig(relay), await this.#kubernetes.kubeconfigFor(relay, token, `https://${server}`), { mode: 0o600 })
     }
   }
 }

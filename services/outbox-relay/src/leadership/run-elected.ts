@@ -1,4 +1,3 @@
-import type { LeaseStore } from '@orders/leader-election'
 import { ProcessSession } from '@orders/leader-election/postgres'
 import { createPool, type Health } from '@orders/service-kit'
 import type pg from 'pg'
@@ -26,20 +25,19 @@ export async function runElected (
     }, signal)
     : undefined
   try {
-    const stores = await Promise.all(relays.map((_relay, shard) => createLeaseStore(shard, kind, { config, db, connection })))
-    const leaders = relays.map((relay, shard) => new ShardLeader({
+    const leaders = await Promise.all(relays.map(async (relay, shard) => new ShardLeader({
       shard,
       group,
       process,
       relay,
-      store: stores[shard] as LeaseStore,
+      store: await createLeaseStore(shard, kind, { config, db, connection }),
       timings: {
         leaseDurationMs: config.RELAY_LEASE_DURATION_MS, renewDeadlineMs: config.RELAY_RENEW_DEADLINE_MS, retryPeriodMs: config.RELAY_RETRY_PERIOD_MS
       },
       eager: session && { db, connection },
       metrics,
       logger
-    }))
+    })))
     health.addLiveness('leader election', () => { for (const leader of leaders) leader.assertHealthy() })
     const running = leaders.map((leader) => leader.run(signal))
     if (session !== undefined && leaders.length > 1) {
