@@ -14,7 +14,7 @@ t.test('Ctrl-C posts no more, sees through what was begun, proves it, and leaves
     env: { ...process.env, DATABASE_URL: url, KAFKA_BROKERS: brokers }, stdio: ['ignore', 'pipe', 'inherit']
   })
   t.teardown(() => demo.kill('SIGKILL'))
-  const exited = once(demo, 'exit')
+  const exited = once(demo, 'close')
   let output = ''
   demo.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
   await until(() => / accepted [1-9]/.test(output), { what: 'orders to be accepted', deadlineMs: 90_000 })

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { cacheDirectory, cachedFolder } from './cache.ts'
+import { clusterId } from './cluster-id.ts'
 import { MissingToolError } from './errors.ts'
 import { freePort } from './free-port.ts'
 import { withProgress, type Progress } from './progress.ts'
@@ -160,10 +160,6 @@ export class Kafka {
 
 async function writeProperties (folder: string, properties: Readonly<Record<string, string>>): Promise<void> {
   await writeFile(join(folder, 'server.properties'), Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
-}
-
-function clusterId (): string {
-  return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url')
 }
 
 async function requireJava (): Promise<void> {

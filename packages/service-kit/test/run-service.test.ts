@@ -11,7 +11,7 @@ function start (t: Test, env: Record<string, string>) {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { output += String(chunk) })
   t.teardown(() => child.kill('SIGKILL'))
-  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  const exited = once(child, 'close').then(([code]) => code as number | null)
   return {
     exited,
     kill: (signal: NodeJS.Signals) => child.kill(signal),

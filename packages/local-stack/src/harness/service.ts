@@ -74,7 +74,7 @@ export class ServiceProcess {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe']
     })
     this.#child = child
-    this.#exit = once(child, 'exit').then(([code]) => code as number | null)
+    this.#exit = once(child, 'close').then(([code]) => code as number | null)
     for (const stream of [child.stdout, child.stderr]) {
       if (stream !== null) createInterface({ input: stream }).on('line', (line) => { this.#onLine(line) })
     }
