@@ -78,7 +78,7 @@ convict({
           for (;;) {
             const own = await delivery.begin({ fence: term.fence, batch: 0n, outstanding: undefined })
             try {
-              await own.publish(batch, undefined)
+              await own.publish(batch, [])
               return
             } catch {
               // Sent again over the next one.

@@ -2,7 +2,7 @@ import type { Kafka } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
 import { toPublishError } from './publish-errors.ts'
-import { abandon, connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
+import { abandon, connectProducer, disconnect, toSends, type Publisher, type PublisherOptions } from './publisher.ts'
 
 export interface PlainPublisher extends Publisher {
   /**
@@ -22,15 +22,22 @@ export interface PlainPublisher extends Publisher {
  * @throws PublishUncertainError when the brokers cannot be reached in time
  */
 export async function openPlainPublisher (
-  { kafka }: { kafka: Kafka }, { sendDeadlineMs }: PublisherOptions
+  { kafka }: { kafka: Kafka }, options: PublisherOptions
 ): Promise<PlainPublisher> {
+  const { sendDeadlineMs } = options
   const producer = await connectProducer(kafka, sendDeadlineMs, { idempotent: false })
   let failed = false
   return {
     async publish (records) {
-      const sent = producer.sendBatch({ acks: -1, timeout: sendDeadlineMs, topicMessages: toTopicMessages(records) })
+      const sendAll = async () => {
+        for (const send of toSends(records, options)) {
+          // After the deadline it would arrive behind what a successor has sent.
+          if (failed) return
+          await producer.sendBatch(send)
+        }
+      }
       try {
-        await withDeadline('publishing', sendDeadlineMs, sent)
+        await withDeadline('publishing', sendDeadlineMs, sendAll())
       } catch (error) {
         failed = true
         throw toPublishError(error)

@@ -1,8 +1,9 @@
-import type { Kafka, Producer, ProducerConfig, TopicMessages } from 'kafkajs'
+import type { Kafka, Producer, ProducerBatch, ProducerConfig, TopicMessages } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
 import { createKeyPartitioner } from './partitioner.ts'
 import { toPublishError } from './publish-errors.ts'
+import { DEFAULT_MAX_SEND_BYTES, splitIntoSends } from './sends.ts'
 
 const DISCONNECT_DEADLINE_MS = 1_000
 
@@ -14,6 +15,8 @@ export interface Publisher {
 export interface PublisherOptions {
   /** Everything that one publish does has to end in this time. */
   sendDeadlineMs: number
+  /** See {@link splitIntoSends}: the smallest `max.message.bytes` of the topics; Kafka's default of 1 MiB if not given. */
+  maxSendBytes?: number | undefined
 }
 
 /** @throws PublishUncertainError when the brokers cannot be reached in time */
@@ -49,8 +52,13 @@ export async function disconnect (producer: Producer): Promise<void> {
   await withDeadline('disconnecting the producer', DISCONNECT_DEADLINE_MS, producer.disconnect()).catch(() => {})
 }
 
+/** The records in their order, as kafkajs takes them: one of these after the other. */
+export function toSends (records: readonly EventRecord[], { sendDeadlineMs, maxSendBytes = DEFAULT_MAX_SEND_BYTES }: PublisherOptions): ProducerBatch[] {
+  return splitIntoSends(records, maxSendBytes).map((send) => ({ acks: -1, timeout: sendDeadlineMs, topicMessages: toTopicMessages(send) }))
+}
+
 /** Groups by topic, and keeps the order within each. The records themselves, no copies: kafkajs has no use for their topic. */
-export function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
+function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
   const topics = new Map<string, EventRecord[]>()
   for (const record of records) {
     const messages = topics.get(record.topic)

@@ -3,7 +3,7 @@ import type { Kafka, Producer, Transaction } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
 import { toPublishError } from './publish-errors.ts'
-import { abandon, connectProducer, disconnect, toTopicMessages, type Publisher, type PublisherOptions } from './publisher.ts'
+import { abandon, connectProducer, disconnect, toSends, type Publisher, type PublisherOptions } from './publisher.ts'
 
 /** What Kafka answers for some milliseconds and then no more; asking again is safe where nothing was written. */
 const NOT_YET = new Set([
@@ -96,7 +96,7 @@ async function publishInTransaction (
   // The position first: it may have to wait for the transaction before, and asking again is safe only as long as no
   // record has been sent.
   await commitPosition(transaction, position, options)
-  await transaction.sendBatch({ acks: -1, timeout: options.sendDeadlineMs, topicMessages: toTopicMessages(records) })
+  for (const send of toSends(records, options)) await transaction.sendBatch(send)
   try {
     await permission
   } catch (error) {

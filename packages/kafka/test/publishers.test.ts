@@ -43,6 +43,20 @@ t.test('plain: records arrive in order, with key, headers and value', async (t) 
   ])
 })
 
+t.test('more for one partition than a record batch may have arrives in several, in order', async (t) => {
+  const { connection, topic } = await testTopic(t, { partitions: 1, config: { 'max.message.bytes': '10000' } })
+  const values = Array.from({ length: 40 }, (_, index) => `${index} `.padEnd(1_000, 'x'))
+  const records = values.map((value) => record(topic, value))
+  const limit = { sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: 10_000 }
+  const plain = await openPlainPublisher(connection, limit)
+  await plain.publish(records).finally(() => plain.close())
+  const transactional = await openTransactionalPublisher(connection, {
+    ...limit, transactionalId: `tx-${topic}`, positionGroup: `position-${topic}`, positionTopic: topic, transactionTimeoutMs: 10_000
+  })
+  await transactional.publish(records, 1n).finally(() => transactional.close())
+  t.same(await valuesIn(connection, topic, 80), [...values, ...values])
+})
+
 t.test('what Kafka refuses is told apart from what is not known', async (t) => {
   const { connection, topic } = await testTopic(t)
   const refusal = async (records: EventRecord[]) => {

@@ -1,6 +1,5 @@
 import { openPlainPublisher, type ConsumedRecord, type KafkaConnection, type PlainPublisher } from '@orders/kafka'
 import { addVerdict, type Verdict } from './dead-letter-headers.ts'
-import { publishInParts } from './publish-in-parts.ts'
 
 const SEND_DEADLINE_MS = 5_000
 
@@ -31,7 +30,7 @@ export class DeadLetterTopic {
     if (unpublished.length === 0) return []
     this.#publisher ??= await openPlainPublisher(this.#connection, { sendDeadlineMs: SEND_DEADLINE_MS })
     try {
-      await publishInParts(this.#publisher, unpublished.map(({ record: { key, value, headers }, ...verdict }) => ({
+      await this.#publisher.publish(unpublished.map(({ record: { key, value, headers }, ...verdict }) => ({
         topic: this.#topic, key, value, headers: addVerdict(headers, verdict)
       })))
     } catch (error) {

@@ -5,7 +5,6 @@ import { createAdmin, createKafka, openPlainPublisher, type StoredRecord } from 
 import { configOrExit, createLogger } from '@orders/service-kit'
 import { loadConsumerConfig, type ConsumerConfig } from './config.ts'
 import { readVerdict, withoutVerdict } from './dead-letter-headers.ts'
-import { publishInParts } from './publish-in-parts.ts'
 
 const SEND_DEADLINE_MS = 30_000
 
@@ -39,7 +38,7 @@ function select (letters: readonly StoredRecord[]): StoredRecord[] {
 
 async function replay (letters: readonly StoredRecord[]): Promise<void> {
   const publisher = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
-  await publishInParts(publisher, letters.map(({ key, value, headers }) => ({
+  await publisher.publish(letters.map(({ key, value, headers }) => ({
     topic: config.CONSUMER_TOPIC, key, value, headers: withoutVerdict(headers)
   }))).finally(() => publisher.close())
 }

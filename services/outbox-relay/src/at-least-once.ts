@@ -18,12 +18,12 @@ export class AtLeastOnce implements Delivery {
   }
 
   async begin ({ fence }: TakenOver): Promise<Term> {
-    const { db, kafka, sendDeadlineMs } = this.#options
-    const publisher = await openPlainPublisher(kafka, { sendDeadlineMs })
+    const { db, kafka } = this.#options
+    const publisher = await openPlainPublisher(kafka, this.#options)
     return {
       fence,
       async publish ({ records }, before) {
-        const completed = before === undefined ? undefined : complete(db, fence, before.ids)
+        const completed = before.length === 0 ? undefined : complete(db, fence, before)
         // It is awaited below, whatever becomes of the send; until then its failure must not pass for one that nobody handles.
         completed?.catch(() => {})
         try {

@@ -51,17 +51,10 @@ function storedHeaders (json: string): Record<string, string> {
   return headers as Record<string, string>
 }
 
-/** Payload and headers of one record as Kafka counts them, roughly: the broker has the last word. */
-export function sizeOf (record: EventRecord): number {
-  let bytes = Buffer.byteLength(record.value ?? '') + Buffer.byteLength(record.key ?? '')
-  for (const [name, value] of Object.entries(record.headers)) bytes += name.length + Buffer.byteLength(String(value)) + 2
-  return bytes
-}
-
 /** Names of the headers that every event has, and what is in them besides the event's own texts. */
 const FIXED_BYTES = 512
 
-/** Never less than {@link sizeOf}, and found without a look at every header of every record. */
+/** Never less than {@link recordBytes}, and found without a look at every header of every record. */
 export function sizeAtMost ({ payload, headers, aggregateType, aggregateId, eventType }: OutboxEvent, { headers: { ce_source: source } }: EventRecord): number {
   // Each character is three bytes at most. The id is a key and a header. Of a stored header neither text is longer than its
   // JSON, and each counts two bytes of its own, as many as its quotes.

@@ -7,5 +7,6 @@ export interface DeliveryOptions {
   kafka: KafkaConnection
   shard: number
   sendDeadlineMs: number
+  maxSendBytes: number
   logger: Logger
 }

@@ -18,9 +18,9 @@ export interface Term {
   /**
    * Resolves when the batch is in Kafka.
    *
-   * @param before the batch before, which is in Kafka and not completed yet: completed by the time this resolves
+   * @param before ids of the batch before, which is in Kafka and not completed yet: completed by the time this resolves
    * @throws RecordRefusedError only when `before` is completed: what refused records are put aside with clears the claim
    */
-  publish: (batch: Batch, before: Batch | undefined) => Promise<void>
+  publish: (batch: Batch, before: readonly string[]) => Promise<void>
   close: () => Promise<void>
 }

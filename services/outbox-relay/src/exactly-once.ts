@@ -41,12 +41,13 @@ export class ExactlyOnce implements Delivery {
   }
 
   #openPublisher (): Promise<TransactionalPublisher> {
-    const { kafka, name, shard, positionTopic, sendDeadlineMs, transactionTimeoutMs } = this.#options
+    const { kafka, name, shard, positionTopic, sendDeadlineMs, maxSendBytes, transactionTimeoutMs } = this.#options
     return openTransactionalPublisher(kafka, {
       transactionalId: `${name}-${shard}`,
       positionGroup: `${name}-${shard}`,
       positionTopic,
       sendDeadlineMs,
+      maxSendBytes,
       transactionTimeoutMs
     })
   }
@@ -82,7 +83,7 @@ export class ExactlyOnce implements Delivery {
       fence,
       async publish ({ ids, records }: Batch, before) {
         position += 1n
-        const claimed = claimAs(position, db, fence, ids, before?.ids)
+        const claimed = claimAs(position, db, fence, ids, before)
         try {
           await publisher.publish(records, position, claimed)
         } catch (error) {

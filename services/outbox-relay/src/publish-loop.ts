@@ -25,11 +25,11 @@ export interface PublishLoopOptions {
  */
 export async function publishLoop (term: Term, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
   const { db, reader, refused, onIdle, onPublished } = options
-  /** In Kafka, and not completed yet. */
-  let before: Batch | undefined
+  /** Ids of what is in Kafka, and not completed yet; no more of it than that is kept in memory. */
+  let before: readonly string[] = []
   const completeBefore = async () => {
-    if (before !== undefined) await complete(db, term.fence, before.ids)
-    before = undefined
+    if (before.length > 0) await complete(db, term.fence, before)
+    before = []
   }
   let batch = await reader.read([], refused.batchLimit)
   while (!signal.aborted) {
@@ -48,7 +48,7 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
       continue
     }
     const startedAt = performance.now()
-    const next = batch.isFull ? reader.read([...before?.ids ?? [], ...batch.ids], refused.batchLimit) : undefined
+    const next = batch.isFull ? reader.read([...before, ...batch.ids], refused.batchLimit) : undefined
     // It is awaited below; until then a failure of it must not pass for one that nobody handles.
     next?.catch(() => {})
     try {
@@ -57,7 +57,7 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
       await refused.handle(error, term.fence, batch)
       throw error
     }
-    before = batch
+    before = batch.ids
     refused.published(batch)
     onPublished(batch, performance.now() - startedAt)
     batch = await (next ?? reader.read(batch.ids, refused.batchLimit))

@@ -1,7 +1,7 @@
-import { RecordRefusedError } from '@orders/kafka'
+import { recordBytes, RecordRefusedError } from '@orders/kafka'
 import { deadLetter, type Fence, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import { sizeAtMost, sizeOf, type Batch } from './batch.ts'
+import { sizeAtMost, type Batch } from './batch.ts'
 
 export interface RefusedRecordsOptions {
   db: SqlClient
@@ -82,7 +82,7 @@ export class RefusedRecords {
     const { maxRecordBytes } = this.#options
     const [event, record] = [batch.events[index], batch.records[index]]
     if (event === undefined || record === undefined || sizeAtMost(event, record) <= maxRecordBytes) return undefined
-    const bytes = sizeOf(record)
+    const bytes = recordBytes(record)
     return bytes > maxRecordBytes ? bytes : undefined
   }
 

@@ -60,7 +60,7 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
 }
 
 function createDelivery (shard: number, { config, db, kafka, logger }: RelayParts): Delivery {
-  const options = { db, kafka, shard, sendDeadlineMs: config.RELAY_SEND_DEADLINE_MS, logger }
+  const options = { db, kafka, shard, sendDeadlineMs: config.RELAY_SEND_DEADLINE_MS, maxSendBytes: config.RELAY_MAX_RECORD_BYTES, logger }
   switch (config.RELAY_DELIVERY) {
     case 'at-least-once':
       return new AtLeastOnce(options)

@@ -68,6 +68,18 @@ t.test('one above RELAY_MAX_RECORD_BYTES is not even offered', async (t) => {
   t.equal(await stage.epoch(), 1, 'and no take-over is needed')
 })
 
+for (const delivery of ['exactly-once', 'at-least-once']) {
+  t.test(`${delivery}: many of one aggregate, together larger than a record may be, are no reason for a refusal`, async (t) => {
+    const stage = await Stage.set(t, { topicConfig: SMALL_TOPIC, settings: { RELAY_MAX_RECORD_BYTES: '20000', RELAY_DELIVERY: delivery } })
+    await stage.post(...Array.from({ length: 100 }, () => ({ aggregate: 'busy', bytes: 1_000 })))
+    const { service } = await stage.relay('relay')
+    await stage.published()
+    t.same(await stage.verdict(), EXACTLY_ONCE)
+    t.equal((await stage.metrics(service)).sum('relay_publish_failures_total'), 0)
+    t.equal(await stage.epoch(), 1)
+  })
+}
+
 t.test('a topic that stays unknown makes dead letters of its own events, after its grace', async (t) => {
   const stage = await Stage.set(t, {
     settings: { RELAY_TOPICS: 'invoice=no-such-topic', RELAY_TOPIC_GRACE_MS: '1500', RELAY_PROGRESS_DEADLINE_MS: '1000' }

@@ -84,7 +84,7 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
 }
 
 function createDelivery (stage: Stage, db: SqlClient, { delivery = 'exactly-once', name = 'relay-a' }: RelayOptions): Delivery {
-  const options = { db, kafka: stage.connection, shard: 0, sendDeadlineMs: SEND_DEADLINE_MS, logger: pino({ level: process.env.MUTANTS_LOG ?? 'silent', name }) }
+  const options = { db, kafka: stage.connection, shard: 0, sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: 1_048_576, logger: pino({ level: process.env.MUTANTS_LOG ?? 'silent', name }) }
   if (delivery === 'at-least-once') return new AtLeastOnce(options)
   return new ExactlyOnce({ ...options, name: `relay-of-${stage.topic}`, positionTopic: stage.topic, transactionTimeoutMs: 10_000 })
 }
