@@ -2,6 +2,8 @@ import { openPlainPublisher, type ConsumedRecord, type KafkaConnection, type Pla
 import { addVerdict, type Verdict } from './dead-letter-headers.ts'
 
 const SEND_DEADLINE_MS = 5_000
+/** Less than any topic's `max.message.bytes` is likely to be; a single record may be larger. */
+export const MAX_SEND_BYTES = 262_144
 
 export interface DeadLetterRecord extends Verdict {
   record: ConsumedRecord
@@ -28,7 +30,7 @@ export class DeadLetterTopic {
   async publish (letters: readonly DeadLetterRecord[]): Promise<DeadLetterRecord[]> {
     const unpublished = letters.filter(({ record }) => !this.#published.has(record))
     if (unpublished.length === 0) return []
-    this.#publisher ??= await openPlainPublisher(this.#connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+    this.#publisher ??= await openPlainPublisher(this.#connection, { sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: MAX_SEND_BYTES })
     try {
       await this.#publisher.publish(unpublished.map(({ record: { key, value, headers }, ...verdict }) => ({
         topic: this.#topic, key, value, headers: addVerdict(headers, verdict)

@@ -5,6 +5,7 @@ import { createAdmin, createKafka, openPlainPublisher, type StoredRecord } from 
 import { configOrExit, createLogger } from '@orders/service-kit'
 import { loadConsumerConfig, type ConsumerConfig } from './config.ts'
 import { readVerdict, withoutVerdict } from './dead-letter-headers.ts'
+import { MAX_SEND_BYTES } from './dead-letters.ts'
 
 const SEND_DEADLINE_MS = 30_000
 
@@ -37,7 +38,7 @@ function select (letters: readonly StoredRecord[]): StoredRecord[] {
 }
 
 async function replay (letters: readonly StoredRecord[]): Promise<void> {
-  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: MAX_SEND_BYTES })
   await publisher.publish(letters.map(({ key, value, headers }) => ({
     topic: config.CONSUMER_TOPIC, key, value, headers: withoutVerdict(headers)
   }))).finally(() => publisher.close())
