@@ -77,7 +77,7 @@ export const settings = Type.Object({
     default: 1_048_576,
     minimum: 1_024,
     maximum: 104_857_600,
-    description: 'The topics\' max.message.bytes, or more. An event larger than this becomes a dead letter without being offered to Kafka, and no more than this is sent at once.'
+    description: 'The smallest max.message.bytes of the topics. An event larger than this becomes a dead letter without being offered to Kafka, and no more than this is sent at once.'
   }),
   RELAY_REFUSED: Type.Enum(['block', 'skip'], {
     default: 'block',
