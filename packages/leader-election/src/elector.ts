@@ -249,13 +249,14 @@ export class LeaderElector {
         return
       } catch (cause) {
         const error = LeaseStoreError.from(cause)
-        const givenUp = this.#clock.now() - startedAt >= requestTimeoutMs || (error.reason !== 'conflict' && error.reason !== 'unavailable')
-        if (givenUp) {
+        racesLost = error.reason === 'conflict' ? racesLost + 1 : 0
+        const pauseMs = racesLost === 1 ? 0 : Math.min(retryPeriodMs, requestTimeoutMs / 2)
+        const goesOn = error.reason === 'conflict' || error.reason === 'unavailable'
+        if (!goesOn || this.#clock.now() + pauseMs - startedAt >= requestTimeoutMs) {
           this.#emit({ type: 'release-failed', error })
           return
         }
-        racesLost = error.reason === 'conflict' ? racesLost + 1 : 0
-        if (racesLost !== 1) await sleep(this.#clock, Math.min(retryPeriodMs, requestTimeoutMs / 2))
+        await sleep(this.#clock, pauseMs)
       }
     }
   }

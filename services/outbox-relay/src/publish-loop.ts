@@ -31,25 +31,25 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
     if (before.length > 0) await complete(db, term.fence, before)
     before = []
   }
-  let batch = await reader.read([], refused.batchLimit)
+  let next: Promise<Batch> | undefined
   while (!signal.aborted) {
+    const batch = await (next ?? reader.read(before, refused.batchLimit))
+    next = undefined
     if (batch.ids.length === 0) {
       await completeBefore()
       onIdle()
       await reader.waitForEvents(signal)
-      batch = await reader.read([], refused.batchLimit)
       continue
     }
     if (refused.hasOversized(batch)) {
       // A dead letter clears the claim, and with it what is known of the batch before.
       await completeBefore()
       await refused.removeOversized(term.fence, batch)
-      batch = await reader.read([], refused.batchLimit)
       continue
     }
     const startedAt = performance.now()
-    const next = batch.isFull ? reader.read([...before, ...batch.ids], refused.batchLimit) : undefined
-    // It is awaited below; until then a failure of it must not pass for one that nobody handles.
+    if (batch.isFull) next = reader.read([...before, ...batch.ids], refused.batchLimit)
+    // It is awaited above; until then a failure of it must not pass for one that nobody handles.
     next?.catch(() => {})
     try {
       await term.publish(batch, before)
@@ -60,7 +60,6 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
     before = batch.ids
     refused.published(batch)
     onPublished(batch, performance.now() - startedAt)
-    batch = await (next ?? reader.read(batch.ids, refused.batchLimit))
   }
   await completeBefore()
 }
