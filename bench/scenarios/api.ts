@@ -27,7 +27,7 @@ export const api: Scenario = {
 
 async function postOrders (bench: Bench, load: { connections: number, seconds: number }, reference: number): Promise<Case> {
   const port = await freePort()
-  const service = new ServiceProcess('order-api', { DATABASE_URL: await database(bench), HTTP_PORT: String(port), LOG_LEVEL: 'warn' }, undefined, { built: true })
+  const service = new ServiceProcess('order-api', { DATABASE_URL: await database(bench), HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port), LOG_LEVEL: 'warn' }, undefined, { built: true })
   bench.scope.teardown(async () => {
     service.kill('SIGKILL')
     await service.exited()

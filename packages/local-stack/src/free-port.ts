@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 
 /**
  * Below the ports that the system gives to outgoing connections. From among those, a server that is stopped for a while
@@ -8,23 +8,40 @@ import { createServer } from 'node:net'
  */
 const FIRST = 20_000
 const LAST = 29_999
+const HOST = '127.0.0.1'
+/** Where a port is kept for the life of this process: its server is not there yet, or stopped for a while. */
+const RESERVATION_HOST = '127.0.0.2'
 
-const taken = new Set<number>()
-
-/** A port that nobody listens on, and that this process has not given out before. */
+/** A port of 127.0.0.1 that nobody listens on, and that neither this process nor another has got from here. */
 export async function freePort (): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, LAST + 1)
-    if (taken.has(port)) continue
-    const server = createServer()
-    try {
-      await once(server.listen(port, '127.0.0.1'), 'listening')
-    } catch {
-      continue
-    }
-    server.close()
-    await once(server, 'close')
-    taken.add(port)
-    return port
+    if (await isFree(port) && await reserve(port)) return port
   }
+}
+
+async function isFree (port: number): Promise<boolean> {
+  try {
+    const server = await listen(port, HOST)
+    await once(server.close(), 'close')
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function reserve (port: number): Promise<boolean> {
+  try {
+    await listen(port, RESERVATION_HOST)
+    return true
+  } catch (error) {
+    // Not every system has more than one loopback address.
+    return (error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL'
+  }
+}
+
+async function listen (port: number, host: string): Promise<Server> {
+  const server = createServer()
+  await once(server.listen(port, host), 'listening')
+  return server.unref()
 }

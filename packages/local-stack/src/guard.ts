@@ -66,3 +66,12 @@ export async function guardedPid (guard: ChildProcess): Promise<number | undefin
   const pid = Number(text.trim())
   return pid > 0 ? pid : undefined
 }
+
+/** The process is gone a moment before its guard is, which is what we hear of. */
+export function signalUnlessGone (pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

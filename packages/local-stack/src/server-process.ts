@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ServerError } from './errors.ts'
-import { guardArguments, guardedPid } from './guard.ts'
+import { guardArguments, guardedPid, signalUnlessGone } from './guard.ts'
 
 export interface ServerOptions {
   name: string
@@ -57,7 +57,7 @@ export class ServerProcess {
   }
 
   kill (signal: NodeJS.Signals): void {
-    if (this.#running) process.kill(this.pid, signal)
+    if (this.#running) signalUnlessGone(this.pid, signal)
   }
 
   /** Ends the server: its own signal first, SIGKILL after `deadlineMs`. */

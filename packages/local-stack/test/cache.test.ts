@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { until } from '@orders/local-stack/harness'
 import t, { type Test } from 'tap'
 import { cacheDirectory, cachedFolder, publicCacheDirectory } from '../src/cache.ts'
 
@@ -51,10 +52,21 @@ t.test('several at once: one works, the others wait for it', async (t) => {
   const folder = folderIn(t)
   const lines: string[] = []
   let fills = 0
+  const filling = Promise.withResolvers<undefined>()
   const proceed = Promise.withResolvers<undefined>()
-  const fill = async () => { fills++; await proceed.promise }
+  const fill = async () => {
+    fills++
+    filling.resolve(undefined)
+    await proceed.promise
+  }
   const waiting = Promise.withResolvers<undefined>()
-  const all = [0, 1, 2].map(() => cachedFolder(folder, fill, (line) => { lines.push(line); if (lines.length === 2) waiting.resolve(undefined) }))
+  const want = () => cachedFolder(folder, fill, (line) => { lines.push(line); if (lines.length === 2) waiting.resolve(undefined) })
+  const first = want()
+  await filling.promise
+  // Of several in one millisecond two may work.
+  const begun = Date.now()
+  await until(() => Date.now() > begun, { what: 'the next millisecond' })
+  const all = [first, want(), want()]
   await waiting.promise
   proceed.resolve(undefined)
   t.same(await Promise.all(all), [folder, folder, folder])

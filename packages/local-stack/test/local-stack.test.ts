@@ -48,8 +48,9 @@ t.test('closing stops and removes everything; what is to be kept is kept, also w
 t.test('when one cannot start, those that can are stopped again', async (t) => {
   const folder = await openFolder(t)
   const { process: owner, result } = startOwner(t, { postgres: true, kafka: true }, { TMPDIR: folder, PATH: folder })
+  const exited = once(owner, 'exit')
   t.match(await result, { code: 'LOCAL_STACK_MISSING_TOOL', message: /Java/ })
-  await once(owner, 'exit')
+  await exited
   t.same(await dataFolders(folder), [])
 })
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from './servers.ts'
-import { guardArguments, guardedPid } from '../guard.ts'
+import { guardArguments, guardedPid, signalUnlessGone } from '../guard.ts'
 import { until } from './until.ts'
 
 const SERVICES = fileURLToPath(new URL('../../../../services/', import.meta.url))
@@ -86,7 +86,7 @@ export class ServiceProcess {
   }
 
   kill (signal: NodeJS.Signals): void {
-    if (this.running) process.kill(this.pid, signal)
+    if (this.running) signalUnlessGone(this.pid, signal)
   }
 
   /** Resolves at its end with the exit code; 128 and the signal's number if it was killed. */
