@@ -26,7 +26,11 @@ async function build (t: Test) {
     JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 1_800 } }))
   t.equal(status, 201, 'a token for the service account')
   const config = admin.configFor((body.status as { token: string }).token)
-  return { namespace, config, relay: new ApiServer(config) }
+  const relay = new ApiServer(config)
+  // It hears of a new Role a moment after it was made.
+  await until(async () => (await relay.request('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEASE}`)).status === 200,
+    { what: 'the relay to be allowed its Lease' })
+  return { namespace, config, relay }
 }
 
 t.test('the relay\'s own token is enough for its lease store', async (t) => {

@@ -42,7 +42,8 @@ export async function startSystem (t: Test, options: SystemOptions = {}): Promis
   const { topic, connection } = await testTopic(t, { server: kafka })
   const { topic: deadLetterTopic } = await testTopic(t, { server: kafka, partitions: 1 })
   const [api, relay, consumer] = await Promise.all([
-    startService(t, 'order-api', { DATABASE_URL: orders.url('order_api') }),
+    // A session for each request: none waits for one behind a commit that takes long.
+    startService(t, 'order-api', { DATABASE_URL: orders.url('order_api'), DATABASE_POOL_SIZE: String(MAX_IN_FLIGHT) }),
     startService(t, 'outbox-relay', {
       DATABASE_URL: orders.url('outbox_relay'),
       KAFKA_BROKERS: kafka.brokers,

@@ -28,7 +28,7 @@ t.test('the listener comes back after its session was ended, and asks for a swee
   })
   t.teardown(() => listener.close())
   await until(() => heard.length === 1, { what: 'the first connect' })
-  await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'listener'")
+  await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'listener' AND datname = current_database()")
   await until(() => heard.length === 2, { what: 'the reconnect' })
   t.equal(heard[1], true)
   t.ok(errors.length > 0)

@@ -31,7 +31,7 @@ t.test('SIGTERM: the request in flight is answered, new ones are not taken, exit
 })
 
 t.test('during SHUTDOWN_DELAY_MS it is not ready, and still takes what is sent to it', async (t) => {
-  const { service, draining, client, evidence } = await start(t, { SHUTDOWN_DELAY_MS: '3000' })
+  const { service, draining, client, evidence } = await start(t, { SHUTDOWN_DELAY_MS: '6000' })
   service.kill('SIGTERM')
   await draining()
   t.equal((await client.create()).status, 201)

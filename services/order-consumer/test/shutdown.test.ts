@@ -10,7 +10,9 @@ t.test('SIGTERM in the middle of a batch: it is finished and committed, the grou
   await blocker.query('BEGIN')
   await blocker.query('LOCK TABLE order_history IN ACCESS EXCLUSIVE MODE')
   await stage.publish(events)
-  const service = await stage.start({ CONSUMER_BATCH_EVENTS: '10' })
+  const patient = new URL(stage.env.DATABASE_URL ?? '')
+  for (const name of ['lock_timeout', 'statement_timeout', 'query_timeout']) patient.searchParams.set(name, '60000')
+  const service = await stage.start({ CONSUMER_BATCH_EVENTS: '10', DATABASE_URL: patient.href })
   await until(async () => {
     const { rows } = await stage.owner.query('SELECT FROM pg_locks WHERE relation = \'order_history\'::regclass AND NOT granted')
     return rows.length > 0

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ORDER_AGGREGATE_TYPE, type OrderEventType, type OrderStatus } from '@orders/contracts'
-import { broken, check, Recorder, type ClientEntry, type Verdict } from '@orders/history'
+import { broken, check, Recorder, type ClientEntry, type FinalState, type Verdict } from '@orders/history'
 import type { KafkaConnection } from '@orders/kafka'
 import { testDatabase, testTopic, until, type TestContext, type TestDatabase } from '@orders/local-stack/harness'
 import { enqueue } from '@orders/outbox'
@@ -11,6 +11,8 @@ import { insertOrder } from '../../../services/order-api/src/data/insert-order.t
 import type { Order } from '../../../services/order-api/src/schemas/order.ts'
 import { installAudit } from '../observe/audit.ts'
 import { readFinalState } from '../observe/final-state.ts'
+
+const MARKERS_DEADLINE_MS = 5_000
 
 /** The invariants that the writer and the relay answer for, and those of the consumer. */
 const PUBLISHING = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I10', 'I11']
@@ -132,9 +134,7 @@ export class Stage {
   /** The verdicts of those who took part. */
   async judge (): Promise<Verdict[]> {
     const { consumer, delivery = 'exactly-once' } = this.#options
-    const final = await readFinalState({
-      ordersUrl: this.orders.ownerUrl, viewsUrl: this.views.ownerUrl, connection: this.connection, topic: this.topic, consumer, health: {}
-    })
+    const final = await this.#settledState()
     const verdicts = check({
       description: {
         seed: 0, startedAt: '', durationMs: this.recorder.now, delivery, refused: 'block', batchEvents: 1_000, recoveryDeadlineMs: 0, schedule: []
@@ -144,6 +144,31 @@ export class Stage {
     })
     const judged = consumer === undefined ? PUBLISHING : [...PUBLISHING, ...CONSUMING]
     return verdicts.filter(({ invariant }) => judged.includes(invariant))
+  }
+
+  /**
+   * Kafka answers a commit before it has written the markers that make the records visible: read again until every event is
+   * somewhere, and nothing has come since. What a mutant has lost does not come.
+   */
+  async #settledState (): Promise<FinalState> {
+    const read = () => readFinalState({
+      ordersUrl: this.orders.ownerUrl,
+      viewsUrl: this.views.ownerUrl,
+      connection: this.connection,
+      topic: this.topic,
+      consumer: this.#options.consumer,
+      health: {}
+    })
+    const giveUpAt = performance.now() + MARKERS_DEADLINE_MS
+    let earlier = await read()
+    for (;;) {
+      const final = await read()
+      const published = new Set(final.topic.map(({ event }) => event))
+      const missing = final.enqueued.filter(({ event }) => !published.has(event)).length
+      const elsewhere = final.outbox.length + final.deadLetters.length
+      if (final.topic.length === earlier.topic.length && (missing <= elsewhere || performance.now() > giveUpAt)) return final
+      earlier = final
+    }
   }
 
   async broken (): Promise<string[]> {

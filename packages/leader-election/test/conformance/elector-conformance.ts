@@ -3,7 +3,7 @@ import { LeaderElector } from '@orders/leader-election'
 import { until } from '@orders/local-stack/harness'
 import type { Test } from 'tap'
 import type { Platform } from './platform.ts'
-import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS } from './running-elector.ts'
+import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS, STEADY_TIMINGS } from './running-elector.ts'
 
 const DEAD = { holderIdentity: 'dead', leaseDurationSeconds: 1, acquireTime: '2026-01-02T03:04:05.123456Z', renewTime: '2026-01-02T03:04:05.123456Z', leaseTransitions: 3 }
 const asking = () => ({ signal: AbortSignal.timeout(10_000), timeoutMs: 10_000 })
@@ -12,9 +12,9 @@ const asking = () => ({ signal: AbortSignal.timeout(10_000), timeoutMs: 10_000 }
 export function electorConformance (t: Test, platform: Platform): void {
   t.test('the first leads and renews, the others stand by', async (t) => {
     const lease = platform()
-    const first = new RunningElector(t, lease.store())
+    const first = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await first.untilLeading()
-    const second = new RunningElector(t, lease.store())
+    const second = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await second.untilStandby(first.identity)
     await first.untilNext('renewed')
     await first.untilNext('renewed')
@@ -98,7 +98,7 @@ export function electorConformance (t: Test, platform: Platform): void {
 
   t.test('somebody who touches the record does not disturb its holder', async (t) => {
     const lease = platform()
-    const first = new RunningElector(t, lease.store())
+    const first = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await first.untilLeading()
     await lease.touch()
     await first.untilNext('renewed')
@@ -110,9 +110,9 @@ export function electorConformance (t: Test, platform: Platform): void {
   t.test('a record that is deleted is made again by its holder, with its count, and taken by nobody else', async (t) => {
     const lease = platform()
     await lease.store().create({ ...DEAD, holderIdentity: '' }, asking())
-    const first = new RunningElector(t, lease.store())
+    const first = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await first.untilLeading()
-    const second = new RunningElector(t, lease.store())
+    const second = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await second.untilStandby(first.identity)
     await lease.delete()
     await until(async () => (await lease.store().get(asking())).record.holderIdentity === first.identity, { what: 'the record again' })

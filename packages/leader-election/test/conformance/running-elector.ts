@@ -7,6 +7,8 @@ interface TestContext {
 
 /** Long enough for a busy machine, short enough to wait for the end of a lease. */
 export const SHORT_TIMINGS = { leaseDurationMs: 3_000, renewDeadlineMs: 2_500, retryPeriodMs: 300, requestTimeoutMs: 2_000 }
+/** Renews as often, and no stall of the server ends its lease within a test. */
+export const STEADY_TIMINGS = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000, retryPeriodMs: 300, requestTimeoutMs: 40_000 }
 /** Whoever takes over within the deadline of a test was not waiting for time to pass. */
 export const PATIENT_TIMINGS = { leaseDurationMs: 300_000, renewDeadlineMs: 240_000, retryPeriodMs: 120_000, requestTimeoutMs: 10_000 }
 

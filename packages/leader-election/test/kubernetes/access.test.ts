@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'
 import t from 'tap'
-import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS } from '../conformance/running-elector.ts'
+import { PATIENT_TIMINGS, RunningElector, STEADY_TIMINGS } from '../conformance/running-elector.ts'
 import { LeaseObjects } from './lease-objects.ts'
 
 const objects = await LeaseObjects.create(t)
@@ -79,7 +79,7 @@ t.test('a leader whose token was revoked goes on with the next one that is in th
   const tokenFile = join(t.testdir(), 'token')
   await writeFile(tokenFile, former.token)
   const user = { authProvider: { name: 'tokenFile', config: { tokenFile } } }
-  const leader = new RunningElector(t, objects.store(name, { user }), { ...SHORT_TIMINGS, leaseDurationMs: 60_000, renewDeadlineMs: 50_000 })
+  const leader = new RunningElector(t, objects.store(name, { user }), STEADY_TIMINGS)
   await leader.untilLeading()
   await former.delete()
   // The API server remembers for some seconds that it knew the token.

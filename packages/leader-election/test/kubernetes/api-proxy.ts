@@ -30,7 +30,8 @@ export class ApiProxy {
     this.#server = server
     this.#cluster = cluster
     server.on('connection', () => { this.connections++ })
-    server.on('request', (incoming, response) => { void this.#handle(incoming, response) })
+    // Whoever asks may hang up in the middle of it.
+    server.on('request', (incoming, response) => { this.#handle(incoming, response).catch(() => { response.destroy() }) })
   }
 
   static async start (cluster: Cluster): Promise<ApiProxy> {

@@ -124,8 +124,21 @@ export class LeaseObjects {
       }
     })
     const { status } = await core.createNamespacedServiceAccountToken({ ...metadata, body: { spec: { audiences: [], expirationSeconds: 3_600 } } })
-    if (status?.token === undefined) throw new Error('expected a token, found none')
-    return { token: status.token, delete: deleteAccount }
+    const token = status?.token
+    if (token === undefined) throw new Error('expected a token, found none')
+    const [{ resourceNames: [lease] = [] } = {}] = rules
+    if (lease !== undefined) await this.#untilAllowed(token, lease)
+    return { token, delete: deleteAccount }
+  }
+
+  /** The API server hears of a new Role a moment after it was made. */
+  async #untilAllowed (token: string, lease: string): Promise<void> {
+    const store = this.store(lease, { user: { token } })
+    await until(async () => {
+      const error: unknown = await store.get({ signal: AbortSignal.timeout(10_000), timeoutMs: 10_000 }).catch((error: unknown) => error)
+      if (error instanceof Error && 'reason' in error && error.reason === 'forbidden') throw error
+      return true
+    }, { what: `the new account to be allowed to get Lease ${lease}` })
   }
 }
 

@@ -1,6 +1,6 @@
 // What goes over the wire, as an API server sees it.
 import t from 'tap'
-import { RunningElector } from '../conformance/running-elector.ts'
+import { RunningElector, STEADY_TIMINGS } from '../conformance/running-elector.ts'
 import { ApiProxy } from './api-proxy.ts'
 import { LeaseObjects } from './lease-objects.ts'
 
@@ -18,7 +18,7 @@ t.test('renewals are small, precise and conditional, and leave alone what is not
   const labels = { team: 'orders' }
   const annotations = { 'example.com/note': 'keep me' }
   await objects.create({ metadata: { name, labels, annotations } })
-  const leader = new RunningElector(t, objects.store(name, { server: proxy.url }))
+  const leader = new RunningElector(t, objects.store(name, { server: proxy.url }), STEADY_TIMINGS)
   await leader.untilLeading()
   await leader.untilNext('renewed')
   await leader.untilNext('renewed')

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { decodeCloudEvent } from '@orders/contracts/cloud-events'
 import { createAdmin, type KafkaConnection, type StoredRecord } from '@orders/kafka'
 import { startService, TcpProxy, testDatabase, testTopic, until, type ServiceProcess } from '@orders/local-stack/harness'
@@ -6,6 +7,8 @@ import { enqueue } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { Metrics } from './metrics.ts'
+
+const MARKERS_DEADLINE_MS = 15_000
 
 /** Of the things that have a configuration. https://kafka.apache.org/protocol#The_Messages_AlterConfigs */
 const TOPIC = 2
@@ -160,14 +163,29 @@ export class Stage {
     await admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name: this.topic, configEntries }] }).finally(() => admin.disconnect())
   }
 
-  /** What a read-committed reader finds in the topic. */
-  async records (): Promise<StoredRecord[]> {
+  /**
+   * What a read-committed reader finds in the topic. Kafka answers a commit before it has written the markers that make
+   * the records visible, so a reader that comes too early waits until so many different events are there; when they do
+   * not come, it returns what there is.
+   */
+  async records ({ topic = this.topic, atLeast = 0 } = {}): Promise<StoredRecord[]> {
     const admin = await createAdmin(this.connection)
-    return admin.readTopic(this.topic).finally(() => admin.close())
+    const giveUpAt = performance.now() + MARKERS_DEADLINE_MS
+    try {
+      for (;;) {
+        const records = await admin.readTopic(topic)
+        if (new Set(records.map(({ headers }) => String(headers.ce_id))).size >= atLeast || performance.now() > giveUpAt) return records
+        await delay(50)
+      }
+    } finally {
+      await admin.close()
+    }
   }
 
-  async verdict (): Promise<Verdict> {
-    const found = (await this.records()).map((record) => decodeCloudEvent(record))
+  /** @param but how many of the events that were posted cannot be in the topic */
+  async verdict ({ but = 0 } = {}): Promise<Verdict> {
+    const records = await this.records({ atLeast: this.#posted.size - but })
+    const found = records.map((record) => decodeCloudEvent(record))
     const copies = Map.groupBy(found, ({ id }) => id)
     const newest = new Map<string, number>()
     const outOfOrder: string[] = []
