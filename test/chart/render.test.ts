@@ -61,8 +61,8 @@ t.test('rights on Kafka follow shards and delivery', async (t) => {
   }
   t.same(await acls('--set', 'outboxRelay.shards=2'), [
     'topic order-events: Read Write',
-    'group orders-outbox-relay-0: Read', 'transactionalId orders-outbox-relay-0: Write',
-    'group orders-outbox-relay-1: Read', 'transactionalId orders-outbox-relay-1: Write'
+    'group orders-outbox-relay-0: Read', 'transactionalId orders-outbox-relay-0: Write', 'transactionalId orders-outbox-relay-0-alternate: Write',
+    'group orders-outbox-relay-1: Read', 'transactionalId orders-outbox-relay-1: Write', 'transactionalId orders-outbox-relay-1-alternate: Write'
   ])
   t.same(await acls('--set', 'outboxRelay.delivery=at-least-once'), ['topic order-events: Write'])
 })

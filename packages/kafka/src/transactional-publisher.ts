@@ -15,7 +15,10 @@ const NOT_YET = new Set([
 const NOT_YET_PAUSE_MS = 2
 
 export interface TransactionalPublisherOptions extends PublisherOptions {
-  /** Whoever opens a publisher with this id fences all that opened one before. */
+  /**
+   * Whoever opens a publisher with this id fences all that opened one before. {@link alternateOf} of it is used too: both
+   * need the permissions Describe and Write.
+   */
   transactionalId: string
   /** The consumer group in which the position is committed. No consumer ever joins it. */
   positionGroup: string
@@ -43,30 +46,33 @@ export interface TransactionalPublisher extends Publisher {
   publish: (records: readonly EventRecord[], position: bigint, mayCommit?: Promise<unknown>) => Promise<void>
 }
 
+/** The second transactional id of a publisher. */
+export function alternateOf (transactionalId: string): string {
+  return `${transactionalId}-alternate`
+}
+
 /**
  * Fences every earlier publisher with the same transactional id, and waits until what it left open is settled.
+ *
+ * There are two transactional ids, used in turn. Kafka answers a commit before it has written the transaction's markers, and
+ * takes nothing more under that id until it has: with one id, a transaction spends half of its time waiting for the one before.
+ * The order of the records holds, for a transaction begins only when the one before is decided. So does the position: of two
+ * commits the group keeps the one that was written later, whichever's marker comes first (Kafka's OffsetMetadataManager
+ * compares their record offsets).
  *
  * @throws PublishUncertainError when the brokers cannot be reached in time
  */
 export async function openTransactionalPublisher (
   { kafka }: { kafka: Kafka }, options: TransactionalPublisherOptions
 ): Promise<TransactionalPublisher> {
-  const { transactionalId, sendDeadlineMs, transactionTimeoutMs } = options
-  // `idempotent` is about plain sends, which are never made here; true would ask for one more producer id, and for the
-  // cluster-wide permission that goes with it.
-  const producer = await connectProducer(kafka, sendDeadlineMs, {
-    idempotent: false, transactionalId, transactionTimeout: transactionTimeoutMs
-  })
-  try {
-    await withDeadline('fencing the former producer', sendDeadlineMs, fence(producer))
-  } catch (error) {
-    abandon(producer)
-    throw toPublishError(error)
-  }
+  const { sendDeadlineMs } = options
+  const producers = await openProducers(kafka, options)
+  let turn = 0
   let failed = false
   return {
     position: () => readPosition(kafka, options),
     async publish (records, position, mayCommit = Promise.resolve()) {
+      const producer = producers[turn++ % producers.length] as Producer
       // It is awaited below, when the records are sent; until then its failure must not pass for one that nobody handles.
       let refused: unknown
       const permission = mayCommit.catch((error: unknown) => { refused = error; throw error })
@@ -79,7 +85,37 @@ export async function openTransactionalPublisher (
         throw toPublishError(error)
       }
     },
-    close: async () => { await (failed ? abandon(producer) : disconnect(producer)) }
+    async close () {
+      if (failed) producers.forEach(abandon)
+      else await Promise.all(producers.map(disconnect))
+    }
+  }
+}
+
+/** All of them or none: whoever has fenced one id alone holds nothing, and could keep nobody from publishing under the other. */
+async function openProducers (kafka: Kafka, options: TransactionalPublisherOptions): Promise<Producer[]> {
+  const { transactionalId } = options
+  const opened = await Promise.allSettled([transactionalId, alternateOf(transactionalId)].map((id) => openProducer(kafka, id, options)))
+  const producers = opened.flatMap((result) => result.status === 'fulfilled' ? [result.value] : [])
+  const failure = opened.find((result) => result.status === 'rejected')
+  if (failure === undefined) return producers
+  producers.forEach(abandon)
+  throw failure.reason
+}
+
+async function openProducer (kafka: Kafka, transactionalId: string, options: TransactionalPublisherOptions): Promise<Producer> {
+  const { sendDeadlineMs, transactionTimeoutMs } = options
+  // `idempotent` is about plain sends, which are never made here; true would ask for one more producer id, and for the
+  // cluster-wide permission that goes with it.
+  const producer = await connectProducer(kafka, sendDeadlineMs, {
+    idempotent: false, transactionalId, transactionTimeout: transactionTimeoutMs
+  })
+  try {
+    await withDeadline('fencing the former producer', sendDeadlineMs, fence(producer))
+    return producer
+  } catch (error) {
+    abandon(producer)
+    throw toPublishError(error)
   }
 }
 

@@ -112,17 +112,31 @@ t.test('transactional: nothing is committed before it may be, and nothing when i
   t.same(await valuesIn(connection, topic, 1), ['a'])
 })
 
-t.test('whoever opens a publisher fences the one before, which cannot commit any more', async (t) => {
-  const { connection, topic } = await testTopic(t)
-  const former = await open(t, connection, topic)
-  await former.publish([record(topic, 'a')], 1n)
-  const successor = await open(t, connection, topic)
-  const error: unknown = await former.publish([record(topic, 'zombie')], 2n).catch((error: unknown) => error)
-  t.ok(error instanceof PublisherFencedError, String(error))
-  t.equal(await successor.position(), 1n)
-  await successor.publish([record(topic, 'b')], 2n)
-  t.same((await valuesIn(connection, topic, 2)).sort(), ['a', 'b'])
+t.test('transactional: one after the other, they stay in order', async (t) => {
+  const { connection, topic } = await testTopic(t, { partitions: 1 })
+  const publisher = await open(t, connection, topic)
+  const values = Array.from({ length: 30 }, (_, index) => String(index))
+  for (const [index, value] of values.entries()) await publisher.publish([record(topic, value)], BigInt(index + 1))
+  t.same(await valuesIn(connection, topic, values.length), values)
+  await untilPosition(publisher, 30n)
 })
+
+// Its transactional ids take turns: whichever is next.
+for (const published of [1, 2]) {
+  t.test(`whoever opens a publisher fences the one before, which cannot commit any more (after ${published})`, async (t) => {
+    const { connection, topic } = await testTopic(t, { partitions: 1 })
+    const former = await open(t, connection, topic)
+    const values = Array.from({ length: published }, (_, index) => `a${index}`)
+    for (const [index, value] of values.entries()) await former.publish([record(topic, value)], BigInt(index + 1))
+    const successor = await open(t, connection, topic)
+    t.equal(await successor.position(), BigInt(published))
+    const error: unknown = await former.publish([record(topic, 'zombie')], 3n).catch((error: unknown) => error)
+    t.ok(error instanceof PublisherFencedError, String(error))
+    t.equal(await successor.position(), BigInt(published))
+    await successor.publish([record(topic, 'b')], 3n)
+    t.same(await valuesIn(connection, topic, published + 1), [...values, 'b'])
+  })
+}
 
 t.test('a refused record takes its whole transaction with it', async (t) => {
   const { connection, topic } = await testTopic(t)

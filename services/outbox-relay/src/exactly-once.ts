@@ -5,7 +5,7 @@ import type { Delivery, Term } from './delivery.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
 
 export interface ExactlyOnceOptions extends DeliveryOptions {
-  /** Name of the transactional id and of the position group, each with `-<shard>` behind it. */
+  /** Name of the transactional ids and of the position group, each with `-<shard>` behind it. */
   name: string
   positionTopic: string
   transactionTimeoutMs: number
