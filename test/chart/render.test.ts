@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { loadYaml } from '@kubernetes/client-node'
+import { alternateOf } from '@orders/kafka'
 import { helmProgram } from '@orders/local-stack'
 import t from 'tap'
 import { readValues, renderReadme } from '../../scripts/chart/render-readme.ts'
@@ -59,10 +60,10 @@ t.test('rights on Kafka follow shards and delivery', async (t) => {
     const { authorization } = user?.object.spec as { authorization: { acls: Array<{ resource: { type: string, name: string }, operations: string[] }> } }
     return authorization.acls.map(({ resource: { type, name }, operations }) => `${type} ${name}: ${operations.join(' ')}`)
   }
+  const shards = ['orders-outbox-relay-0', 'orders-outbox-relay-1']
   t.same(await acls('--set', 'outboxRelay.shards=2'), [
     'topic order-events: Read Write',
-    'group orders-outbox-relay-0: Read', 'transactionalId orders-outbox-relay-0: Write', 'transactionalId orders-outbox-relay-0-alternate: Write',
-    'group orders-outbox-relay-1: Read', 'transactionalId orders-outbox-relay-1: Write', 'transactionalId orders-outbox-relay-1-alternate: Write'
+    ...shards.flatMap((name) => [`group ${name}: Read`, `transactionalId ${name}: Write`, `transactionalId ${alternateOf(name)}: Write`])
   ])
   t.same(await acls('--set', 'outboxRelay.delivery=at-least-once'), ['topic order-events: Write'])
 })

@@ -10,4 +10,4 @@ export { PublisherFencedError, PublishUncertainError, RecordRefusedError, type P
 export { recordBytes } from './sends.ts'
 export { kafkaSettings, type KafkaSettings } from './settings.ts'
 export { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
-export { openTransactionalPublisher, type TransactionalPublisher, type TransactionalPublisherOptions } from './transactional-publisher.ts'
+export { alternateOf, openTransactionalPublisher, type TransactionalPublisher, type TransactionalPublisherOptions } from './transactional-publisher.ts'

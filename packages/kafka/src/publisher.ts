@@ -40,8 +40,8 @@ export async function connectProducer (kafka: Kafka, deadlineMs: number, config:
 }
 
 /**
- * For a producer whose call has failed: kafkajs ends it when the answers are there for which it still waits, and after a lost
- * one that would keep a take-over waiting.
+ * For a producer whose call has failed, and those that go with it: kafkajs ends it when the answers are there for which it still
+ * waits, and after a lost one that would keep a take-over waiting.
  */
 export function abandon (producer: Producer): void {
   void disconnect(producer)

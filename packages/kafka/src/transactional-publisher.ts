@@ -7,7 +7,7 @@ import { abandon, connectProducer, disconnect, toSends, type Publisher, type Pub
 
 /** What Kafka answers for some milliseconds and then no more; asking again is safe where nothing was written. */
 const NOT_YET = new Set([
-  // It still writes the markers of the transaction before.
+  // It still writes the markers of the transaction before under this id.
   'CONCURRENT_TRANSACTIONS',
   // The coordinator is moving, or loads what it knows.
   'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'
@@ -129,7 +129,7 @@ async function publishInTransaction (
   producer: Producer, records: readonly EventRecord[], position: bigint, permission: Promise<unknown>, options: TransactionalPublisherOptions
 ): Promise<void> {
   const transaction = await producer.transaction()
-  // The position first: it may have to wait for the transaction before, and asking again is safe only as long as no
+  // The position first: it may have to wait for the transaction before under this id, and asking again is safe only as long as no
   // record has been sent.
   await commitPosition(transaction, position, options)
   for (const send of toSends(records, options)) await transaction.sendBatch(send)

@@ -203,14 +203,14 @@ async function brokerBehindProxy (t: Test): Promise<{ broker: Kafka, proxy: TcpP
 
 /**
  * Swallows the answers to one kind of request. A request is length, api key, version, correlation id; its answer begins
- * with length and correlation id. kafkajs writes one request at a time, and the small answers come in a chunk each.
+ * with length and correlation id, which every connection counts for itself. kafkajs writes one request at a time, and the small answers come in a chunk each.
  */
 function swallowReplyOf (apiKey: number, onSwallow: () => void) {
-  const awaited = new Set<number>()
-  return (chunk: Buffer, direction: 'toServer' | 'toClient'): 'forward' | 'swallow' => {
+  const awaited = new Set<string>()
+  return (chunk: Buffer, direction: 'toServer' | 'toClient', connection: number): 'forward' | 'swallow' => {
     if (chunk.length < 12) return 'forward'
-    if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(chunk.readInt32BE(8))
-    if (direction === 'toClient' && awaited.delete(chunk.readInt32BE(4))) {
+    if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(`${connection} ${chunk.readInt32BE(8)}`)
+    if (direction === 'toClient' && awaited.delete(`${connection} ${chunk.readInt32BE(4)}`)) {
       onSwallow()
       return 'swallow'
     }

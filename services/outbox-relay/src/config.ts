@@ -12,7 +12,7 @@ export const settings = Type.Object({
   RELAY_NAME: Type.String({
     default: 'outbox-relay',
     pattern: '^[a-zA-Z0-9._-]{1,200}$',
-    description: 'Name that all replicas of one relay share: transactional ids and position group are this name and the shard. Two relays on one Kafka need two names.'
+    description: 'Name that all replicas of one relay share: transactional ids and position group begin with this name and the shard. Two relays on one Kafka need two names.'
   }),
   RELAY_IDENTITY: Type.Optional(Type.String({
     minLength: 1,

@@ -5,7 +5,7 @@ import type { Delivery, Term } from './delivery.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
 
 export interface ExactlyOnceOptions extends DeliveryOptions {
-  /** Name of the transactional ids and of the position group, each with `-<shard>` behind it. */
+  /** The transactional id and the position group are this name with `-<shard>` behind it. */
   name: string
   positionTopic: string
   transactionTimeoutMs: number

@@ -48,12 +48,13 @@ export const kafkaFaults: readonly Fault[] = [
       const leader = leaderOf(world)
       const link = world.link(leader, 'kafka')
       const [name, apiKey] = random.pick(ANSWERS)
-      // A request is length, api key, version, correlation id; its answer begins with length and correlation id.
-      const awaited = new Set<number>()
-      link.filter((chunk, direction) => {
+      // A request is length, api key, version, correlation id; its answer begins with length and correlation id, which every
+      // connection counts for itself.
+      const awaited = new Set<string>()
+      link.filter((chunk, direction, connection) => {
         if (chunk.length < 12) return 'forward'
-        if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(chunk.readInt32BE(8))
-        return direction === 'toClient' && awaited.delete(chunk.readInt32BE(4)) ? 'swallow' : 'forward'
+        if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(`${connection} ${chunk.readInt32BE(8)}`)
+        return direction === 'toClient' && awaited.delete(`${connection} ${chunk.readInt32BE(4)}`) ? 'swallow' : 'forward'
       })
       return { target: `${leader.name} ↔ kafka, ${name}`, affects: ['outbox-relay'], heal: async () => { link.filter(() => 'forward') } }
     }
