@@ -149,8 +149,9 @@ t.test('a refused record takes its whole transaction with it', async (t) => {
   t.same(await valuesIn(connection, topic, 1), ['b'])
 })
 
-// Produce, TxnOffsetCommit, EndTxn: https://kafka.apache.org/protocol#protocol_api_keys
-for (const [name, apiKey, committed] of [['Produce', 0, false], ['TxnOffsetCommit', 28, false], ['EndTxn', 26, true]] as const) {
+// https://kafka.apache.org/protocol#protocol_api_keys
+const PRODUCE = 0
+for (const [name, apiKey, committed] of [['Produce', PRODUCE, false], ['TxnOffsetCommit', 28, false], ['EndTxn', 26, true]] as const) {
   t.test(`the reply of ${name} is lost: a new publisher knows whether the batch is in`, async (t) => {
     const { broker, proxy } = await brokerBehindProxy(t)
     const { connection, topic } = await testTopic(t, { server: broker })
@@ -189,6 +190,29 @@ t.test('plain: after a lost reply a new publisher loses nothing', async (t) => {
   await next.publish([record(topic, 'c')])
   const values = await valuesIn(connection, topic, 3)
   t.same([...new Set(values)], ['a', 'b', 'c'])
+})
+
+t.test('plain: after its deadline it sends nothing more, for it would arrive behind what a successor has sent', async (t) => {
+  const { broker, proxy } = await brokerBehindProxy(t)
+  const { connection, topic } = await testTopic(t, { server: broker, partitions: 1 })
+  const publisher = await openPlainPublisher(connection, { sendDeadlineMs: 2_000, maxSendBytes: 1_500 })
+  t.teardown(() => publisher.close())
+  const [first, second] = ['1', '2'].map((digit) => record(topic, digit.repeat(1_000)))
+  await publisher.publish([record(topic, 'a')])
+
+  const release = Promise.withResolvers<'forward'>()
+  const answered = Promise.withResolvers<undefined>()
+  let requests = 0
+  proxy.filter((chunk, direction) => {
+    if (direction === 'toServer' && chunk.length > 6 && chunk.readInt16BE(4) === PRODUCE) requests++
+    if (direction === 'toServer' || requests === 0) return 'forward'
+    return release.promise.finally(() => { answered.resolve(undefined) })
+  })
+  t.ok(await publisher.publish([first, second] as EventRecord[]).catch((error: unknown) => error) instanceof PublishUncertainError)
+  release.resolve('forward')
+  await answered.promise
+  t.same(await valuesIn(connection, topic, 2), ['a', first?.value])
+  t.equal(requests, 1)
 })
 
 async function brokerBehindProxy (t: Test): Promise<{ broker: Kafka, proxy: TcpProxy }> {
