@@ -129,8 +129,8 @@ async function publishInTransaction (
   producer: Producer, records: readonly EventRecord[], position: bigint, permission: Promise<unknown>, options: TransactionalPublisherOptions
 ): Promise<void> {
   const transaction = await producer.transaction()
-  // The position first: it may have to wait for the transaction before under this id, and asking again is safe only as long as no
-  // record has been sent.
+  // The position first: it may have to wait for the transaction before under this id, and asking again is safe only as long
+  // as no record has been sent.
   await commitPosition(transaction, position, options)
   for (const send of toSends(records, options)) await transaction.sendBatch(send)
   try {

@@ -3,7 +3,7 @@ import {
   type EventRecord, type KafkaConnection, type TransactionalPublisher
 } from '@orders/kafka'
 import { Kafka } from '@orders/local-stack'
-import { TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
+import { swallowKafkaAnswers, TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
 import t, { type Test } from 'tap'
 
 const SEND_DEADLINE_MS = 8_000
@@ -162,7 +162,7 @@ for (const [name, apiKey, committed] of [['Produce', PRODUCE, false], ['TxnOffse
     const publisher = await open(t, connection, topic, 3_000)
 
     let lost = false
-    proxy.filter(swallowReplyOf(apiKey, () => { lost = true }))
+    proxy.filter(swallowKafkaAnswers(apiKey, () => { lost = true }))
     const error: unknown = await publisher.publish([record(topic, 'in doubt')], 2n).catch((error: unknown) => error)
     t.ok(lost, 'the reply was lost')
     t.ok(error instanceof PublishUncertainError, String(error))
@@ -180,7 +180,7 @@ t.test('plain: after a lost reply a new publisher loses nothing', async (t) => {
   const { connection, topic } = await testTopic(t, { server: broker, partitions: 1 })
   const publisher = await openPlainPublisher(connection, { sendDeadlineMs: 2_000 })
   await publisher.publish([record(topic, 'a')])
-  proxy.filter(swallowReplyOf(0, () => {}))
+  proxy.filter(swallowKafkaAnswers(PRODUCE))
   t.ok(await publisher.publish([record(topic, 'b')]).catch((error: unknown) => error) instanceof PublishUncertainError)
   proxy.filter(() => 'forward')
   await publisher.close()
@@ -223,21 +223,4 @@ async function brokerBehindProxy (t: Test): Promise<{ broker: Kafka, proxy: TcpP
   t.teardown(() => broker.close())
   proxy.forwardTo(broker.address)
   return { broker, proxy }
-}
-
-/**
- * Swallows the answers to one kind of request. A request is length, api key, version, correlation id; its answer begins
- * with length and correlation id, which every connection counts for itself. kafkajs writes one request at a time, and the small answers come in a chunk each.
- */
-function swallowReplyOf (apiKey: number, onSwallow: () => void) {
-  const awaited = new Set<string>()
-  return (chunk: Buffer, direction: 'toServer' | 'toClient', connection: number): 'forward' | 'swallow' => {
-    if (chunk.length < 12) return 'forward'
-    if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(`${connection} ${chunk.readInt32BE(8)}`)
-    if (direction === 'toClient' && awaited.delete(`${connection} ${chunk.readInt32BE(4)}`)) {
-      onSwallow()
-      return 'swallow'
-    }
-    return 'forward'
-  }
 }

@@ -1,3 +1,4 @@
+import { swallowKafkaAnswers } from '@orders/local-stack/harness'
 import { leaderOf } from './process-faults.ts'
 import type { Fault } from './fault.ts'
 
@@ -48,14 +49,7 @@ export const kafkaFaults: readonly Fault[] = [
       const leader = leaderOf(world)
       const link = world.link(leader, 'kafka')
       const [name, apiKey] = random.pick(ANSWERS)
-      // A request is length, api key, version, correlation id; its answer begins with length and correlation id, which every
-      // connection counts for itself.
-      const awaited = new Set<string>()
-      link.filter((chunk, direction, connection) => {
-        if (chunk.length < 12) return 'forward'
-        if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(`${connection} ${chunk.readInt32BE(8)}`)
-        return direction === 'toClient' && awaited.delete(`${connection} ${chunk.readInt32BE(4)}`) ? 'swallow' : 'forward'
-      })
+      link.filter(swallowKafkaAnswers(apiKey))
       return { target: `${leader.name} ↔ kafka, ${name}`, affects: ['outbox-relay'], heal: async () => { link.filter(() => 'forward') } }
     }
   },

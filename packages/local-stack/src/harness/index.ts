@@ -1,3 +1,4 @@
+export { swallowKafkaAnswers } from './kafka-answers.ts'
 export { killLeader, leaderOf, type KillSignal, type LeaderKill } from './leader-kill.ts'
 export { migrateService, ROLES, testDatabase, type DatabaseOwner, type TestDatabase } from './database.ts'
 export { testKafka, testKubernetes, testPostgres, type TestContext } from './servers.ts'
