@@ -21,6 +21,8 @@ export interface ClientEntry extends EntryBase {
   key?: string
   /** `create` only: what the client put into the request and nobody else did, found again in the order that it made. */
   origin?: string
+  /** Another client asks for a change of the same order at the same time: to be refused is right. */
+  contested?: boolean
   /** Known from the answer, and before it for everything but `create`. */
   order?: string
   version?: number

@@ -15,6 +15,7 @@ export interface Operation {
   order?: string | undefined
   version?: number | undefined
   status?: string | undefined
+  contested: boolean
   refusals: readonly number[]
   again: readonly Answer[]
 }
@@ -25,14 +26,14 @@ const NONE: readonly never[] = []
 export class Operations {
   readonly #all = new Map<number, Operation>()
 
-  add ({ type, f, op, key, t, origin, order, version, status, refusals, again }: ClientEntry): void {
+  add ({ type, f, op, key, t, origin, order, version, status, refusals, again, contested = false }: ClientEntry): void {
     if (type === 'invoke') {
-      this.#all.set(op, { f, key, outcome: 'info', beganAt: t, endedAt: Infinity, origin, order, refusals: NONE, again: NONE })
+      this.#all.set(op, { f, key, outcome: 'info', beganAt: t, endedAt: Infinity, origin, order, contested, refusals: NONE, again: NONE })
       return
     }
     const begun = this.#all.get(op)
     this.#all.set(op, {
-      f, key, outcome: type, beganAt: begun?.beganAt ?? t, endedAt: t, origin: begun?.origin, order: order ?? begun?.order, version, status, refusals: refusals ?? NONE, again: again ?? NONE
+      f, key, outcome: type, beganAt: begun?.beganAt ?? t, endedAt: t, origin: begun?.origin, order: order ?? begun?.order, contested: begun?.contested ?? contested, version, status, refusals: refusals ?? NONE, again: again ?? NONE
     })
   }
 
