@@ -1,5 +1,5 @@
 import type { Kafka } from '@orders/local-stack'
-import { coordinatorOf, nameOf } from './cluster.ts'
+import { coordinatorOf, nameOf, withAdmin } from './cluster.ts'
 import type { Fault, StartedFault } from './fault.ts'
 import type { World } from './world.ts'
 
@@ -93,10 +93,9 @@ export const clusterFaults: readonly Fault[] = [
     forMs: [6_000, 12_000],
     needs: 'three-brokers',
     weight: 2,
-    async start ({ connection, topic }) {
-      const admin = connection.kafka.admin()
-      await admin.connect()
-      try {
+    async start (world) {
+      const { topic } = world
+      await withAdmin(world, 'other leaders', async (admin) => {
         const { topics } = await admin.fetchTopicMetadata({ topics: [topic, ...MOVED_TOPICS] })
         // The same replicas, another one first: the controller moves the lead to it within seconds.
         await admin.alterPartitionReassignments({
@@ -105,9 +104,8 @@ export const clusterFaults: readonly Fault[] = [
             partitionAssignment: partitions.map(({ partitionId, replicas }) => ({ partition: partitionId, replicas: [...replicas.slice(1), ...replicas.slice(0, 1)] }))
           }))
         })
-      } finally {
-        await admin.disconnect().catch(() => {})
-      }
+        return true
+      })
       return { target: `${topic} and the coordinators`, affects: ['kafka'], heal: async () => {} }
     }
   },

@@ -1,31 +1,40 @@
+import type { KafkaConnection } from '@orders/kafka'
 import type { Kafka } from '@orders/local-stack'
+import { until } from '@orders/local-stack/harness'
 import type { Brokers } from './servers.ts'
 import type { World } from './world.ts'
 
 /** As the settings of the local stack have them. */
 const COORDINATOR_PARTITIONS = 4
+const DEADLINE_MS = 60_000
+
+type Admin = ReturnType<KafkaConnection['kafka']['admin']>
 
 export function nameOf ({ cluster }: Pick<Brokers, 'cluster'>, broker: Kafka): string {
   return cluster.nodes.length === 1 ? 'kafka' : `broker ${cluster.nodes.indexOf(broker) + 1}`
 }
 
-/**
- * The broker that coordinates the group of a position, or a transactional id.
- *
- * @throws Error when no broker does just now, or none answers
- */
-export async function coordinatorOf ({ brokers, connection }: World, kind: 'group' | 'transaction', name: string): Promise<Kafka> {
+/** The broker that coordinates the group of a position, or a transactional id. @throws Error when there is none for a minute */
+export async function coordinatorOf (world: World, kind: 'group' | 'transaction', name: string): Promise<Kafka> {
   const topic = kind === 'group' ? '__consumer_offsets' : '__transaction_state'
-  const admin = connection.kafka.admin()
-  await admin.connect()
-  try {
+  return withAdmin(world, `the coordinator of ${name}`, async (admin) => {
     const { topics: [found] } = await admin.fetchTopicMetadata({ topics: [topic] })
     const partition = partitionOf(name)
-    const leader = found?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1
-    return brokers.cluster.node(leader)
-  } finally {
-    await admin.disconnect().catch(() => {})
-  }
+    return world.brokers.cluster.node(found?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1)
+  })
+}
+
+/** Again until it works: the brokers may still be recovering from the fault before. */
+export async function withAdmin<T> ({ connection }: World, what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  return until(async () => {
+    const admin = connection.kafka.admin()
+    try {
+      await admin.connect()
+      return await work(admin)
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
+  }, { what, deadlineMs: DEADLINE_MS }) as Promise<T>
 }
 
 /** Java's String.hashCode, which Kafka takes for it. */
