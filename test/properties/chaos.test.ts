@@ -12,13 +12,13 @@ import { summarise } from './chaos/summary.ts'
 const SEED = 8
 
 const schedule = (seed: number) => planSchedule({
-  faults: chooseFaults(new Set(['kubernetes']), undefined), durationMs: 3_600_000, pauseMs: [3_000, 12_000], random: new Random(seed)
+  faults: chooseFaults(new Set(['kubernetes', 'one-broker']), undefined), durationMs: 3_600_000, pauseMs: [3_000, 12_000], random: new Random(seed)
 }).map(({ f, target, atMs, forMs }) => ({ f, target, atMs, forMs }))
 
 t.test('the seed decides the schedule', async (t) => {
   t.same(schedule(5), schedule(5))
   t.notSame(schedule(5), schedule(6))
-  t.same(new Set(schedule(5).map(({ target }) => target)), new Set(chooseFaults(new Set(['kubernetes']), undefined).map(({ title }) => title)),
+  t.same(new Set(schedule(5).map(({ target }) => target)), new Set(chooseFaults(new Set(['kubernetes', 'one-broker']), undefined).map(({ title }) => title)),
     'and an hour brings every fault')
 })
 
@@ -31,7 +31,10 @@ t.test('one fault can be asked for, and none', async (t) => {
 })
 
 t.test('settings that cannot be used are refused by name', async (t) => {
-  t.match(parseChaosOptions({ SEED: '3' }), { seed: 3, minutes: 5, rate: 200, lease: 'kubernetes', delivery: 'exactly-once', fault: undefined })
+  t.match(parseChaosOptions({ SEED: '3' }), { seed: 3, minutes: 5, rate: 200, lease: 'kubernetes', delivery: 'exactly-once', fault: undefined, brokers: 1, restores: true })
+  t.match(parseChaosOptions({ BROKERS: '3', RESTORE: 'off' }), { brokers: 3, restores: false })
+  t.match(parseChaosOptions({ DISKS: 'small' }), { smallDisks: true, restores: false })
+  t.throws(() => parseChaosOptions({ BROKERS: '2' }), { message: /BROKERS expects one of 1, 3, found "2"/ })
   t.throws(() => parseChaosOptions({ MINUTES: 'many' }), { message: /MINUTES expects a whole number/ })
   t.throws(() => parseChaosOptions({ LEASE: 'etcd' }), { message: /LEASE expects one of kubernetes, postgres, found "etcd"/ })
 })
@@ -46,6 +49,8 @@ t.test('a short run with a fixed seed: every promise holds, and the stored run s
     lease: 'postgres',
     delivery: 'exactly-once',
     relays: 2,
+    brokers: 1,
+    restores: false,
     shards: 1,
     smallDisks: false,
     wrongClocks: false,
@@ -53,7 +58,7 @@ t.test('a short run with a fixed seed: every promise holds, and the stored run s
     pauseMs: [500, 2_000],
     progress: (line) => { t.comment(line) }
   }, new AbortController().signal)
-  t.same(verdicts.filter(({ holds }) => !holds), [])
+  t.same(verdicts.filter(({ result }) => result === 'broken'), [])
   t.match(summarise(run, verdicts), { lost: 0, duplicates: 0, outOfOrder: 0 })
   t.ok(summarise(run, verdicts).faults >= 3, 'faults were made')
 

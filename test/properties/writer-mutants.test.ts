@@ -13,7 +13,7 @@ const killSession = (stage: Stage): Enqueue => async (client) => {
 convict({
   mutant: 'a commit without its outbox row',
   fault: 'nothing else',
-  convictedBy: ['I2'],
+  convictedBy: ['I2', 'I17'],
   async play (t, mutated) {
     const stage = await Stage.open(t)
     const relay = startRelay(t, stage)
@@ -61,13 +61,12 @@ convict({
 convict({
   mutant: 'an order is acknowledged before the commit',
   fault: 'the session is lost before it commits',
-  convictedBy: ['I1'],
+  convictedBy: ['I1', 'I17'],
   async play (t, mutated) {
     const stage = await Stage.open(t)
-    const finish = mutated ? stage.begin('create') : undefined
     await stage.place('create', undefined, async (client, order, eventType) => {
       await enqueueChange(client, order, eventType)
-      finish?.('ok', order)
+      if (mutated) stage.begin('create', order.id)('ok', order)
       await killSession(stage)(client, order, eventType)
     })
     const relay = startRelay(t, stage)

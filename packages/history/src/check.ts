@@ -1,5 +1,8 @@
 import type { Invariant } from './invariant.ts'
+import { accountability } from './invariants/accountability.ts'
+import { agreement } from './invariants/agreement.ts'
 import { atomicity } from './invariants/atomicity.ts'
+import { answers } from './invariants/answers.ts'
 import { boundedDuplicates } from './invariants/bounded-duplicates.ts'
 import { durability } from './invariants/durability.ts'
 import { effectivelyOnce } from './invariants/effectively-once.ts'
@@ -21,7 +24,7 @@ import { Findings, type Verdict } from './verdict.ts'
 
 export const INVARIANTS: readonly Invariant[] = [
   durability, atomicity, noLoss, noPhantom, integrity, partitionStability, order, boundedDuplicates, effectivelyOnce, fence,
-  oneAtATime, offsets, poison, independence, recovery, hygiene
+  oneAtATime, offsets, poison, independence, recovery, hygiene, accountability, answers, agreement
 ]
 
 /** Decides of a run which invariants held. Reads nothing else, and knows nothing of how the run was made. */
@@ -30,12 +33,17 @@ export function check (run: Run): Verdict[] {
   return INVARIANTS.map(({ id, title, check }) => {
     const findings = new Findings()
     check(ledger, findings)
-    const { checked, violations, examples } = findings
-    return { invariant: id, title, holds: violations === 0, checked, violations, examples }
+    const { result, checked, violations, examples, explained } = findings
+    return { invariant: id, title, result, checked, violations, examples, explained }
   })
 }
 
 /** The invariants that did not hold. */
 export function broken (verdicts: readonly Verdict[]): string[] {
-  return verdicts.filter(({ holds }) => !holds).map(({ invariant }) => invariant)
+  return verdicts.filter(({ result }) => result === 'broken').map(({ invariant }) => invariant)
+}
+
+/** The invariants that had nothing to look at: these were not shown to hold. */
+export function unchecked (verdicts: readonly Verdict[]): string[] {
+  return verdicts.filter(({ result }) => result === 'not checked').map(({ invariant }) => invariant)
 }

@@ -17,20 +17,34 @@ export interface ClientEntry extends EntryBase {
   f: 'create' | 'confirm' | 'ship' | 'deliver' | 'cancel'
   /** Pairs the beginning with the end. */
   op: number
-  /** The Idempotency-Key. */
-  key: string
+  /** The Idempotency-Key; left out by a writer that has none. */
+  key?: string
+  /** `create` only: what the client put into the request and nobody else did, found again in the order that it made. */
+  origin?: string
+  /** Another client asks for a change of the same order at the same time: to be refused is right. */
+  contested?: boolean
   /** Known from the answer, and before it for everything but `create`. */
   order?: string
   version?: number
   status?: string
   /** Answers other than success on the way to this end, 0 for none at all. */
   refusals?: number[]
+  /** Answers of success to further requests with the same key, sent at the same time or afterwards. All have to be the same. */
+  again?: Answer[]
+}
+
+/** What a client is told of an order. */
+export interface Answer {
+  order: string
+  version: number
+  status: string
 }
 
 /** What a relay told of itself. */
 export interface RelayEntry extends EntryBase {
   kind: 'relay'
-  f: 'take-over' | 'publish' | 'fenced' | 'dead-letter'
+  /** `foreign`: it found a position in Kafka that its database knows nothing of. */
+  f: 'take-over' | 'publish' | 'fenced' | 'dead-letter' | 'foreign'
   shard?: number
   epoch?: number
   events?: number

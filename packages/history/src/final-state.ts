@@ -29,18 +29,76 @@ export interface FinalState {
   idleInTransaction: number
   /** Processes that are ready, or what they said instead. */
   health: Readonly<Record<string, string>>
+  /** The times at which Postgres was put back to an earlier state, in their order. */
+  restores: readonly RestoreRow[]
+  /** Events that a restore threw away: in the database in the moment before it, and not in the moment after it. */
+  undoneEvents: readonly UndoneEventRow[]
+  /** Stored answers that a restore threw away, likewise. */
+  undoneAnswers: readonly AnswerRow[]
+  /** What happened to `relay_shard` and to the outbox's rows between a backup and its restore. */
+  undoneFence: readonly UndoneFenceRow[]
+  /** Copies of the database that ran for a while beside it, with a relay of the same name on the same topic. */
+  copies: readonly CopyRow[]
+  /** What was committed in a copy and nowhere else. */
+  copiedEvents: readonly EnqueuedRow[]
+  /** The topics as Kafka's own Java consumer sees them, beside our reader; undefined: it was not asked. */
+  readers?: ReadersRow | undefined
+}
+
+export interface RestoreRow {
+  id: number
+  /** When Postgres was there again, in milliseconds since the run began. */
+  at: number
+  /** The newest number in the record of {@link FinalState.fence} that the backup had. */
+  fenceSeq: number
+  /** The events that were in the outbox in the moment after the restore: these may be published once more. */
+  outbox: readonly string[]
+  /** Where each partition of the topic ended while Postgres was away: a copy that the restore explains is behind that. */
+  ends: readonly OffsetRow[]
+}
+
+export interface UndoneEventRow extends EnqueuedRow {
+  /** Which restore threw it away. */
+  restore: number
+}
+
+export interface UndoneFenceRow extends FenceRow {
+  restore: number
+}
+
+export interface CopyRow {
+  id: number
+  /** When its relays ran, in milliseconds since the run began. */
+  from: number
+  to: number
+  /** The events that were in the outbox when it was copied: both databases publish these. */
+  outbox: readonly string[]
+  /** Events that were still in the copy's outbox when it was taken away: not published, and not lost. */
+  left: readonly string[]
+}
+
+export interface ReadersRow {
+  /** Records that both readers were compared in. */
+  records: number
+  /** In how many they differ. */
+  differences: number
+  /** The first of them. */
+  first: readonly string[]
 }
 
 export interface OrderRow {
   order: string
   version: number
   status: string
+  /** Table `orders` only: what the client put into the request that made the order (the customer). */
+  origin?: string
 }
 
 export interface AnswerRow {
   key: string
   order: string
   version: number
+  status: string
 }
 
 export interface EnqueuedRow {
@@ -63,6 +121,8 @@ export interface DeadLetterRow {
 }
 
 export interface FenceRow {
+  /** Rises with the order of the commits. */
+  seq: number
   what: 'take-over' | 'claim' | 'complete' | 'delete'
   /** The session's application name: which relay, and which life of it. */
   by: string

@@ -1,10 +1,10 @@
-export { broken, check, INVARIANTS } from './check.ts'
+export { broken, check, INVARIANTS, unchecked } from './check.ts'
 export type {
-  ClientEntry, ConsumerEntry, Entry, EntryType, FaultEntry, Part, ProcessEntry, RelayEntry, SampleEntry
+  Answer, ClientEntry, ConsumerEntry, Entry, EntryType, FaultEntry, Part, ProcessEntry, RelayEntry, SampleEntry
 } from './entry.ts'
 export { faultWindows, type FaultWindow } from './fault-windows.ts'
 export type {
-  AnswerRow, DeadLetterRow, EffectRow, EnqueuedRow, FenceRow, FinalState, OffsetRow, OrderRow, TopicRow
+  AnswerRow, CopyRow, DeadLetterRow, EffectRow, EnqueuedRow, FenceRow, FinalState, OffsetRow, OrderRow, ReadersRow, RestoreRow, TopicRow, UndoneEventRow, UndoneFenceRow
 } from './final-state.ts'
 export type { Invariant } from './invariant.ts'
 export { JsonLinesFile } from './json-lines.ts'
@@ -12,5 +12,5 @@ export { Operations, type Operation } from './operation.ts'
 export { Recorder, type Recorded } from './recorder.ts'
 export type { PlannedFault, Run, RunDescription } from './run.ts'
 export { loadRun, saveDescription, saveFinalState } from './run-folder.ts'
-export { verdictTable } from './verdict-table.ts'
-export type { Verdict, Violation } from './verdict.ts'
+export { promiseTable, resultText, verdictTable } from './verdict-table.ts'
+export type { Verdict, VerdictResult, Violation } from './verdict.ts'

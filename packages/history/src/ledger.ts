@@ -1,10 +1,11 @@
 import type { ConsumerEntry, FaultEntry, ProcessEntry, RelayEntry, SampleEntry } from './entry.ts'
 import { faultWindows, type FaultWindow } from './fault-windows.ts'
-import type { EnqueuedRow, FinalState, OrderRow, TopicRow } from './final-state.ts'
+import type { AnswerRow, EnqueuedRow, FinalState, OrderRow, TopicRow, UndoneEventRow } from './final-state.ts'
 import { Operations, type Operation } from './operation.ts'
 import type { Run, RunDescription } from './run.ts'
 
 const NOTHING: readonly EnqueuedRow[] = []
+const NONE: readonly AnswerRow[] = []
 
 /** A run, indexed once for all invariants. */
 export class Ledger {
@@ -18,12 +19,21 @@ export class Ledger {
   readonly processes: readonly ProcessEntry[]
   readonly orders: ReadonlyMap<string, OrderRow>
   readonly enqueued: ReadonlyMap<string, EnqueuedRow>
+  /** Events that a restore threw away: nothing has to become of them any more, and they may be in the topic. */
+  readonly undone: ReadonlyMap<string, UndoneEventRow>
+  /** Orders that have such events: their versions were given twice. */
+  readonly undoneOrders: ReadonlySet<string>
+  /** Events of a copied database. */
+  readonly copied: ReadonlyMap<string, EnqueuedRow>
+  readonly answers: ReadonlyMap<string, AnswerRow>
   /** The first copy of each event, in the order of the topic. */
   readonly firstCopies: ReadonlyMap<string, TopicRow>
   /** Records that are not the first copy of their event. */
   readonly laterCopies: readonly TopicRow[]
   readonly inbox: ReadonlySet<string>
   readonly #byOrder = new Map<string, EnqueuedRow[]>()
+  readonly #undoneAnswers = new Map<string, AnswerRow[]>()
+  readonly #letters: ReadonlySet<string>
   readonly #putAside = new Map<number, Set<number>>()
   readonly #blockedFrom: ReadonlyMap<string, number>
 
@@ -50,6 +60,16 @@ export class Ledger {
     this.processes = processes
     this.orders = new Map(final.orders.map((row) => [row.order, row]))
     this.enqueued = new Map(final.enqueued.map((row) => [row.event, row]))
+    this.undone = new Map(final.undoneEvents.map((row) => [row.event, row]))
+    this.undoneOrders = new Set(final.undoneEvents.map(({ order }) => order))
+    this.copied = new Map(final.copiedEvents.map((row) => [row.event, row]))
+    this.answers = new Map(final.answers.map((row) => [row.key, row]))
+    for (const row of final.undoneAnswers) {
+      const rows = this.#undoneAnswers.get(row.key)
+      if (rows === undefined) this.#undoneAnswers.set(row.key, [row])
+      else rows.push(row)
+    }
+    this.#letters = new Set(final.deadLetters.filter(({ replayed }) => !replayed).map(({ event }) => event))
     for (const row of final.enqueued) {
       const rows = this.#byOrder.get(row.order)
       if (rows === undefined) this.#byOrder.set(row.order, [row])
@@ -79,6 +99,23 @@ export class Ledger {
     return this.#byOrder.get(order) ?? NOTHING
   }
 
+  /** The event as it was committed, wherever: here, in a database that was restored away, or in a copied one. */
+  committed (event: string): EnqueuedRow | undefined {
+    return this.enqueued.get(event) ?? this.undone.get(event) ?? this.copied.get(event)
+  }
+
+  /** The answers under this key that a restore threw away. */
+  undoneAnswers (key: string | undefined): readonly AnswerRow[] {
+    return (key === undefined ? undefined : this.#undoneAnswers.get(key)) ?? NONE
+  }
+
+  /** Whether the database that gave this answer to the request was thrown away by a restore, and does not have it any more. */
+  isUndone ({ key, order, version }: Pick<Operation, 'key' | 'order' | 'version'>): boolean {
+    const stored = key === undefined ? undefined : this.answers.get(key)
+    if (stored !== undefined && stored.order === order && stored.version === version) return false
+    return this.undoneAnswers(key).some((answer) => answer.order === order && answer.version === version)
+  }
+
   get ordersWithEvents (): Iterable<string> {
     return this.#byOrder.keys()
   }
@@ -91,8 +128,7 @@ export class Ledger {
   /** Whether the event is a dead letter of the relay, or waits behind one. */
   isHeldBack ({ order, version, event }: { order: string, version: number, event: string }): boolean {
     if (this.final.deadLetters.length === 0) return false
-    return version > (this.#blockedFrom.get(order) ?? Infinity) ||
-      this.final.deadLetters.some((letter) => letter.event === event && !letter.replayed)
+    return version > (this.#blockedFrom.get(order) ?? Infinity) || this.#letters.has(event)
   }
 }
 

@@ -14,6 +14,10 @@ import type { Run, RunDescription } from './run.ts'
  */
 export const HISTORY_FOLDER = 'history'
 const FINAL_FOLDER = 'final'
+/** A table without rows has a file too; these were no part of older runs. */
+const UNDISTURBED: Pick<FinalState, 'restores' | 'undoneEvents' | 'undoneAnswers' | 'undoneFence' | 'copies' | 'copiedEvents'> = {
+  restores: [], undoneEvents: [], undoneAnswers: [], undoneFence: [], copies: [], copiedEvents: []
+}
 
 export async function saveDescription (folder: string, description: RunDescription): Promise<void> {
   await mkdir(folder, { recursive: true })
@@ -45,5 +49,5 @@ export async function loadRun (folder: string): Promise<Run> {
     for await (const row of readJsonLines(join(folder, FINAL_FOLDER, file))) rows.push(row)
     final[file.replace('.jsonl', '')] = rows
   }
-  return { description, entries, final: final as unknown as FinalState }
+  return { description, entries, final: { ...UNDISTURBED, ...final } as unknown as FinalState }
 }

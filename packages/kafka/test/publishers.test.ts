@@ -3,7 +3,7 @@ import {
   type EventRecord, type KafkaConnection, type TransactionalPublisher
 } from '@orders/kafka'
 import { Kafka } from '@orders/local-stack'
-import { swallowKafkaAnswers, TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
+import { compareReaders, swallowKafkaAnswers, TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
 import t, { type Test } from 'tap'
 
 const SEND_DEADLINE_MS = 8_000
@@ -110,6 +110,19 @@ t.test('transactional: nothing is committed before it may be, and nothing when i
   const successor = await open(t, connection, topic)
   t.equal(await successor.position(), 1n)
   t.same(await valuesIn(connection, topic, 1), ['a'])
+})
+
+t.test('Kafka\'s own consumer reads what ours does: what was committed, and nothing of what was aborted', async (t) => {
+  const { connection, topic, brokers } = await testTopic(t)
+  const publisher = await open(t, connection, topic)
+  await publisher.publish([record(topic, 'a'), record(topic, 'b', 'other'), { topic, key: 'é', value: 'ü'.repeat(5_000), headers: { x: 'ß', y: '' } }], 1n)
+  await t.rejects(publisher.publish([record(topic, 'aborted'), record(topic, 'aborted', 'other')], 2n, Promise.reject(new Error('not mine'))))
+  const successor = await open(t, connection, topic)
+  await successor.publish([record(topic, 'c')], 2n)
+  const plain = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
+  await plain.publish([{ topic, key: null, value: null, headers: {} }]).finally(() => plain.close())
+  t.equal((await valuesIn(connection, topic, 5)).includes('aborted'), false)
+  t.same(await compareReaders(connection, brokers, topic), { records: 5, differences: 0, first: [] })
 })
 
 t.test('transactional: one after the other, they stay in order', async (t) => {

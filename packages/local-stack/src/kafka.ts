@@ -1,18 +1,15 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { cacheDirectory, cachedFolder } from './cache.ts'
-import { clusterId } from './cluster-id.ts'
-import { MissingToolError } from './errors.ts'
+import { clusterId as newClusterId } from './cluster-id.ts'
 import { freePort } from './free-port.ts'
-import { withProgress, type Progress } from './progress.ts'
+import { kafkaJars, requireJava } from './kafka-jars.ts'
+import type { Progress } from './progress.ts'
 import { runCommand } from './run-command.ts'
 import { closedOnFailure, ServerProcess } from './server-process.ts'
 
-const VERSION = '4.3.1'
-const JAVA = 17
-const READY_DEADLINE_MS = 60_000
+const READY_DEADLINE_MS = 120_000
 const FILES = fileURLToPath(new URL('../kafka/', import.meta.url))
 
 export interface KafkaOptions {
@@ -24,9 +21,19 @@ export interface KafkaOptions {
   /** Further broker settings. */
   settings?: Record<string, string>
   progress?: Progress
+  /** As one of several brokers that make a cluster; see {@link KafkaCluster}. */
+  member?: ClusterMember
 }
 
-/** A real Kafka broker (KRaft, one node) of our own on a free port of the loopback interface. */
+/** What a broker has to know of the cluster that it is a part of. */
+export interface ClusterMember {
+  id: number
+  clusterId: string
+  /** Host and port of each member's controller, by id. */
+  controllers: ReadonlyMap<number, string>
+}
+
+/** A real Kafka broker (KRaft, also its own controller) of our own on a free port of the loopback interface. */
 export class Kafka {
   /** The broker's own address, also when another one is advertised. */
   readonly address: string
@@ -46,17 +53,20 @@ export class Kafka {
   }
 
   static async start (options: KafkaOptions = {}): Promise<Kafka> {
-    const { advertise, progress = () => {}, settings = {} } = options
+    const { advertise, progress = () => {}, settings = {}, member } = options
     await requireJava()
-    const jars = await resolveJars(progress)
+    const jars = await kafkaJars(progress)
     const folder = await mkdtemp(join(options.directory ?? tmpdir(), 'orders-kafka-'))
-    const [port, internalPort, controllerPort] = [await freePort(), await freePort(), await freePort()]
+    const [port, internalPort] = [await freePort(), await freePort()]
+    const { id, clusterId, controllers } = member ?? { id: 1, clusterId: newClusterId(), controllers: new Map([[1, `127.0.0.1:${await freePort()}`]]) }
+    const copies = String(Math.min(3, controllers.size))
+    const inSync = controllers.size >= 3 ? '2' : '1'
     const properties: Record<string, string> = {
       'process.roles': 'broker,controller',
-      'node.id': '1',
-      'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+      'node.id': String(id),
+      'controller.quorum.voters': [...controllers].map(([id, address]) => `${id}@${address}`).join(','),
       // The broker talks to itself past any proxy.
-      listeners: `CLIENT://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort},CONTROLLER://127.0.0.1:${controllerPort}`,
+      listeners: `CLIENT://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort},CONTROLLER://${controllers.get(id)}`,
       'advertised.listeners': `CLIENT://${advertise ?? `127.0.0.1:${port}`},INTERNAL://127.0.0.1:${internalPort}`,
       'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'controller.listener.names': 'CONTROLLER',
@@ -64,13 +74,15 @@ export class Kafka {
       'log.dirs': join(folder, 'data'),
       'auto.create.topics.enable': 'false',
       'num.partitions': '3',
-      'offsets.topic.replication.factor': '1',
+      'default.replication.factor': copies,
+      'min.insync.replicas': inSync,
+      'offsets.topic.replication.factor': copies,
       'offsets.topic.num.partitions': '4',
-      'transaction.state.log.replication.factor': '1',
-      'transaction.state.log.min.isr': '1',
+      'transaction.state.log.replication.factor': copies,
+      'transaction.state.log.min.isr': inSync,
       'transaction.state.log.num.partitions': '4',
-      'share.coordinator.state.topic.replication.factor': '1',
-      'share.coordinator.state.topic.min.isr': '1',
+      'share.coordinator.state.topic.replication.factor': copies,
+      'share.coordinator.state.topic.min.isr': inSync,
       'share.coordinator.state.topic.num.partitions': '1',
       // Not three seconds' wait for more members when a group is new.
       'group.initial.rebalance.delay.ms': '0',
@@ -82,7 +94,7 @@ export class Kafka {
     await writeProperties(folder, properties)
     await runCommand('java', [
       '-Xmx128m', '-XX:TieredStopAtLevel=1', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${jars}/*`,
-      'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', join(folder, 'server.properties')
+      'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', join(folder, 'server.properties')
     ], { removeWithParent: folder })
     const server = new Kafka(`127.0.0.1:${port}`, folder, jars, properties, options)
     await closedOnFailure(server, server.start())
@@ -111,7 +123,7 @@ export class Kafka {
       name: 'kafka',
       command: 'java',
       args: [
-        '-Xms256m', '-Xmx512m', '-XX:+UseG1GC', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${this.#jars}/*`,
+        ...this.#options.member === undefined ? ['-Xms256m', '-Xmx512m'] : ['-Xms192m', '-Xmx384m'], '-XX:+UseG1GC', `-Dlog4j2.configurationFile=${FILES}log4j2.properties`, '-cp', `${this.#jars}/*`,
         'kafka.Kafka', join(this.#folder, 'server.properties')
       ],
       logFile: join(this.#folder, 'kafka.log'),
@@ -160,33 +172,4 @@ export class Kafka {
 
 async function writeProperties (folder: string, properties: Readonly<Record<string, string>>): Promise<void> {
   await writeFile(join(folder, 'server.properties'), Object.entries(properties).map(([name, value]) => `${name}=${value}\n`).join(''))
-}
-
-async function requireJava (): Promise<void> {
-  const needed = (found: string) => new MissingToolError('Java', `${JAVA} or newer (java on the PATH)`, found, 'Kafka', 'KAFKA_BROKERS')
-  const output = await runCommand('java', ['-version']).catch(() => { throw needed('none') })
-  const version = /version "(\d+)/.exec(output)?.[1] ?? 'an unknown version'
-  if (!(Number(version) >= JAVA)) throw needed(version)
-}
-
-async function resolveJars (progress: Progress): Promise<string> {
-  return cachedFolder(join(cacheDirectory(), `kafka-${VERSION}`), async (folder) => {
-    await runCommand('mvn', ['-v']).catch(() => { throw new MissingToolError('Maven', '3.8 or newer (mvn on the PATH)', 'none', 'Kafka', 'KAFKA_BROKERS') })
-    let jars = 0
-    let megabytes = 0
-    const count = async () => {
-      const files = await readdir(folder)
-      const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size))
-      jars = files.length
-      megabytes = Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1_000_000)
-    }
-    const counting = setInterval(() => { count().catch(() => {}) }, 500)
-    await withProgress(progress, `Kafka ${VERSION}: resolving its jars with Maven (46 jars, 45 MB)`, () => `${jars} jars, ${megabytes} MB`, async () => {
-      await runCommand('mvn', [
-        '-B', '-q', '-f', join(FILES, 'pom.xml'), 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
-        `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'
-      ], { removeWithParent: folder })
-      await count()
-    }).finally(() => { clearInterval(counting) })
-  }, progress)
 }

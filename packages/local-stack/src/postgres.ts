@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { chown, copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chown, copyFile, cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import pg from 'pg'
+import { copyData, writeBackup } from './base-backup.ts'
 import { cachedFolder, publicCacheDirectory } from './cache.ts'
 import { MissingToolError } from './errors.ts'
 import { freePort } from './free-port.ts'
@@ -22,6 +23,14 @@ export interface PostgresOptions {
   settings?: Record<string, string>
 }
 
+/** The state of a server at one moment. */
+export interface PostgresBackup {
+  folder: string
+  /** Of the server that it was made of. */
+  url: string
+  remove: () => Promise<void>
+}
+
 /** A real Postgres 18 of our own on a free port of the loopback interface. */
 export class Postgres {
   /** As superuser, database `postgres`. */
@@ -32,6 +41,7 @@ export class Postgres {
   readonly #user: User | undefined
   readonly #options: PostgresOptions
   #process: ServerProcess | undefined
+  #backups = 0
 
   private constructor (url: string, dataDirectory: string, binaries: string, port: number, user: User | undefined, options: PostgresOptions) {
     this.url = url
@@ -62,8 +72,43 @@ export class Postgres {
     return server
   }
 
+  /**
+   * Starts another server on a base backup that {@link Postgres.backup} made: a copy of the first one, with its roles and passwords,
+   * on a port of its own. The backup can be used again.
+   */
+  static async startCopy (backup: PostgresBackup, options: PostgresOptions = {}): Promise<Postgres> {
+    const user = await unprivilegedUser()
+    const home = await mkdtemp(join(options.directory ?? tmpdir(), 'orders-postgres-'))
+    if (user !== undefined) await chown(home, user.uid, user.gid)
+    const dataDirectory = join(home, 'data')
+    await copyData(backup.folder, dataDirectory, user)
+    const url = new URL(backup.url)
+    const port = await freePort()
+    url.port = String(port)
+    const server = new Postgres(url.href, dataDirectory, await installBinaries(), port, user, options)
+    await closedOnFailure(server, server.start())
+    return server
+  }
+
   get pid (): number {
     return this.#running.pid
+  }
+
+  /** Makes a base backup while the server works, beside its data. It is removed with the server, or earlier by the caller. */
+  async backup (): Promise<PostgresBackup> {
+    const folder = join(dirname(this.dataDirectory), `backup-${++this.#backups}`)
+    await writeBackup({ url: this.url, dataDirectory: this.dataDirectory, folder, user: this.#user })
+    return { folder, url: this.url, remove: () => rm(folder, { recursive: true, force: true }) }
+  }
+
+  /**
+   * Ends the server as a crash would, and puts the backup in the place of its data: everything since then is gone. Call
+   * {@link Postgres.start} afterwards. The backup is used up.
+   */
+  async restore ({ folder }: PostgresBackup): Promise<void> {
+    await this.stop('immediate')
+    await rm(this.dataDirectory, { recursive: true })
+    await rename(folder, this.dataDirectory)
   }
 
   /** Starts the server again, on the same data and port, after {@link Postgres.stop} or {@link Postgres.kill}. */

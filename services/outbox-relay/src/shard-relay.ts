@@ -78,7 +78,8 @@ export class ShardRelay {
         const delayMs = Math.round(backoff.nextDelayMs())
         // Kafka's fence alone is no reason to step down: a former leader that slept takes the producer's epoch too, and
         // then finds that the shard is not its own. Our own epoch, which the next take-over presents, says whose it is.
-        logger.warn({ err: error, shard, delayMs }, error instanceof PublisherFencedError ? 'fenced in Kafka, looking whose shard it is' : 'publishing failed, taking over again')
+        const fenced = error instanceof PublisherFencedError
+        logger.warn({ event: fenced ? 'fenced_in_kafka' : 'publish_failed', err: error, shard, delayMs }, fenced ? 'fenced in Kafka, looking whose shard it is' : 'publishing failed, taking over again')
         await delay(delayMs, undefined, { signal }).catch(() => {})
       }
     }
@@ -90,7 +91,7 @@ export class ShardRelay {
     const takeOverMs = performance.now() - startedAt
     let published = 0
     metrics.tookOver(shard, epoch, takeOverMs)
-    logger.info({ shard, epoch, durationMs: Math.round(takeOverMs) }, 'took over')
+    logger.info({ event: 'took_over', shard, epoch, durationMs: Math.round(takeOverMs) }, 'took over')
     try {
       await publishLoop(term, {
         db,

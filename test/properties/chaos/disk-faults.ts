@@ -1,8 +1,6 @@
-import { until } from '@orders/local-stack/harness'
 import type { Fault } from './fault.ts'
+import { startAgain } from './postgres-faults.ts'
 import type { World } from './world.ts'
-
-const RESTART_DEADLINE_MS = 120_000
 
 function disksOf ({ disks }: World) {
   if (disks === undefined) throw new Error('expected small disks, found none')
@@ -24,10 +22,10 @@ export const diskFaults: readonly Fault[] = [
         target: 'disk of postgres',
         affects: ['postgres'],
         async heal () {
-          const { postgres } = world.databases
+          const { orders } = world.databases
           await disk.free()
-          await postgres.stop('immediate')
-          await until(async () => { await postgres.start(); return true }, { what: 'Postgres to start again', deadlineMs: RESTART_DEADLINE_MS })
+          await orders.stop('immediate')
+          await startAgain(orders)
         }
       }
     }
@@ -45,12 +43,13 @@ export const diskFaults: readonly Fault[] = [
         target: 'disk of kafka',
         affects: ['kafka'],
         async heal () {
-          const { kafka } = world.brokers
           await disk.free()
-          // With a log that failed it does not serve any more, whether it has ended or not.
-          kafka.kill('SIGKILL')
-          await kafka.exited()
-          await kafka.start()
+          // With a log that failed they do not serve any more, whether they have ended or not.
+          await Promise.all(world.brokers.cluster.nodes.map(async (broker) => {
+            broker.kill('SIGKILL')
+            await broker.exited()
+            await broker.start()
+          }))
         }
       }
     }

@@ -20,7 +20,7 @@ export interface Fault {
   /** How long it lasts, at least and at most, in milliseconds. */
   forMs: readonly [number, number]
   /** What it needs that a run may not have. */
-  needs?: 'kubernetes' | 'faketime' | 'small-disks'
+  needs?: 'kubernetes' | 'faketime' | 'small-disks' | 'one-broker' | 'three-brokers' | 'restore'
   /** How often it comes in the random mix; 1 if not given. */
   weight?: number
   start: (world: World, random: Random) => Promise<StartedFault> | StartedFault

@@ -1,4 +1,5 @@
 import { swallowKafkaAnswers } from '@orders/local-stack/harness'
+import { nameOf } from './cluster.ts'
 import { leaderOf } from './process-faults.ts'
 import type { Fault } from './fault.ts'
 
@@ -12,7 +13,9 @@ export const kafkaFaults: readonly Fault[] = [
     title: 'kill -9 of the broker',
     places: ['kafka'],
     forMs: [1_000, 8_000],
-    async start ({ brokers: { kafka } }) {
+    needs: 'one-broker',
+    async start ({ brokers: { cluster } }) {
+      const kafka = cluster.node(1)
       kafka.kill('SIGKILL')
       await kafka.exited()
       return { target: 'kafka', affects: ['kafka'], heal: () => kafka.start() }
@@ -23,7 +26,9 @@ export const kafkaFaults: readonly Fault[] = [
     title: 'the broker is restarted',
     places: ['kafka'],
     forMs: [100, 500],
-    async start ({ brokers: { kafka } }) {
+    needs: 'one-broker',
+    async start ({ brokers: { cluster } }) {
+      const kafka = cluster.node(1)
       await kafka.stop()
       return { target: 'kafka', affects: ['kafka'], heal: () => kafka.start() }
     }
@@ -33,8 +38,10 @@ export const kafkaFaults: readonly Fault[] = [
     title: 'the broker is frozen, then thawed',
     places: ['kafka'],
     forMs: [2_000, 14_000],
+    needs: 'one-broker',
     weight: 2,
-    start ({ brokers: { kafka } }) {
+    start ({ brokers: { cluster } }) {
+      const kafka = cluster.node(1)
       kafka.kill('SIGSTOP')
       return { target: 'kafka', affects: ['kafka'], heal: async () => { kafka.kill('SIGCONT') } }
     }
@@ -49,8 +56,8 @@ export const kafkaFaults: readonly Fault[] = [
       const leader = leaderOf(world)
       const link = world.link(leader, 'kafka')
       const [name, apiKey] = random.pick(ANSWERS)
-      link.filter(swallowKafkaAnswers(apiKey))
-      return { target: `${leader.name} ↔ kafka, ${name}`, affects: ['outbox-relay'], heal: async () => { link.filter(() => 'forward') } }
+      link.filter(() => swallowKafkaAnswers(apiKey))
+      return { target: `${leader.name} ↔ kafka, ${name}`, affects: ['outbox-relay'], heal: async () => { link.filter(() => () => 'forward') } }
     }
   },
   {
@@ -80,13 +87,14 @@ export const kafkaFaults: readonly Fault[] = [
   },
   {
     f: 'F29',
-    title: 'the broker comes back at another address, and later at its former one',
+    title: 'a broker comes back at another address, and later at its former one',
     places: ['kafka', 'links to kafka'],
     forMs: [5_000, 12_000],
-    async start ({ brokers }) {
-      await brokers.kafka.stop()
-      const moveBack = await brokers.move()
-      return { target: 'kafka', affects: ['kafka'], heal: moveBack }
+    async start ({ brokers }, random) {
+      const broker = random.pick(brokers.cluster.nodes)
+      await broker.stop()
+      const moveBack = await brokers.move(broker)
+      return { target: nameOf(brokers, broker), affects: ['kafka'], heal: moveBack }
     }
   },
   {

@@ -5,21 +5,28 @@ import type { Fault } from './fault.ts'
 import type { World } from './world.ts'
 
 const TOO_LARGE = 1_200_000
+let operations = 0
 
 /** An order and its event by another writer than order-api, in one transaction. */
-async function place ({ admin }: World, payload: (orderId: string) => NewEvent['payload']): Promise<void> {
-  const client = await admin.connect()
+async function place ({ admin, recorder }: World, payload: (orderId: string) => NewEvent['payload']): Promise<void> {
   const orderId = randomUUID()
+  const origin = `poison-${orderId}`
+  // Below zero: the clients count their operations from one.
+  const entry = { kind: 'client' as const, process: 'poisoner', f: 'create' as const, op: -++operations }
+  recorder.record({ ...entry, type: 'invoke', origin })
+  // Another fault was here first; then there is no poison this time.
+  const client = await admin.connect().catch(() => undefined)
+  if (client === undefined) return
   try {
     await client.query('BEGIN')
-    await client.query('INSERT INTO orders (id, customer_id) VALUES ($1, \'poison\')', [orderId])
+    await client.query('INSERT INTO orders (id, customer_id) VALUES ($1, $2)', [orderId, origin])
     await enqueue(client, {
       aggregateType: 'order', aggregateId: orderId, aggregateVersion: 1, eventType: 'OrderCreated', payload: payload(orderId)
     })
     await client.query('COMMIT')
+    recorder.record({ ...entry, type: 'ok', order: orderId, version: 1, status: 'PENDING' })
     client.release()
   } catch {
-    // Another fault was here first; then there is no poison this time.
     client.release(true)
   }
 }

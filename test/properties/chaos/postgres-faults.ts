@@ -1,3 +1,4 @@
+import type { Postgres } from '@orders/local-stack'
 import { until } from '@orders/local-stack/harness'
 import pg from 'pg'
 import type { Fault } from './fault.ts'
@@ -9,8 +10,13 @@ import type { World } from './world.ts'
 const RESTART_DEADLINE_MS = 120_000
 
 /** Sessions of a killed server hold its memory for a moment: until they have noticed, it does not start. */
-async function startAgain ({ databases: { postgres } }: World): Promise<void> {
-  await until(async () => { await postgres.start(); return true }, { what: 'Postgres to start again', deadlineMs: RESTART_DEADLINE_MS })
+export async function startAgain (server: Postgres): Promise<void> {
+  await until(async () => { await server.start(); return true }, { what: 'Postgres to start again', deadlineMs: RESTART_DEADLINE_MS })
+}
+
+/** Of every server: where databases are restored there are two. */
+function each ({ databases: { servers } }: World, work: (server: Postgres) => unknown): Promise<unknown> {
+  return Promise.all(servers.map(async (server) => work(server)))
 }
 
 /** One that uses Postgres, and what its loss takes away. */
@@ -29,8 +35,8 @@ export const postgresFaults: readonly Fault[] = [
     forMs: [500, 6_000],
     weight: 2,
     async start (world) {
-      await world.databases.postgres.stop('immediate')
-      return { target: 'postgres', affects: ['postgres'], heal: () => startAgain(world) }
+      await each(world, (server) => server.stop('immediate'))
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, startAgain) }
     }
   },
   {
@@ -39,9 +45,11 @@ export const postgresFaults: readonly Fault[] = [
     places: ['postgres'],
     forMs: [500, 6_000],
     async start (world) {
-      world.databases.postgres.kill('SIGKILL')
-      await world.databases.postgres.stop()
-      return { target: 'postgres', affects: ['postgres'], heal: () => startAgain(world) }
+      await each(world, (server) => {
+        server.kill('SIGKILL')
+        return server.stop()
+      })
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, startAgain) }
     }
   },
   {
@@ -89,10 +97,10 @@ export const postgresFaults: readonly Fault[] = [
     forMs: [3_000, 6_000],
     weight: 2,
     start (world, random) {
-      const terminate = () => world.admin.query(
+      const terminate = (pool: pg.Pool) => pool.query(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name <> \'chaos\' AND usename <> \'postgres\' AND random() < 0.3'
       ).catch(() => {})
-      const repeated = setInterval(() => { void terminate() }, random.between(300, 1_500))
+      const repeated = setInterval(() => { for (const pool of world.admins) void terminate(pool) }, random.between(300, 1_500))
       return { target: 'sessions of postgres', affects: ['postgres'], heal: async () => { clearInterval(repeated) } }
     }
   },
@@ -123,17 +131,19 @@ export const postgresFaults: readonly Fault[] = [
     start (world, random) {
       const replica = client(world, random)
       const link = world.link(replica, 'postgres')
-      let committing = false
       let lost = false
-      link.filter((chunk, direction) => {
-        if (direction === 'toServer' && chunk.includes('COMMIT')) committing = true
-        else if (direction === 'toClient' && committing && !lost) {
-          lost = true
-          return 'swallow'
+      link.filter(() => {
+        let committing = false
+        return (chunk, direction) => {
+          if (direction === 'toServer' && chunk.includes('COMMIT')) committing = true
+          else if (direction === 'toClient' && committing && !lost) {
+            lost = true
+            return 'swallow'
+          }
+          return 'forward'
         }
-        return 'forward'
       })
-      return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.filter(() => 'forward') } }
+      return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.filter(() => () => 'forward') } }
     }
   },
   {
@@ -141,9 +151,9 @@ export const postgresFaults: readonly Fault[] = [
     title: 'Postgres is frozen, then thawed',
     places: ['postgres'],
     forMs: [1_000, 10_000],
-    start ({ databases: { postgres } }) {
-      postgres.kill('SIGSTOP')
-      return { target: 'postgres', affects: ['postgres'], heal: async () => { postgres.kill('SIGCONT') } }
+    async start (world) {
+      await each(world, (server) => { server.kill('SIGSTOP') })
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, (server) => { server.kill('SIGCONT') }) }
     }
   }
 ]

@@ -34,6 +34,8 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
   if (lease === 'kubernetes') available.add('kubernetes')
   if (options.wrongClocks) available.add('faketime')
   if (options.smallDisks) available.add('small-disks')
+  if (options.restores) available.add('restore')
+  available.add(options.brokers === 3 ? 'three-brokers' : 'one-broker')
   const random = new Random(seed)
   const schedule = planSchedule({ faults: chooseFaults(available, fault), durationMs: minutes * MINUTE_MS, pauseMs, random })
   const description: RunDescription = {
@@ -60,7 +62,7 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     const sampling = sampler.run(stopSampling.signal)
     const posting = load.run(rate, stopPosting.signal, giveUp.signal)
     const nemesis = new Nemesis(world, recorder, new Random(seed + 2), progress)
-    progress(`seed ${seed}: ${schedule.length} faults in ${minutes} min, ${rate} orders/s, ${delivery}, lease in ${lease}`)
+    progress(`seed ${seed}: ${schedule.length} faults in ${minutes} min, ${rate} orders/s, ${delivery}, lease in ${lease}, ${options.brokers === 1 ? 'one broker' : `${options.brokers} brokers`}`)
     const endsAt = recorder.now + minutes * MINUTE_MS
     await nemesis.run(schedule, interrupt)
     await delay(Math.max(0, endsAt - recorder.now), undefined, { signal: interrupt }).catch(() => {})
@@ -94,6 +96,7 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
 }
 
 /** Apart from {@link runChaos}: what an hour left must not stay in memory while it is read again. */
-async function storeFinalState ({ ordersUrl, viewsUrl, connection, topic, group, deadLetterTopic }: World, folder: string, health: Record<string, string>): Promise<void> {
-  await saveFinalState(folder, await readFinalState({ ordersUrl, viewsUrl, connection, topic, consumer: { group, deadLetterTopic }, health }))
+async function storeFinalState ({ ordersUrl, viewsUrl, connection, topic, group, deadLetterTopic, brokers, undone, copied }: World, folder: string, health: Record<string, string>): Promise<void> {
+  const observed = { ordersUrl, viewsUrl, connection, topic, consumer: { group, deadLetterTopic }, health, java: { brokers: brokers.direct } }
+  await saveFinalState(folder, { ...await readFinalState(observed), ...undone, ...copied })
 }

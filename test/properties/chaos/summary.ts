@@ -10,6 +10,9 @@ export interface Summary {
   takeOvers: number
   lost: number
   duplicates: number
+  /** Copies that a restore or a copied database explains. */
+  duplicatesExplained: number
+  restores: number
   outOfOrder: number
   /** Records that the consumer had seen before. */
   consumerDuplicates: number
@@ -31,6 +34,7 @@ export function summarise ({ entries, final, description }: Run, verdicts: reado
   const healedAt = windows.reduce((latest, { to }) => Math.max(latest, to), 0)
   const all = operations.all
   const broken = (id: string) => verdicts.find(({ invariant }) => invariant === id)?.violations ?? 0
+  const explained = (id: string) => verdicts.find(({ invariant }) => invariant === id)?.explained ?? 0
   const events = new Set(final.topic.flatMap(({ event }) => event ?? []))
   return {
     operations: all.length,
@@ -41,7 +45,9 @@ export function summarise ({ entries, final, description }: Run, verdicts: reado
     faults: windows.length,
     takeOvers,
     lost: broken('I3'),
-    duplicates: final.topic.filter(({ event }) => event !== undefined).length - events.size,
+    duplicates: final.topic.filter(({ event }) => event !== undefined).length - events.size - explained('I8'),
+    duplicatesExplained: explained('I8'),
+    restores: final.restores.length,
     outOfOrder: broken('I7'),
     consumerDuplicates,
     recoveredAfterMs: description.recoveredAt === undefined ? undefined : Math.max(0, description.recoveredAt - healedAt)
@@ -49,7 +55,7 @@ export function summarise ({ entries, final, description }: Run, verdicts: reado
 }
 
 export function summaryLine (summary: Summary): string {
-  const { operations, unanswered, events, faults, takeOvers, lost, duplicates, outOfOrder, recoveredAfterMs } = summary
+  const { operations, unanswered, events, faults, takeOvers, lost, duplicates, duplicatesExplained, outOfOrder, recoveredAfterMs } = summary
   const recovered = recoveredAfterMs === undefined ? 'did not recover' : `recovered ${(recoveredAfterMs / 1_000).toFixed(1)} s after the last fault`
-  return `${operations} operations (${unanswered} unanswered), ${events} events, ${faults} faults, ${takeOvers} take-overs: lost ${lost}, duplicates ${duplicates}, out of order ${outOfOrder}; ${recovered}`
+  return `${operations} operations (${unanswered} unanswered), ${events} events, ${faults} faults, ${takeOvers} take-overs: lost ${lost}, duplicates ${duplicates}${duplicatesExplained === 0 ? '' : ` (and ${duplicatesExplained} that a restore or a copy explains)`}, out of order ${outOfOrder}; ${recovered}`
 }

@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createAdmin, type KafkaConnection } from '@orders/kafka'
-import type { Recorder } from '@orders/history'
-import { migrateService, ROLES, testConnection, type LogLine, type TcpProxy } from '@orders/local-stack/harness'
+import type { CopyRow, EnqueuedRow, FinalState, Recorder, RestoreRow } from '@orders/history'
+import { migrateService, ROLES, testConnection, type LogLine } from '@orders/local-stack/harness'
 import pg from 'pg'
 import { installAudit } from '../observe/audit.ts'
+import type { Link } from './link.ts'
 import type { ChaosOptions } from './options.ts'
 import { RelayAccount } from './relay-account.ts'
 import { Replica } from './replica.ts'
@@ -15,7 +16,27 @@ import { startKafka, startKubernetes, startPostgres, type Brokers, type Database
 const PARTITIONS = 3
 const PASSWORD = 'chaos'
 const LOGS_FOLDER = 'logs'
+/** Lines that have no `event` of their own yet. */
+const EVENTS_BY_SENTENCE: Readonly<Record<string, string>> = {
+  'publishing ended': 'publishing_ended',
+  'Kafka refuses this event: it is a dead letter now': 'dead_letter',
+  applied: 'applied'
+}
 const NAMES = { 'order-api': 'orders', 'order-consumer': 'order_views' } as const
+
+/** What restores threw away, as the checker wants to know it. */
+export interface Undone {
+  restores: RestoreRow[]
+  undoneEvents: Array<FinalState['undoneEvents'][number]>
+  undoneAnswers: Array<FinalState['undoneAnswers'][number]>
+  undoneFence: Array<FinalState['undoneFence'][number]>
+}
+
+/** What copies of the database have done. */
+export interface Copied {
+  copies: CopyRow[]
+  copiedEvents: EnqueuedRow[]
+}
 
 export interface Disks {
   postgres: SmallDisk
@@ -37,6 +58,16 @@ export class World {
   /** Straight to the servers, for who looks on. */
   readonly connection: KafkaConnection
   readonly admin: pg.Pool
+  /** One for each server. */
+  readonly admins: readonly pg.Pool[]
+  readonly undone: Undone = { restores: [], undoneEvents: [], undoneAnswers: [], undoneFence: [] }
+  readonly copied: Copied = { copies: [], copiedEvents: [] }
+  /** Of every role of the services. */
+  readonly password = PASSWORD
+  readonly logs: string
+  readonly relayName = 'outbox-relay'
+  /** Of every relay, without those that are its own. */
+  readonly relaySettings: Readonly<Record<string, string>>
   readonly ordersUrl: string
   readonly viewsUrl: string
   readonly topic = 'order-events'
@@ -65,17 +96,27 @@ export class World {
     this.kubernetes = kubernetes
     this.#closing = closing
     this.connection = testConnection(brokers.direct)
-    this.ordersUrl = withDatabase(databases.postgres.url, NAMES['order-api'])
-    this.viewsUrl = withDatabase(databases.postgres.url, NAMES['order-consumer'])
-    this.admin = new pg.Pool({ connectionString: this.ordersUrl, max: 3, connectionTimeoutMillis: 2_000, query_timeout: 5_000, application_name: 'chaos' })
-    this.admin.on('error', () => {})
-    this.admin.on('connect', (client) => { client.on('error', () => {}) })
-    closing.push(() => this.admin.end())
+    this.logs = join(options.folder, LOGS_FOLDER)
+    this.ordersUrl = withDatabase(databases.orders.url, NAMES['order-api'])
+    this.viewsUrl = withDatabase(databases.views.url, NAMES['order-consumer'])
+    this.admin = openAdmin(this.ordersUrl)
+    this.admins = databases.orders === databases.views ? [this.admin] : [this.admin, openAdmin(this.viewsUrl)]
+    for (const pool of this.admins) closing.push(() => pool.end())
 
-    const name = 'outbox-relay'
-    this.leaseName = `${name}-0`
+    this.leaseName = `${this.relayName}-0`
+    this.relaySettings = {
+      RELAY_DELIVERY: options.delivery,
+      RELAY_SHARDS: String(options.shards),
+      RELAY_LEASE_DURATION_MS: '6000',
+      RELAY_RENEW_DEADLINE_MS: '4000',
+      RELAY_RETRY_PERIOD_MS: '1000',
+      RELAY_SEND_DEADLINE_MS: '3000',
+      RELAY_TRANSACTION_TIMEOUT_MS: '5000',
+      RELAY_PROGRESS_DEADLINE_MS: '8000',
+      RELAY_BACKOFF_MAX_MS: '1000'
+    }
     const replica = (replicaName: string, service: Replica['service'], env: (life: number) => Record<string, string>) => {
-      const replica = new Replica(replicaName, service, { env, recorder, log: join(options.folder, LOGS_FOLDER, `${replicaName}.jsonl`), onLine: (from, line) => { this.#onLine(from, line) } })
+      const replica = new Replica(replicaName, service, { env, recorder, log: join(this.logs, `${replicaName}.jsonl`), onLine: (from, line) => { this.#onLine(from, line) } })
       closing.push(() => replica.close())
       return replica
     }
@@ -84,19 +125,11 @@ export class World {
       // Told apart by it in the record of who changed the outbox.
       DATABASE_URL: `${this.#url(relayName, NAMES['order-api'], 'outbox_relay')}?application_name=${relayName}-life-${life}`,
       KAFKA_BROKERS: brokers.links.get(relayName)?.address ?? '',
-      RELAY_NAME: name,
+      ...this.relaySettings,
+      RELAY_NAME: this.relayName,
       RELAY_IDENTITY: relayName,
-      RELAY_DELIVERY: options.delivery,
-      RELAY_SHARDS: String(options.shards),
       RELAY_LEASE: options.lease,
       RELAY_LEASE_NAMESPACE: 'default',
-      RELAY_LEASE_DURATION_MS: '6000',
-      RELAY_RENEW_DEADLINE_MS: '4000',
-      RELAY_RETRY_PERIOD_MS: '1000',
-      RELAY_SEND_DEADLINE_MS: '3000',
-      RELAY_TRANSACTION_TIMEOUT_MS: '5000',
-      RELAY_PROGRESS_DEADLINE_MS: '8000',
-      RELAY_BACKOFF_MAX_MS: '1000',
       RELAY_DEFAULT_TOPIC: this.topic,
       ...account === undefined ? {} : { KUBECONFIG: account.kubeconfig(relayName) }
     })))
@@ -116,7 +149,7 @@ export class World {
   /** The relay that publishes shard 0 by its own word, if any does. */
   leader: Replica | undefined
 
-  link (client: Replica, server: 'postgres' | 'kafka' | 'kubernetes'): TcpProxy {
+  link (client: Replica, server: 'postgres' | 'kafka' | 'kubernetes'): Link {
     const links = server === 'postgres' ? this.databases.links : server === 'kafka' ? this.brokers.links : this.kubernetes?.links
     const link = links?.get(client.name)
     if (link === undefined) throw new Error(`expected a link from ${client.name} to ${server}, found none`)
@@ -130,19 +163,24 @@ export class World {
   /** What the services say is part of the history. */
   #onLine (replica: Replica, line: LogLine): void {
     const process = replica.name
-    switch (line.msg) {
-      case 'took over':
+    switch (line.event ?? EVENTS_BY_SENTENCE[String(line.msg)]) {
+      case 'took_over':
         if (line.shard === 0) this.leader = replica
         this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'take-over', shard: Number(line.shard), epoch: Number(line.epoch) })
         break
-      case 'publishing failed, taking over again':
+      case 'position_foreign':
+        this.recorder.record({
+          kind: 'relay', process, type: 'info', f: 'foreign', shard: Number(line.shard), ...(line.epoch === undefined ? {} : { epoch: Number(line.epoch) }), detail: String(line.msg)
+        })
+        break
+      case 'publish_failed':
         this.recorder.record({ kind: 'relay', process, type: 'info', f: 'publish', shard: Number(line.shard), detail: errorOf(line) })
         break
-      case 'fenced in Kafka, looking whose shard it is':
-      case 'publishing ended':
+      case 'fenced_in_kafka':
+      case 'publishing_ended':
         this.recorder.record({ kind: 'relay', process, type: 'info', f: 'fenced', shard: Number(line.shard), detail: errorOf(line) })
         break
-      case 'Kafka refuses this event: it is a dead letter now':
+      case 'dead_letter':
         this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'dead-letter', detail: String(line.eventId) })
         break
       case 'applied':
@@ -173,13 +211,15 @@ async function build (options: ChaosOptions, recorder: Recorder, closing: Array<
   progress(`starting Postgres, Kafka${lease === 'kubernetes' ? ', etcd and kube-apiserver' : ''}`)
   const disks = options.smallDisks ? await mountDisks(closing) : undefined
   const starting = await Promise.allSettled([
-    startPostgres(['order-api', 'order-consumer', ...relayNames(options)], disks?.postgres),
-    startKafka(['order-consumer', ...relayNames(options)], progress, disks?.kafka),
+    startPostgres(new Map([['order-api', 'orders'], ['order-consumer', 'views'], ...relayNames(options).map((name) => [name, 'orders'] as const)]), {
+      apart: options.restores, disk: disks?.postgres
+    }),
+    startKafka(['order-consumer', ...relayNames(options)], { brokers: options.brokers, progress, disk: disks?.kafka }),
     lease === 'kubernetes' ? startKubernetes(relayNames(options), progress) : undefined
   ])
   const [postgresOutcome, kafkaOutcome, kubernetesOutcome] = starting
-  if (postgresOutcome.status === 'fulfilled') closing.push(() => postgresOutcome.value.postgres.close(), ...closeLinks(postgresOutcome.value.links))
-  if (kafkaOutcome.status === 'fulfilled') closing.push(() => kafkaOutcome.value.kafka.close(), ...closeLinks(kafkaOutcome.value.links))
+  if (postgresOutcome.status === 'fulfilled') closing.push(...postgresOutcome.value.servers.map((server) => () => server.close()), ...closeLinks(postgresOutcome.value.links))
+  if (kafkaOutcome.status === 'fulfilled') closing.push(() => kafkaOutcome.value.cluster.close(), ...closeLinks(kafkaOutcome.value.links))
   if (kubernetesOutcome.status === 'fulfilled' && kubernetesOutcome.value !== undefined) {
     const { kubernetes, links } = kubernetesOutcome.value
     closing.push(() => kubernetes.close(), ...closeLinks(links))
@@ -190,7 +230,7 @@ async function build (options: ChaosOptions, recorder: Recorder, closing: Array<
 
   const account = kubernetes === undefined ? undefined : await createAccount(kubernetes, closing)
   await mkdir(join(options.folder, LOGS_FOLDER), { recursive: true })
-  await createDatabases(postgresOutcome.value.postgres.url)
+  await createDatabases(postgresOutcome.value)
   const world = new World({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, account, closing })
   await installAudit(world.ordersUrl)
   const admin = await createAdmin(world.connection)
@@ -220,7 +260,7 @@ function relayNames ({ relays }: ChaosOptions): string[] {
   return Array.from({ length: relays }, (_, index) => `relay-${index + 1}`)
 }
 
-function closeLinks (links: Map<string, TcpProxy>): Array<() => Promise<void>> {
+function closeLinks (links: ReadonlyMap<string, Link>): Array<() => Promise<void>> {
   return [...links.values()].map((link) => () => link.close())
 }
 
@@ -229,18 +269,26 @@ async function closeAll (closing: Array<() => Promise<unknown>>): Promise<void> 
   for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step().catch(() => {})
 }
 
-async function createDatabases (url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    for (const service of ['order-api', 'order-consumer'] as const) {
+async function createDatabases ({ orders, views }: Databases): Promise<void> {
+  for (const [{ url }, service] of [[orders, 'order-api'], [views, 'order-consumer']] as const) {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    try {
       await client.query(`CREATE DATABASE ${NAMES[service]}`)
       await migrateService(service, withDatabase(url, NAMES[service]), PASSWORD)
       for (const role of ROLES[service]) await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`)
+    } finally {
+      await client.end()
     }
-  } finally {
-    await client.end()
   }
+}
+
+/** Straight to a server, for who looks on. */
+function openAdmin (connectionString: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString, max: 3, connectionTimeoutMillis: 2_000, query_timeout: 5_000, application_name: 'chaos' })
+  pool.on('error', () => {})
+  pool.on('connect', (client) => { client.on('error', () => {}) })
+  return pool
 }
 
 function withDatabase (url: string, name: string): string {

@@ -16,7 +16,7 @@ export function convict ({ mutant, fault, convictedBy, play }: Scenario): void {
   t.test(`${mutant}, and ${fault}: convicted by ${convictedBy.join(' and ')}`, async (t) => {
     t.same(await (await play(t, false)).broken(), [], 'without the mistake everything holds')
     const verdicts = await (await play(t, true)).judge()
-    const found = verdicts.filter(({ holds }) => !holds)
+    const found = verdicts.filter(({ result }) => result === 'broken')
     t.same(found.map(({ invariant }) => invariant), convictedBy, 'the mistake is found')
     for (const { invariant, examples } of found) t.comment(invariant, JSON.stringify(examples[0]))
   })

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { ORDER_AGGREGATE_TYPE, type OrderEventType, type OrderStatus } from '@orders/contracts'
-import { broken, check, Recorder, type ClientEntry, type FinalState, type Verdict } from '@orders/history'
+import { broken, check, Recorder, type Answer, type ClientEntry, type FinalState, type Verdict } from '@orders/history'
 import type { KafkaConnection } from '@orders/kafka'
 import { testDatabase, testTopic, until, type TestContext, type TestDatabase } from '@orders/local-stack/harness'
 import { enqueue } from '@orders/outbox'
 import { withTransaction } from '@orders/service-kit'
+import type { FastifyRequest } from 'fastify'
 import pg from 'pg'
 import { changeStatus } from '../../../services/order-api/src/data/change-status.ts'
 import { insertOrder } from '../../../services/order-api/src/data/insert-order.ts'
+import { answerOnce } from '../../../services/order-api/src/idempotency.ts'
 import type { Order } from '../../../services/order-api/src/schemas/order.ts'
 import { installAudit } from '../observe/audit.ts'
 import { readFinalState } from '../observe/final-state.ts'
@@ -15,7 +17,7 @@ import { readFinalState } from '../observe/final-state.ts'
 const MARKERS_DEADLINE_MS = 5_000
 
 /** The invariants that the writer and the relay answer for, and those of the consumer. */
-const PUBLISHING = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I10', 'I11']
+const PUBLISHING = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I10', 'I11', 'I17', 'I18']
 const CONSUMING = ['I9', 'I12', 'I13']
 
 const CHANGES = {
@@ -73,10 +75,11 @@ export class Stage {
 
   /** One request: a change of an order with its event, in one transaction, recorded as a client would see it. */
   async place (change: Change, order?: string, enqueueEvent: Enqueue = enqueueChange): Promise<Order | undefined> {
-    const finish = this.begin(change)
+    const id = order ?? randomUUID()
+    const finish = this.begin(change, id)
     try {
       const changed = await withTransaction(this.writer, async (client) => {
-        const changed = await write(client, change, order)
+        const changed = await write(client, change, id)
         await enqueueEvent(client, changed, CHANGES[change].eventType)
         return changed
       })
@@ -89,21 +92,33 @@ export class Stage {
   }
 
   /** Records the beginning of a request; the answer records its end. */
-  begin (change: Change): (type: 'ok' | 'info', order?: Order) => void {
-    const entry = { kind: 'client' as const, process: 'writer', f: change, op: ++this.#operations, key: randomUUID() }
-    this.recorder.record({ ...entry, type: 'invoke' })
-    return (type, order) => {
-      const answer: Partial<ClientEntry> = order === undefined ? {} : { order: order.id, version: order.version, status: order.status }
-      this.recorder.record({ ...entry, type, ...answer })
+  begin (change: Change, order: string, key?: string): (type: 'ok' | 'info', order?: Order, again?: readonly Order[]) => void {
+    const entry = { kind: 'client' as const, process: 'writer', f: change, op: ++this.#operations, ...(key === undefined ? {} : { key }) }
+    this.recorder.record({ ...entry, type: 'invoke', ...(change === 'create' ? { origin: customerOf(order) } : { order }) })
+    return (type, order, again = []) => {
+      const answer: Partial<ClientEntry> = order === undefined ? {} : toAnswer(order)
+      this.recorder.record({ ...entry, type, ...answer, ...(again.length === 0 ? {} : { again: again.map(toAnswer) }) })
     }
+  }
+
+  /** A request that makes an order, with an Idempotency-Key, as order-api carries it out. Not recorded: a client may try it more than once. */
+  async createOnce (key: string, origin: string, answer: typeof answerOnce = answerOnce, enqueueEvent: Enqueue = enqueueChange): Promise<Order> {
+    const request = { method: 'POST', url: '/orders', headers: { 'idempotency-key': key }, body: { customerId: customerOf(origin) } }
+    const { answer: { body } } = await answer(this.writer, request as unknown as FastifyRequest, async (client) => {
+      const order = await insertOrder(client, { id: randomUUID(), customerId: customerOf(origin) })
+      await enqueueEvent(client, order, 'OrderCreated')
+      return { statusCode: 201, body: order }
+    })
+    return body
   }
 
   /** A transaction that has written an order and its event, and is still open. */
   async placeSlowly (): Promise<{ order: Order, commit: () => Promise<void> }> {
-    const finish = this.begin('create')
+    const id = randomUUID()
+    const finish = this.begin('create', id)
     const client = await this.writer.connect()
     await client.query('BEGIN')
-    const order = await write(client, 'create')
+    const order = await write(client, 'create', id)
     await enqueueChange(client, order, 'OrderCreated')
     return {
       order,
@@ -176,6 +191,15 @@ export class Stage {
   }
 }
 
+/** Nobody else's: the checker finds the create of an order by it. */
+function customerOf (origin: string): string {
+  return `customer-of-${origin}`
+}
+
+function toAnswer ({ id, version, status }: Order): Answer {
+  return { order: id, version, status }
+}
+
 /** For a process of its own: its application name tells it apart in the record. */
 export function openPool (url: string, applicationName: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, application_name: applicationName, max: 5, connectionTimeoutMillis: 5_000 })
@@ -184,8 +208,8 @@ export function openPool (url: string, applicationName: string): pg.Pool {
   return pool
 }
 
-async function write (client: pg.PoolClient, change: Change, order = randomUUID() as string): Promise<Order> {
-  if (change === 'create') return insertOrder(client, { id: order, customerId: 'customer-1' })
+async function write (client: pg.PoolClient, change: Change, order: string): Promise<Order> {
+  if (change === 'create') return insertOrder(client, { id: order, customerId: customerOf(order) })
   const changed = await changeStatus(client, order, CHANGES[change].from, CHANGES[change].to)
   if (changed === undefined) throw new Error(`expected an order ${order} to ${change}, found none`)
   return changed

@@ -15,8 +15,12 @@ CREATE TABLE audit.enqueued (
   aggregate_id      text NOT NULL,
   aggregate_version bigint NOT NULL,
   event_type        text NOT NULL,
-  hash              text NOT NULL
+  hash              text NOT NULL,
+  -- Which of them a restore threw away is among those since its backup.
+  tx                xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
+
+CREATE INDEX ON audit.enqueued (tx);
 
 CREATE TABLE audit.fence (
   -- Taken while the shard's row is locked: the order of these numbers is that of the commits.
@@ -36,7 +40,7 @@ INSERT INTO audit.pulse VALUES (0);
 
 CREATE FUNCTION audit.note_enqueued() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
-  INSERT INTO audit.enqueued
+  INSERT INTO audit.enqueued (id, event_id, aggregate_id, aggregate_version, event_type, hash)
   SELECT id, event_id, aggregate_id, aggregate_version, event_type, encode(sha256(convert_to(payload::text, 'UTF8')), 'hex') FROM added
   -- A replayed dead letter comes back under its old id.
   ON CONFLICT DO NOTHING;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { STATUS_AFTER, type OrderEventType } from '@orders/contracts'
-import type { FinalState, OffsetRow, TopicRow } from '@orders/history'
-import { createAdmin, type KafkaAdmin, type KafkaConnection, type StoredRecord } from '@orders/kafka'
+import type { EnqueuedRow, FenceRow, FinalState, OffsetRow, ReadersRow, TopicRow } from '@orders/history'
+import { createAdmin, type KafkaConnection, type StoredRecord } from '@orders/kafka'
+import { ReaderComparison } from '@orders/local-stack/harness'
 import pg from 'pg'
 
 const READ_DEADLINE_MS = 600_000
@@ -15,23 +16,65 @@ export interface Observed {
   /** undefined: no consumer was part of the run. */
   consumer: { group: string, deadLetterTopic: string } | undefined
   health: Record<string, string>
+  /** Where Kafka's own Java consumer reads the topics too; undefined: our reader alone is believed. */
+  java?: { brokers: string }
 }
 
 /** Reads everything that a run left behind. */
-export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, consumer, health }: Observed): Promise<FinalState> {
+export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, consumer, health, java }: Observed): Promise<FinalState> {
   const admin = await createAdmin(connection)
   try {
+    const readers: ReadersRow = { records: 0, differences: 0, first: [] }
+    const read = async <Row>(name: string, toRow: (record: StoredRecord) => Row): Promise<Row[]> => {
+      const comparison = new ReaderComparison()
+      const ends = await admin.endOffsets(name)
+      const rows = await admin.mapTopic(name, (record) => {
+        if (java !== undefined) comparison.add(record)
+        return toRow(record)
+      }, { deadlineMs: READ_DEADLINE_MS })
+      if (java !== undefined) add(readers, await comparison.withJava({ brokers: java.brokers, topic: name, ends, deadlineMs: READ_DEADLINE_MS }))
+      return rows
+    }
     return {
       ...await readOrders(ordersUrl),
       ...await readEffects(viewsUrl),
-      topic: await admin.mapTopic(topic, toTopicRow, { deadlineMs: READ_DEADLINE_MS }),
+      topic: await read(topic, toTopicRow),
       offsets: consumer === undefined ? [] : await readOffsets(connection, consumer.group, topic),
-      putAside: consumer === undefined ? [] : await readPutAside(admin, consumer.deadLetterTopic),
-      health
+      putAside: consumer === undefined ? [] : await read(consumer.deadLetterTopic, toOrigin),
+      health,
+      restores: [],
+      undoneEvents: [],
+      undoneAnswers: [],
+      undoneFence: [],
+      copies: [],
+      copiedEvents: [],
+      ...(java === undefined ? {} : { readers })
     }
   } finally {
     await admin.close()
   }
+}
+
+export const ANSWERS = `SELECT key, response->>'id' AS "order", (response->>'version')::int AS version, response->>'status' AS status
+                        FROM idempotency_keys WHERE status_code < 300`
+
+/** @param condition on `audit.enqueued` */
+export async function readEnqueued (query: Query, condition = 'true'): Promise<EnqueuedRow[]> {
+  const rows = await query<Omit<EnqueuedRow, 'status'> & { type: OrderEventType }>(
+    `SELECT id, event_id AS event, aggregate_id AS "order", aggregate_version AS version, event_type AS type, hash
+     FROM audit.enqueued WHERE ${condition} ORDER BY id`)
+  return rows.map(({ type, ...row }) => ({ ...row, status: STATUS_AFTER[type] }))
+}
+
+/** @param after only rows with a higher number */
+export async function readFence (query: Query, after = 0): Promise<FenceRow[]> {
+  const rows = await query<{ seq: number, what: 'claim', by: string, shard: number | null, epoch: number | null, ids: string[] | null }>(
+    `SELECT f.seq, f.what, f.by, coalesce(f.shard, held.shard) AS shard, coalesce(f.epoch, held.epoch) AS epoch, f.ids
+     FROM audit.fence AS f LEFT JOIN audit.fence AS held ON f.what = 'delete' AND held.what <> 'delete' AND held.tx = f.tx
+     WHERE f.seq > ${after} ORDER BY f.seq`)
+  return rows.map(({ seq, what, by, shard, epoch, ids }) => ({
+    seq, what, by, ...(shard === null ? {} : { shard }), ...(epoch === null ? {} : { epoch }), ...(ids === null ? {} : { ids: ids.map(Number) })
+  }))
 }
 
 type FromOrders = Pick<FinalState, 'orders' | 'answers' | 'enqueued' | 'outbox' | 'deadLetters' | 'fence' | 'idleInTransaction'>
@@ -39,21 +82,13 @@ type FromViews = Pick<FinalState, 'inbox' | 'effects' | 'views' | 'effectsCounte
 
 async function readOrders (url: string): Promise<FromOrders> {
   return withClient(url, async (query) => ({
-    orders: await query('SELECT id AS "order", version, status FROM orders'),
-    answers: await query(`SELECT key, response->>'id' AS "order", (response->>'version')::int AS version
-                          FROM idempotency_keys WHERE status_code < 300`),
-    enqueued: (await query<{ id: number, event: string, order: string, version: number, type: OrderEventType, hash: string }>(
-      `SELECT id, event_id AS event, aggregate_id AS "order", aggregate_version AS version, event_type AS type, hash
-       FROM audit.enqueued ORDER BY id`)).map(({ type, ...row }) => ({ ...row, status: STATUS_AFTER[type] })),
+    orders: await query('SELECT id AS "order", version, status, customer_id AS origin FROM orders'),
+    answers: await query(ANSWERS),
+    enqueued: await readEnqueued(query),
     outbox: (await query<{ id: number }>('SELECT id FROM outbox_events ORDER BY id')).map(({ id }) => id),
     deadLetters: await query(`SELECT event_id AS event, aggregate_id AS "order", aggregate_version AS version, blocking,
                                      replayed_at IS NOT NULL AS replayed FROM outbox_dead_letters`),
-    fence: (await query<{ what: 'claim', by: string, shard: number | null, epoch: number | null, ids: string[] | null }>(
-      `SELECT f.what, f.by, coalesce(f.shard, held.shard) AS shard, coalesce(f.epoch, held.epoch) AS epoch, f.ids
-       FROM audit.fence AS f LEFT JOIN audit.fence AS held ON f.what = 'delete' AND held.what <> 'delete' AND held.tx = f.tx
-       ORDER BY f.seq`)).map(({ what, by, shard, epoch, ids }) => ({
-      what, by, ...(shard === null ? {} : { shard }), ...(epoch === null ? {} : { epoch }), ...(ids === null ? {} : { ids: ids.map(Number) })
-    })),
+    fence: await readFence(query),
     idleInTransaction: (await query<{ sessions: number }>(
       `SELECT count(*)::int AS sessions FROM pg_stat_activity
        WHERE state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '5 seconds' AND datname = current_database()`))[0]?.sessions ?? 0
@@ -80,10 +115,13 @@ async function readOffsets ({ kafka }: KafkaConnection, groupId: string, topic: 
   }
 }
 
-async function readPutAside (admin: KafkaAdmin, topic: string): Promise<OffsetRow[]> {
-  return admin.mapTopic(topic, ({ headers }) => ({
-    partition: Number(String(headers['x-dead-letter-partition'])), offset: Number(String(headers['x-dead-letter-offset']))
-  }), { deadlineMs: READ_DEADLINE_MS })
+function add (sum: ReadersRow, { records, differences, first }: ReadersRow): void {
+  Object.assign(sum, { records: sum.records + records, differences: sum.differences + differences, first: [...sum.first, ...first] })
+}
+
+/** Where the consumer's dead letter came from. */
+function toOrigin ({ headers }: StoredRecord): OffsetRow {
+  return { partition: Number(String(headers['x-dead-letter-partition'])), offset: Number(String(headers['x-dead-letter-offset'])) }
 }
 
 function toTopicRow ({ partition, offset, value, headers }: StoredRecord): TopicRow {
@@ -98,9 +136,9 @@ function toTopicRow ({ partition, offset, value, headers }: StoredRecord): Topic
   }
 }
 
-type Query = <Row extends object>(sql: string) => Promise<Row[]>
+export type Query = <Row extends object>(sql: string) => Promise<Row[]>
 
-async function withClient<T> (url: string, read: (query: Query) => Promise<T>): Promise<T> {
+export async function withClient<T> (url: string, read: (query: Query) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     // bigint as a number: what a run counts stays far below 2^53.

@@ -1,5 +1,7 @@
 import type { FenceRow } from '../final-state.ts'
 import type { Invariant } from '../invariant.ts'
+import { timelinesOf } from '../timelines.ts'
+import type { Findings } from '../verdict.ts'
 
 interface Held {
   by: string
@@ -10,23 +12,29 @@ export const fence: Invariant = {
   id: 'I10',
   title: 'only the newest epoch changes the outbox',
   check ({ final }, findings) {
-    const held = new Map<number, Held>()
-    const shards = new Map<number, number>()
-    for (const row of final.fence) {
-      const { what, by, shard = 0, epoch = 0, ids = [] } = row
-      if (what === 'take-over') {
-        const before = held.get(shard)?.epoch ?? 0
-        findings.expect(epoch === before + 1, () => ({ problem: 'a take-over has to raise the epoch by one', ...row, before }))
-        held.set(shard, { by, epoch })
-        continue
-      }
-      if (what === 'claim') for (const id of ids) shards.set(id, shard)
-      const free = what === 'delete' && row.shard === undefined
-      const holders = free ? holdersOf(row, held, shards) : [held.get(shard)]
-      findings.expect(holders.every((holder) => holder?.by === by && (free || holder.epoch === epoch)), () => ({
-        problem: 'done by one that had been fenced', ...row, ids: ids.slice(0, 10), holders
-      }))
+    for (const { rows, from } of timelinesOf(final)) judge(rows, from, findings)
+  }
+}
+
+/** @param from what is before this row was judged already */
+function judge (rows: readonly FenceRow[], from: number, findings: Findings): void {
+  const held = new Map<number, Held>()
+  const shards = new Map<number, number>()
+  for (const row of rows) {
+    const { seq, what, by, shard = 0, epoch = 0, ids = [] } = row
+    if (what === 'take-over') {
+      const before = held.get(shard)?.epoch ?? 0
+      if (seq > from) findings.expect(epoch === before + 1, () => ({ problem: 'a take-over has to raise the epoch by one', ...row, before }))
+      held.set(shard, { by, epoch })
+      continue
     }
+    if (what === 'claim') for (const id of ids) shards.set(id, shard)
+    if (seq <= from) continue
+    const free = what === 'delete' && row.shard === undefined
+    const holders = free ? holdersOf(row, held, shards) : [held.get(shard)]
+    findings.expect(holders.every((holder) => holder?.by === by && (free || holder.epoch === epoch)), () => ({
+      problem: 'done by one that had been fenced', ...row, ids: ids.slice(0, 10), holders
+    }))
   }
 }
 

@@ -1,4 +1,5 @@
 import type { SampleEntry } from '../entry.ts'
+import { hasCause } from '../foreign.ts'
 import type { Invariant } from '../invariant.ts'
 import { livesOf } from '../lives.ts'
 
@@ -13,11 +14,14 @@ const ALLOWED_GROWTH_BYTES = 40_000_000
 export const hygiene: Invariant = {
   id: 'I16',
   title: 'no process ends by itself, leaks memory or leaves a transaction open',
-  check ({ processes, samples, final }, findings) {
+  check ({ processes, samples, final, relay }, findings) {
     for (const { process, type, f, detail, t } of processes) {
       findings.expect(!(f === 'life' && type === 'fail') && f !== 'log', () => ({
         problem: f === 'log' ? 'said what it should never say' : 'ended by itself', process, detail, t
       }))
+    }
+    for (const { f, process, t, shard } of relay) {
+      if (f === 'foreign') findings.expect(hasCause(t, final.restores, final.copies), () => ({ problem: 'found a foreign position, and there was no other writer of one', process, shard, t }))
     }
     findings.expect(final.idleInTransaction === 0, () => ({ problem: 'sessions left idle in a transaction', sessions: final.idleInTransaction }))
     const runEndedAt = samples.at(-1)?.t ?? 0

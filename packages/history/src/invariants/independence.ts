@@ -17,9 +17,9 @@ export const independence: Invariant = {
     const others = new Intervals(faults.filter((fault) => !needsThem(fault)))
     const own = new Intervals([...faults.filter(needsThem), ...slowTimes(samples)].map(({ from, to }) => ({ from, to: to + AFTERMATH_MS })))
     for (const operation of operations) {
-      const { beganAt, endedAt, outcome, refusals } = operation
+      const { beganAt, endedAt, outcome, refusals, contested } = operation
       if (!others.overlaps(beganAt, endedAt) || own.overlaps(beganAt, endedAt)) continue
-      findings.expect(outcome === 'ok' && refusals.length === 0, () => ({
+      findings.expect((outcome === 'ok' || (outcome === 'fail' && contested)) && refusals.length === 0, () => ({
         problem: 'not accepted at once', ...operation, during: faults.filter(({ from, to }) => from <= endedAt && to >= beganAt)
       }))
     }

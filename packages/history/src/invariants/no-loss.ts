@@ -1,5 +1,6 @@
 import type { Invariant } from '../invariant.ts'
 
+/** What exists in Postgres at the end is judged, also when it came back with a restore; what a restore threw away is gone. */
 export const noLoss: Invariant = {
   id: 'I3',
   title: 'every committed event is in the topic',
@@ -10,6 +11,10 @@ export const noLoss: Invariant = {
       findings.expect(firstCopies.has(row.event) || ledger.isHeldBack(row), () => ({
         problem: outbox.has(row.id) ? 'still in the outbox' : 'lost', ...row
       }))
+    }
+    const left = new Set(final.copies.flatMap(({ left }) => left))
+    for (const row of final.copiedEvents) {
+      findings.expect(firstCopies.has(row.event) || left.has(row.event), () => ({ problem: 'lost by the relay of a copied database', ...row }))
     }
   }
 }

@@ -1,24 +1,32 @@
 import type { FenceRow } from '../final-state.ts'
 import type { Invariant } from '../invariant.ts'
+import type { Ledger } from '../ledger.ts'
+import { timelinesOf } from '../timelines.ts'
 
 /**
  * Two leaders may believe in themselves at the same time; what must not be is that both publish. Judged without any clock:
  * in each partition, the terms that published a shard's events follow each other.
+ *
+ * An event that is in the topic more than once was published in more than one term: that is for I8 to judge.
  */
 export const oneAtATime: Invariant = {
   id: 'I11',
   title: 'once a successor has published, its predecessor publishes nothing',
-  check ({ final, enqueued, firstCopies }, findings) {
-    const terms = termsOf(final.fence)
-    const newest = new Map<string, number>()
+  check (ledger, findings) {
+    const { firstCopies, laterCopies, final } = ledger
+    const termOf = termsOf(ledger)
+    const again = new Set(laterCopies.map(({ event }) => event))
+    // A copied database has terms of its own.
+    const twoDatabases = new Set(final.copies.flatMap(({ outbox }) => outbox))
+    const newest = new Map<string, Term>()
     for (const [event, { partition, offset }] of firstCopies) {
-      const id = enqueued.get(event)?.id
-      const term = id === undefined ? undefined : terms.get(id)
+      const term = again.has(event) || twoDatabases.has(event) ? undefined : termOf(event)
       if (term === undefined) continue
       const place = `${term.shard}/${partition}`
-      const before = newest.get(place) ?? 0
-      findings.expect(term.epoch >= before, () => ({ problem: 'published by a predecessor', event, partition, offset, epoch: term.epoch, before }))
-      newest.set(place, Math.max(before, term.epoch))
+      const before = newest.get(place)
+      const follows = before === undefined || !precedes(term, before)
+      findings.expect(follows, () => ({ problem: 'published by a predecessor', event, partition, offset, term, before }))
+      if (follows) newest.set(place, term)
     }
   }
 }
@@ -26,15 +34,36 @@ export const oneAtATime: Invariant = {
 interface Term {
   shard: number
   epoch: number
+  /** How many restores were before it: an epoch that was thrown away is given again. */
+  restores: number
 }
 
-/** In which term each event was published: that of its last claim, or without claims that of its deletion. */
-function termsOf (fence: readonly FenceRow[]): Map<number, Term> {
+function precedes (one: Term, other: Term): boolean {
+  return one.restores < other.restores || (one.restores === other.restores && one.epoch < other.epoch)
+}
+
+/** In which term each event was published, by the record of the database that it was in. */
+function termsOf ({ final, enqueued, undone }: Ledger): (event: string) => Term | undefined {
+  const ends = final.restores.map(({ fenceSeq }) => fenceSeq)
+  const restoresBefore = ({ seq }: FenceRow) => ends.filter((end) => seq > end).length
+  const timelines = new Map(timelinesOf(final).map(({ rows, restore }) => {
+    const index = restore === undefined ? ends.length : final.restores.findIndex(({ id }) => id === restore)
+    return [restore, termsById(rows, (row) => Math.min(restoresBefore(row), index))]
+  }))
+  return (event) => {
+    const stored = undone.get(event) ?? enqueued.get(event)
+    return stored === undefined ? undefined : timelines.get(undone.get(event)?.restore)?.get(stored.id)
+  }
+}
+
+/** In which term each id was published: that of its last claim, or without claims that of its deletion. */
+function termsById (fence: readonly FenceRow[], restoresBefore: (row: FenceRow) => number): Map<number, Term> {
   const terms = new Map<number, Term>()
   const claimed = new Set<number>()
   const newest = new Map<string, Term>()
-  for (const { what, by, shard, epoch = 0, ids = [] } of fence) {
-    const own = shard === undefined ? undefined : { shard, epoch }
+  for (const row of fence) {
+    const { what, by, shard, epoch = 0, ids = [] } = row
+    const own = shard === undefined ? undefined : { shard, epoch, restores: restoresBefore(row) }
     if (what === 'take-over' && own !== undefined) newest.set(by, own)
     const term = own ?? newest.get(by)
     if (term === undefined || (what !== 'claim' && what !== 'delete')) continue
