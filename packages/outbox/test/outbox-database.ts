@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { testPostgres } from '@orders/local-stack/harness'
-import { readDdlOfRecord, type NewEvent, type ReadOptions } from '@orders/outbox'
+import { readDdlOfRecord, type EventNames, type NewEvent, type ReadOptions } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
 
@@ -29,6 +29,13 @@ async function admin (url: string, sql: string): Promise<void> {
   } finally {
     await client.end()
   }
+}
+
+/** The names of stored events, in this order. */
+export async function namesOf (pool: pg.Pool, ...ids: number[]): Promise<EventNames> {
+  const { rows } = await pool.query<{ id: string, event_id: string }>(
+    'SELECT e.id::text, event_id FROM outbox_events AS e JOIN unnest($1::bigint[]) WITH ORDINALITY AS o (id, place) USING (id) ORDER BY place', [ids])
+  return { ids: rows.map(({ id }) => id), eventIds: rows.map((row) => row.event_id) }
 }
 
 export function event (aggregateId: string, aggregateVersion: number, fields: Partial<NewEvent> = {}): NewEvent {
