@@ -31,7 +31,16 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
     },
     relay_shard: {
       outbox_relay: {
-        select: 'all', insert: ['shard', 'epoch', 'holder', 'taken_at'], update: ['epoch', 'holder', 'batch', 'claimed_ids', 'taken_at']
+        select: 'all',
+        insert: ['shard', 'epoch', 'holder', 'taken_at', 'revision', 'layout'],
+        update: ['epoch', 'holder', 'batch', 'claimed_ids', 'taken_at', 'revision', 'token', 'token_before', 'claimed_events', 'layout']
+      }
+    },
+    relay_layout: {
+      outbox_relay: {
+        select: 'all',
+        insert: ['relay_name', 'shards', 'position_topic', 'delivery'],
+        update: ['layout', 'relay_name', 'shards', 'position_topic', 'delivery', 'changing_until', 'written_at']
       }
     },
     leader_lease: {

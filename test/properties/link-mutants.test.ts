@@ -1,6 +1,6 @@
 import { Kafka } from '@orders/local-stack'
 import { TcpProxy } from '@orders/local-stack/harness'
-import { complete } from '@orders/outbox'
+import { complete, NO_EVENTS } from '@orders/outbox'
 import t from 'tap'
 import { convict } from './mutants/convict.ts'
 import { Gate } from './mutants/gate.ts'
@@ -27,7 +27,7 @@ convict({
     const [gate, failure] = [new Gate(), new Gate()]
     const relay = startRelay(t, stage, {
       throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
-        if (mutated) await complete(db, term.fence, batch.ids)
+        if (mutated) await complete(db, term.fence, batch)
         await gate.pass()
         try {
           await term.publish(batch)
@@ -76,9 +76,9 @@ convict({
         // Each over a connection of its own, and again until it has arrived: nothing gets lost, but it overtakes.
         sent.push((async () => {
           for (;;) {
-            const own = await delivery.begin({ fence: term.fence, batch: 0n, outstanding: undefined })
+            const own = await delivery.begin({ fence: term.fence, batch: 0n, token: '', tokenBefore: '', outstanding: undefined })
             try {
-              await own.publish(batch, [])
+              await own.publish(batch, NO_EVENTS)
               return
             } catch {
               // Sent again over the next one.
@@ -87,7 +87,7 @@ convict({
             }
           }
         })())
-        await complete(db, term.fence, batch.ids)
+        await complete(db, term.fence, batch)
       })
     })
     await stage.untilOutboxIsEmpty()
@@ -131,7 +131,7 @@ convict({
         }
         await publish()
         // It takes the answer for the truth, as the relay does, which completes a batch with the next one.
-        if (mutated) await complete(db, term.fence, batch.ids)
+        if (mutated) await complete(db, term.fence, batch)
       })
     })
     await answer.arrived

@@ -5,6 +5,9 @@ import { startRelay } from './mutants/relay-parts.ts'
 import { changePublish, changeStatements } from './mutants/seams.ts'
 import { enqueueChange, Stage } from './mutants/stage.ts'
 
+/** Which value of the statement that makes a dead letter says whether it blocks. */
+const BLOCKING = 7
+
 convict({
   mutant: 'the relay remembers the last id and reads what is above it',
   fault: 'a transaction commits late',
@@ -46,8 +49,8 @@ convict({
     const gate = new Gate()
     const former = startRelay(t, stage, {
       name: 'former',
-      throughDb: (db) => changeStatements(db, (statement) => mutated && statement.name === 'outbox_complete'
-        ? { ...statement, text: statement.text.replace('AND epoch = $2', 'AND $2::bigint IS NOT NULL') }
+      throughDb: (db) => changeStatements(db, (statement) => mutated && statement.name?.startsWith('outbox_complete') === true
+        ? { ...statement, text: statement.text.replace('AND epoch = $2 AND revision = $3', 'AND $2::bigint IS NOT NULL AND $3::uuid IS NOT NULL') }
         : statement),
       throughDelivery: (delivery) => changePublish(delivery, async (term, batch) => {
         await term.publish(batch)
@@ -79,7 +82,7 @@ convict({
       name: 'strict',
       maxRecordBytes: 2_000,
       throughDb: (db) => changeStatements(db, (statement) => mutated && statement.text.includes('INSERT INTO outbox_dead_letters')
-        ? { ...statement, values: [...(statement.values ?? []).slice(0, -1), false] }
+        ? { ...statement, values: (statement.values ?? []).with(BLOCKING, false) }
         : statement)
     })
     if (another !== undefined) await stage.untilPublished(another)
@@ -114,7 +117,7 @@ convict({
         return {
           async begin (taken) {
             if (!mutated || taken.outstanding === undefined) return crashing.begin(taken)
-            await dropClaim(db, taken.fence, 0n)
+            await dropClaim(db, taken.fence, { batch: 0n, token: taken.token })
             return crashing.begin({ ...taken, outstanding: undefined })
           }
         }

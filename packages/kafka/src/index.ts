@@ -10,4 +10,7 @@ export { PublisherFencedError, PublishUncertainError, RecordRefusedError, type P
 export { recordBytes } from './sends.ts'
 export { kafkaSettings, type KafkaSettings } from './settings.ts'
 export { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
-export { alternateOf, openTransactionalPublisher, type TransactionalPublisher, type TransactionalPublisherOptions } from './transactional-publisher.ts'
+export { KafkaTooOldError } from './stable-offset.ts'
+export {
+  alternateOf, openTransactionalPublisher, type Position, type TransactionalPublisher, type TransactionalPublisherOptions
+} from './transactional-publisher.ts'

@@ -6,6 +6,7 @@ import './retry-defaults-patch.ts'
 import './group-messages-patch.ts'
 import './coordinator-cache-patch.ts'
 import './coordinator-not-found-patch.ts'
+import './offset-commit-patch.ts'
 import './aborted-records-patch.ts'
 import kafkajs from 'kafkajs'
 

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Kafka, Producer, Transaction } from 'kafkajs'
+import type { Kafka, Producer, TopicOffsets, Transaction } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
+import { acceptanceOf } from './offset-commit-patch.ts'
 import { toPublishError } from './publish-errors.ts'
 import { abandon, connectProducer, disconnect, toSends, type Publisher, type PublisherOptions } from './publisher.ts'
+import { KafkaTooOldError, readStableOffset } from './stable-offset.ts'
 
 /** What Kafka answers for some milliseconds and then no more; asking again is safe where nothing was written. */
 const NOT_YET = new Set([
@@ -12,7 +14,11 @@ const NOT_YET = new Set([
   // The coordinator is moving, or loads what it knows.
   'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'
 ])
+/** What the coordinator that has accepted our commit answers until it has applied what was settled. */
+const NOT_STABLE_YET = new Set(['UNSTABLE_OFFSET_COMMIT', 'GROUP_LOAD_IN_PROGRESS'])
 const NOT_YET_PAUSE_MS = 2
+/** What is written before a read, and never committed. */
+const NOWHERE: Position = { batch: 0n, token: '' }
 
 export interface TransactionalPublisherOptions extends PublisherOptions {
   /**
@@ -28,12 +34,24 @@ export interface TransactionalPublisherOptions extends PublisherOptions {
   transactionTimeoutMs: number
 }
 
+/** What a batch is called in Kafka: an offset, which is its number, with its name beside it. */
+export interface Position {
+  batch: bigint
+  /** '' where it was committed without a name. */
+  token: string
+}
+
 export interface TransactionalPublisher extends Publisher {
   /**
-   * The position that Kafka has committed; 0 if none. Final: the transaction of whoever was fenced has been committed
-   * or aborted before this publisher opened.
+   * The position that Kafka has committed; undefined if none. Final: the transactions of former publishers were committed or
+   * aborted before this one opened, and the answer contains what became of them. Not while a publish is under way.
+   *
+   * A write goes before the read, an offset in a transaction that is aborted: a group coordinator that was frozen while another
+   * broker took its place answers reads from what it knew, for seconds, but can write nothing.
+   *
+   * @throws KafkaTooOldError | PublishUncertainError
    */
-  position: () => Promise<bigint>
+  position: () => Promise<Position | undefined>
   /**
    * Publishes the records and the position in one transaction. One call at a time.
    *
@@ -43,7 +61,7 @@ export interface TransactionalPublisher extends Publisher {
    * @throws PublisherFencedError nothing was committed
    * @throws PublishUncertainError all or nothing was committed; only a new publisher can tell
    */
-  publish: (records: readonly EventRecord[], position: bigint, mayCommit?: Promise<unknown>) => Promise<void>
+  publish: (records: readonly EventRecord[], position: Position, mayCommit?: Promise<unknown>) => Promise<void>
 }
 
 /** The second transactional id of a publisher. */
@@ -70,7 +88,14 @@ export async function openTransactionalPublisher (
   let turn = 0
   let failed = false
   return {
-    position: () => readPosition(kafka, options),
+    async position () {
+      try {
+        return await withDeadline('reading the position', sendDeadlineMs, readPosition(producers.at(-1) as Producer, options))
+      } catch (error) {
+        failed = true
+        throw error instanceof KafkaTooOldError ? error : toPublishError(error)
+      }
+    },
     async publish (records, position, mayCommit = Promise.resolve()) {
       const producer = producers[turn++ % producers.length] as Producer
       // It is awaited below, when the records are sent; until then its failure must not pass for one that nobody handles.
@@ -126,7 +151,7 @@ async function fence (producer: Producer): Promise<void> {
 }
 
 async function publishInTransaction (
-  producer: Producer, records: readonly EventRecord[], position: bigint, permission: Promise<unknown>, options: TransactionalPublisherOptions
+  producer: Producer, records: readonly EventRecord[], position: Position, permission: Promise<unknown>, options: TransactionalPublisherOptions
 ): Promise<void> {
   const transaction = await producer.transaction()
   // The position first: it may have to wait for the transaction before under this id, and asking again is safe only as long
@@ -143,41 +168,32 @@ async function publishInTransaction (
   await transaction.commit()
 }
 
-async function commitPosition (
-  transaction: Transaction, position: bigint, { positionGroup, positionTopic, sendDeadlineMs }: TransactionalPublisherOptions
-): Promise<void> {
-  const offsets = {
-    consumerGroupId: positionGroup,
-    topics: [{ topic: positionTopic, partitions: [{ partition: 0, offset: String(position) }] }]
-  }
-  await whileNotYet(sendDeadlineMs, () => transaction.sendOffsets(offsets))
+async function commitPosition (transaction: Transaction, position: Position, options: TransactionalPublisherOptions): Promise<TopicOffsets[]> {
+  const { positionGroup, positionTopic, sendDeadlineMs } = options
+  const topics = [{ topic: positionTopic, partitions: [{ partition: 0, offset: String(position.batch), metadata: position.token }] }]
+  await whileNotYet(NOT_YET, sendDeadlineMs, () => transaction.sendOffsets({ consumerGroupId: positionGroup, topics }))
+  return topics
 }
 
-async function readPosition (
-  kafka: Kafka, { positionGroup, positionTopic, sendDeadlineMs }: TransactionalPublisherOptions
-): Promise<bigint> {
-  const admin = kafka.admin()
-  try {
-    await withDeadline('connecting the admin client', sendDeadlineMs, admin.connect())
-    const fetched = whileNotYet(sendDeadlineMs, () => admin.fetchOffsets({ groupId: positionGroup, topics: [positionTopic] }))
-    const offsets = await withDeadline('reading the position', sendDeadlineMs, fetched)
-    const committed = offsets[0]?.partitions.find(({ partition }) => partition === 0)?.offset ?? '-1'
-    return BigInt(committed) < 0n ? 0n : BigInt(committed)
-  } catch (error) {
-    throw toPublishError(error)
-  } finally {
-    // Nobody waits for it: after a lost answer that would be a part of every take-over.
-    void withDeadline('disconnecting the admin client', sendDeadlineMs, admin.disconnect()).catch(() => {})
-  }
+async function readPosition (producer: Producer, options: TransactionalPublisherOptions): Promise<Position | undefined> {
+  const { positionGroup, positionTopic, sendDeadlineMs } = options
+  const transaction = await producer.transaction()
+  // The same partition: the topic may have no other. Aborted, it leaves what was committed before.
+  const written = await commitPosition(transaction, NOWHERE, options)
+  const accepted = acceptanceOf(written)
+  if (accepted === undefined) throw new Error('expected a broker that accepted the commit, found none: does packages/kafka/src/offset-commit-patch.ts still fit?')
+  await transaction.abort()
+  const committed = await whileNotYet(NOT_STABLE_YET, sendDeadlineMs, () => readStableOffset(accepted, positionGroup, positionTopic))
+  return committed && { batch: committed.offset, token: committed.metadata }
 }
 
-async function whileNotYet<T> (deadlineMs: number, ask: () => Promise<T>): Promise<T> {
+async function whileNotYet<T> (notYet: ReadonlySet<string>, deadlineMs: number, ask: () => Promise<T>): Promise<T> {
   const giveUpAt = performance.now() + deadlineMs
   for (;;) {
     try {
       return await ask()
     } catch (error) {
-      if (!NOT_YET.has((error as { type?: string }).type ?? '') || performance.now() > giveUpAt) throw error
+      if (!notYet.has((error as { type?: string }).type ?? '') || performance.now() > giveUpAt) throw error
       await delay(NOT_YET_PAUSE_MS)
     }
   }

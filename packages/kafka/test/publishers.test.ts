@@ -1,6 +1,6 @@
 import {
   createAdmin, openPlainPublisher, openTransactionalPublisher, PublisherFencedError, PublishUncertainError, RecordRefusedError,
-  type EventRecord, type KafkaConnection, type TransactionalPublisher
+  type EventRecord, type KafkaConnection, type Position, type TransactionalPublisher
 } from '@orders/kafka'
 import { Kafka } from '@orders/local-stack'
 import { compareReaders, swallowKafkaAnswers, TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
@@ -33,9 +33,16 @@ async function open (t: Test, connection: KafkaConnection, topic: string, sendDe
   return publisher
 }
 
-/** As with the records: an own commit counts a moment later. What somebody else has committed counts when the publisher is open. */
-async function untilPosition (publisher: TransactionalPublisher, position: bigint): Promise<void> {
-  await until(async () => await publisher.position() === position, { what: `position ${position}` })
+/** A position whose name is made of its number, so that both can be compared. */
+const at = (batch: bigint): Position => ({ batch, token: `name of ${batch}` })
+
+/** What a client reads that does not wait for what is under way. */
+async function committedIn (connection: KafkaConnection, topic: string): Promise<string | undefined> {
+  const admin = connection.kafka.admin()
+  await admin.connect()
+  const fetched = admin.fetchOffsets({ groupId: `position-${topic}`, topics: [topic] })
+  const [offsets] = await fetched.finally(() => admin.disconnect())
+  return offsets?.partitions.find(({ partition }) => partition === 0)?.offset
 }
 
 t.test('plain: records arrive in order, with key, headers and value', async (t) => {
@@ -60,7 +67,7 @@ t.test('more for one partition than a record batch may have arrives in several, 
   const transactional = await openTransactionalPublisher(connection, {
     ...limit, transactionalId: `tx-${topic}`, positionGroup: `position-${topic}`, positionTopic: topic, transactionTimeoutMs: 10_000
   })
-  await transactional.publish(records, 1n).finally(() => transactional.close())
+  await transactional.publish(records, at(1n)).finally(() => transactional.close())
   t.same(await valuesIn(connection, topic, 80), [...values, ...values])
 })
 
@@ -81,10 +88,10 @@ t.test('what Kafka refuses is told apart from what is not known', async (t) => {
 t.test('transactional: records and position become visible together', async (t) => {
   const { connection, topic } = await testTopic(t)
   const publisher = await open(t, connection, topic)
-  t.equal(await publisher.position(), 0n)
-  await publisher.publish([record(topic, 'a'), record(topic, 'b', 'other')], 1n)
-  await publisher.publish([record(topic, 'c')], 2n)
-  await untilPosition(publisher, 2n)
+  t.equal(await publisher.position(), undefined)
+  await publisher.publish([record(topic, 'a'), record(topic, 'b', 'other')], at(1n))
+  await publisher.publish([record(topic, 'c')], at(2n))
+  t.same(await publisher.position(), at(2n))
   t.same((await valuesIn(connection, topic, 3)).sort(), ['a', 'b', 'c'])
 })
 
@@ -92,7 +99,7 @@ t.test('transactional: nothing is committed before it may be, and nothing when i
   const { connection, topic } = await testTopic(t, { partitions: 1 })
   const publisher = await open(t, connection, topic)
   const permission = Promise.withResolvers<void>()
-  const publishing = publisher.publish([record(topic, 'a')], 1n, permission.promise)
+  const publishing = publisher.publish([record(topic, 'a')], at(1n), permission.promise)
   const written = Promise.withResolvers<void>()
   const consumer = connection.kafka.consumer({ groupId: `uncommitted-${topic}`, readUncommitted: true, maxWaitTimeInMs: 100 })
   t.teardown(() => consumer.disconnect())
@@ -100,15 +107,15 @@ t.test('transactional: nothing is committed before it may be, and nothing when i
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({ eachMessage: async () => { written.resolve() } })
   await written.promise
-  t.equal(await publisher.position(), 0n)
+  t.equal(await committedIn(connection, topic), '-1')
   permission.resolve()
   await publishing
-  await untilPosition(publisher, 1n)
+  t.same(await publisher.position(), at(1n))
 
   const refusal = new Error('not mine any more')
-  await t.rejects(publisher.publish([record(topic, 'b')], 2n, Promise.reject(refusal)), refusal)
+  await t.rejects(publisher.publish([record(topic, 'b')], at(2n), Promise.reject(refusal)), refusal)
   const successor = await open(t, connection, topic)
-  t.equal(await successor.position(), 1n)
+  t.same(await successor.position(), at(1n))
   t.same(await valuesIn(connection, topic, 1), ['a'])
 })
 
@@ -129,9 +136,9 @@ t.test('transactional: one after the other, they stay in order', async (t) => {
   const { connection, topic } = await testTopic(t, { partitions: 1 })
   const publisher = await open(t, connection, topic)
   const values = Array.from({ length: 30 }, (_, index) => String(index))
-  for (const [index, value] of values.entries()) await publisher.publish([record(topic, value)], BigInt(index + 1))
+  for (const [index, value] of values.entries()) await publisher.publish([record(topic, value)], at(BigInt(index + 1)))
   t.same(await valuesIn(connection, topic, values.length), values)
-  await untilPosition(publisher, 30n)
+  t.same(await publisher.position(), at(30n))
 })
 
 // Its transactional ids take turns: whichever is next.
@@ -140,13 +147,13 @@ for (const published of [1, 2]) {
     const { connection, topic } = await testTopic(t, { partitions: 1 })
     const former = await open(t, connection, topic)
     const values = Array.from({ length: published }, (_, index) => `a${index}`)
-    for (const [index, value] of values.entries()) await former.publish([record(topic, value)], BigInt(index + 1))
+    for (const [index, value] of values.entries()) await former.publish([record(topic, value)], at(BigInt(index + 1)))
     const successor = await open(t, connection, topic)
-    t.equal(await successor.position(), BigInt(published))
-    const error: unknown = await former.publish([record(topic, 'zombie')], 3n).catch((error: unknown) => error)
+    t.same(await successor.position(), at(BigInt(published)))
+    const error: unknown = await former.publish([record(topic, 'zombie')], at(3n)).catch((error: unknown) => error)
     t.ok(error instanceof PublisherFencedError, String(error))
-    t.equal(await successor.position(), BigInt(published))
-    await successor.publish([record(topic, 'b')], 3n)
+    t.same(await successor.position(), at(BigInt(published)))
+    await successor.publish([record(topic, 'b')], at(3n))
     t.same(await valuesIn(connection, topic, published + 1), [...values, 'b'])
   })
 }
@@ -154,11 +161,11 @@ for (const published of [1, 2]) {
 t.test('a refused record takes its whole transaction with it', async (t) => {
   const { connection, topic } = await testTopic(t)
   const publisher = await open(t, connection, topic)
-  t.match(await publisher.publish([record(topic, 'a', 'x'), record(topic, 'x'.repeat(2_000_000), 'y')], 1n).catch((error: unknown) => error),
+  t.match(await publisher.publish([record(topic, 'a', 'x'), record(topic, 'x'.repeat(2_000_000), 'y')], at(1n)).catch((error: unknown) => error),
     { reason: 'MESSAGE_TOO_LARGE', scope: 'record' })
   const successor = await open(t, connection, topic)
-  t.equal(await successor.position(), 0n)
-  await successor.publish([record(topic, 'b')], 1n)
+  t.equal(await successor.position(), undefined)
+  await successor.publish([record(topic, 'b')], at(1n))
   t.same(await valuesIn(connection, topic, 1), ['b'])
 })
 
@@ -169,21 +176,21 @@ for (const [name, apiKey, committed] of [['Produce', PRODUCE, false], ['TxnOffse
     const { broker, proxy } = await brokerBehindProxy(t)
     const { connection, topic } = await testTopic(t, { server: broker })
     await until(async () => {
-      await (await open(t, connection, topic)).publish([record(topic, 'before')], 1n)
+      await (await open(t, connection, topic)).publish([record(topic, 'before')], at(1n))
       return true
     }, { what: 'the first transaction of a new broker' })
     const publisher = await open(t, connection, topic, 3_000)
 
     let lost = false
     proxy.filter(swallowKafkaAnswers(apiKey, () => { lost = true }))
-    const error: unknown = await publisher.publish([record(topic, 'in doubt')], 2n).catch((error: unknown) => error)
+    const error: unknown = await publisher.publish([record(topic, 'in doubt')], at(2n)).catch((error: unknown) => error)
     t.ok(lost, 'the reply was lost')
     t.ok(error instanceof PublishUncertainError, String(error))
     proxy.filter(() => 'forward')
 
     const successor = await open(t, connection, topic)
-    t.equal(await successor.position(), committed ? 2n : 1n)
-    await successor.publish([record(topic, 'after')], 3n)
+    t.same(await successor.position(), at(committed ? 2n : 1n))
+    await successor.publish([record(topic, 'after')], at(3n))
     t.same((await valuesIn(connection, topic, committed ? 3 : 2)).sort(), committed ? ['after', 'before', 'in doubt'] : ['after', 'before'])
   })
 }
@@ -237,3 +244,44 @@ async function brokerBehindProxy (t: Test): Promise<{ broker: Kafka, proxy: TcpP
   proxy.forwardTo(broker.address)
   return { broker, proxy }
 }
+
+t.test('the position is told only when every transaction that touched it is settled', async (t) => {
+  const { connection, topic } = await testTopic(t)
+  const publisher = await open(t, connection, topic)
+  await publisher.publish([record(topic, 'a')], at(1n))
+  // What Kafka 3 does after InitProducerId: the transaction is decided, and the group coordinator has not heard of it yet.
+  const other = connection.kafka.producer({ transactionalId: `other-${topic}`, maxInFlightRequests: 1, idempotent: true })
+  t.teardown(() => other.disconnect())
+  await other.connect()
+  const transaction = await other.transaction()
+  await transaction.sendOffsets({
+    consumerGroupId: `position-${topic}`, topics: [{ topic, partitions: [{ partition: 0, offset: '2', metadata: at(2n).token } as { partition: number, offset: string }] }]
+  })
+  let told = false
+  const position = publisher.position().finally(() => { told = true })
+  await until(async () => await committedIn(connection, topic) === '1', { what: 'the position of before' })
+  t.notOk(told)
+  await transaction.commit()
+  t.same(await position, at(2n))
+})
+
+t.test('a coordinator that takes no write is not asked for the position', async (t) => {
+  const { broker, proxy } = await brokerBehindProxy(t)
+  const { connection, topic } = await testTopic(t, { server: broker })
+  const publisher = await open(t, connection, topic, 3_000)
+  let asked = false
+  const swallow = swallowKafkaAnswers(TXN_OFFSET_COMMIT)
+  proxy.filter((chunk, direction, link) => {
+    if (direction === 'toServer' && chunk.length > 6 && chunk.readInt16BE(4) === OFFSET_FETCH) asked = true
+    return swallow(chunk, direction, link)
+  })
+  t.ok(await publisher.position().catch((error: unknown) => error) instanceof PublishUncertainError)
+  t.notOk(asked)
+  proxy.filter(() => 'forward')
+  const successor = await open(t, connection, topic)
+  t.equal(await successor.position(), undefined)
+  proxy.filter(() => 'forward')
+})
+
+const TXN_OFFSET_COMMIT = 28
+const OFFSET_FETCH = 9

@@ -1,11 +1,19 @@
 import { deletePublished } from './delete-published.ts'
-import { FencedError } from './errors.ts'
-import type { Fence } from './shard-fence.ts'
+import { NO_EVENTS, type EventNames } from './event-names.ts'
+import { changeHeld, type Fence } from './fence.ts'
 import { idArray, type SqlClient } from './sql-client.ts'
 
+/** The name of a batch, and its number. */
+export interface BatchName {
+  /** Random, a UUID. Whether the batch is in Kafka is decided by this alone. */
+  token: string
+  /** The number of the batch before, and one. */
+  batch: bigint
+}
+
 /**
- * Notes which events the next batch holds, and gives the batch its number. Whoever takes over after a crash compares
- * that number with the one Kafka has committed, and knows of every claimed event whether it is in the topic.
+ * Notes which events the next batch holds, and its name. A take-over compares that name with the one that Kafka has committed, and
+ * knows of every claimed event whether it is in the topic.
  *
  * In the same statement it completes the batch before (see {@link complete}): one commit for each batch, not two. Only
  * together: the note of the batch before is overwritten here, and with it goes what is known of its events.
@@ -13,36 +21,33 @@ import { idArray, type SqlClient } from './sql-client.ts'
  * This statement must be durable before Kafka is told to commit (`synchronous_commit` on): a claim that Postgres forgets
  * after Kafka committed its batch is a batch published twice.
  *
- * @param published the ids of the batch before, which is in Kafka; none when it is completed already
- * @returns the number of the batch
- * @throws FencedError when the shard has been taken over since; then nothing was deleted either
+ * @param published the events of the batch before, which is in Kafka; none when it is completed already
+ * @throws FencedError when the shard was taken over since, or the database restored; then nothing was deleted either
  */
-export async function claim (client: SqlClient, fence: Fence, ids: readonly string[], published: readonly string[] = []): Promise<bigint> {
-  const { rows } = await client.query({
+export async function claim (
+  client: SqlClient, fence: Fence, { token, batch }: BatchName, events: EventNames, published: EventNames = NO_EVENTS
+): Promise<void> {
+  await changeHeld(client, fence, {
     name: 'outbox_claim',
-    text: `WITH held AS (
-             UPDATE relay_shard SET batch = batch + 1, claimed_ids = $3::bigint[]
-             WHERE shard = $1 AND epoch = $2 RETURNING batch
-           ), ${deletePublished('$4')}
-           SELECT batch::text FROM held`,
-    values: [fence.shard, String(fence.epoch), idArray(ids), idArray(published)]
+    set: 'batch = $5, token_before = token, token = $4::uuid::text, claimed_ids = $6::bigint[], claimed_events = $7::uuid[]',
+    where: 'AND batch = $5::bigint - 1',
+    also: deletePublished('$8', '$9'),
+    values: [String(batch), idArray(events.ids), idArray(events.eventIds), idArray(published.ids), idArray(published.eventIds)],
+    revision: token
   })
-  const row = rows[0]
-  if (row === undefined) throw new FencedError(fence.shard, fence.epoch)
-  return BigInt(row.batch as string)
 }
 
 /**
- * Forgets a claim whose batch is known not to be in Kafka, and continues the numbers from `position` where Kafka is
- * ahead of Postgres (a restored backup): a number that Kafka has seen already would pass for published.
+ * Forgets the claim, whose batch is not in Kafka or not known to be, and writes down which name Kafka has. The next take-over
+ * finds both alike then: one restore is found once, and not at every take-over.
  *
- * @throws FencedError when the shard has been taken over since
+ * @param position what Kafka has; the numbers go on from the higher one
+ * @throws FencedError when the shard was taken over since, or the database restored
  */
-export async function dropClaim (client: SqlClient, fence: Fence, position: bigint): Promise<void> {
-  const { rowCount } = await client.query({
-    text: `UPDATE relay_shard SET claimed_ids = '{}', batch = greatest(batch, $3)
-           WHERE shard = $1 AND epoch = $2`,
-    values: [fence.shard, String(fence.epoch), String(position)]
+export async function dropClaim (client: SqlClient, fence: Fence, position: BatchName): Promise<void> {
+  await changeHeld(client, fence, {
+    name: 'outbox_drop_claim',
+    set: 'claimed_ids = \'{}\', claimed_events = \'{}\', token = $6, token_before = \'\', batch = greatest(batch, $5::bigint)',
+    values: [String(position.batch), position.token]
   })
-  if (rowCount !== 1) throw new FencedError(fence.shard, fence.epoch)
 }

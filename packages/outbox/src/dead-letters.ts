@@ -1,6 +1,7 @@
-import { DeadLetterNotFoundError, FencedError } from './errors.ts'
-import type { Fence } from './shard-fence.ts'
-import { onlyRow, type Row, type SqlClient } from './sql-client.ts'
+import { CLEARED } from './complete.ts'
+import { DeadLetterIdTakenError, DeadLetterNotFoundError } from './errors.ts'
+import { changeHeld, type Fence } from './fence.ts'
+import type { Row, SqlClient } from './sql-client.ts'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
 export interface DeadLetter {
@@ -20,33 +21,37 @@ export interface DeadLetter {
 }
 
 /**
- * Moves one refused event out of the outbox, with the fence in the same statement.
+ * Moves one refused event out of the outbox, with the fence in the same statement. If an event with this id is another one by
+ * now, it stays where it is.
  *
  * @param blocking whether the later events of its aggregate wait for it
- * @throws FencedError when the shard has been taken over since; then the event is where it was
+ * @throws FencedError when the shard was taken over since, or the database restored; then the event is where it was
+ * @throws DeadLetterIdTakenError when the dead letter of another event has its id; then too
  */
 export async function deadLetter (
-  client: SqlClient, fence: Fence, id: string, reason: string, blocking: boolean
+  client: SqlClient, fence: Fence, event: { id: string, eventId: string }, reason: string, blocking: boolean
 ): Promise<void> {
-  const { rows } = await client.query({
-    text: `WITH held AS (
-             UPDATE relay_shard SET claimed_ids = '{}' WHERE shard = $1 AND epoch = $2 RETURNING shard
-           ), refused AS (
-             DELETE FROM outbox_events WHERE id = $3 AND EXISTS (SELECT FROM held) RETURNING *
+  const { taken } = await changeHeld(client, fence, {
+    name: 'outbox_dead_letter',
+    set: CLEARED,
+    also: `refused AS (
+             DELETE FROM outbox_events WHERE id = $5::bigint AND event_id = $6::uuid AND EXISTS (SELECT FROM held)
+               AND NOT EXISTS (SELECT FROM outbox_dead_letters WHERE id = $5::bigint AND event_id <> $6::uuid)
+             RETURNING *
            ), kept AS (
              INSERT INTO outbox_dead_letters (id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
                                               payload, headers, created_at, reason, blocking)
              SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers,
-                    created_at, $4, $5
+                    created_at, $7::text, $8::boolean
              FROM refused
              -- A replayed event that is refused again still has its dead letter.
              ON CONFLICT (id) DO UPDATE
                SET reason = excluded.reason, blocking = excluded.blocking, failed_at = excluded.failed_at, replayed_at = NULL
-           )
-           SELECT EXISTS (SELECT FROM held) AS held`,
-    values: [fence.shard, String(fence.epoch), id, reason, blocking]
+           )`,
+    answer: 'EXISTS (SELECT FROM outbox_dead_letters WHERE id = $5::bigint AND event_id <> $6::uuid) AS taken',
+    values: [event.id, event.eventId, reason, blocking]
   })
-  if (onlyRow(rows, 'a dead letter').held !== true) throw new FencedError(fence.shard, fence.epoch)
+  if (taken === true) throw new DeadLetterIdTakenError(event.id)
 }
 
 /** The dead letters, oldest first, at most `limit`. */

@@ -1,16 +1,21 @@
 /**
  * The part of a statement that deletes events which are in Kafka, as long as its CTE `held` has a row: the fence is checked
- * by the statement that deletes, or the epoch could change in between.
+ * by the statement that deletes, or the epoch could change in between. An event with one of these ids and another event_id is a
+ * later one, and stays.
  *
  * The dead letter of a replayed event goes with it, which lets the aggregate's later events through.
  *
  * @param ids the parameter of the statement that has the ids, such as `$3`
+ * @param eventIds the parameter that has the event_id of each
  */
-export function deletePublished (ids: string): string {
+export function deletePublished (ids: string, eventIds: string): string {
+  const published = `unnest(${ids}::bigint[], ${eventIds}::uuid[]) AS p (id, event_id)`
+  // NOT DISTINCT, not "=": the rows are looked up by the primary key, where they lie together, and not by the index of event_id.
   return `published AS (
-             DELETE FROM outbox_events WHERE id = ANY (${ids}::bigint[]) AND EXISTS (SELECT FROM held)
+             DELETE FROM outbox_events AS e USING ${published}
+             WHERE e.id = p.id AND e.event_id IS NOT DISTINCT FROM p.event_id AND EXISTS (SELECT FROM held)
            ), replayed AS (
-             DELETE FROM outbox_dead_letters
-             WHERE id = ANY (${ids}::bigint[]) AND replayed_at IS NOT NULL AND EXISTS (SELECT FROM held)
+             DELETE FROM outbox_dead_letters AS d USING ${published}
+             WHERE d.id = p.id AND d.event_id = p.event_id AND d.replayed_at IS NOT NULL AND EXISTS (SELECT FROM held)
            )`
 }

@@ -10,14 +10,14 @@ export class InvalidEventError extends Error {
   }
 }
 
-/** Another relay has taken the shard over: the epoch in `relay_shard` is no longer the one of this term. */
+/** `relay_shard` is not as this relay left it: another relay has taken the shard over, or the database was restored. */
 export class FencedError extends Error {
   readonly code = 'OUTBOX_FENCED'
   readonly shard: number
   readonly epoch: bigint
 
   constructor (shard: number, epoch: bigint) {
-    super(`fenced: shard ${shard} is no longer held with epoch ${epoch}, another relay has taken it over`)
+    super(`fenced: shard ${shard} is no longer as this relay left it with epoch ${epoch}: another relay has taken it over, or the database was restored`)
     this.name = 'FencedError'
     this.shard = shard
     this.epoch = epoch
@@ -31,6 +31,16 @@ export class DeadLetterNotFoundError extends Error {
   constructor (id: bigint) {
     super(`expected a dead letter with id ${id} that is not being replayed yet, found none`)
     this.name = 'DeadLetterNotFoundError'
+  }
+}
+
+/** An event cannot become a dead letter: ids have come back (`RESTART IDENTITY`, a restore), and an older dead letter has this one. */
+export class DeadLetterIdTakenError extends Error {
+  readonly code = 'OUTBOX_DEAD_LETTER_ID_TAKEN'
+
+  constructor (id: string) {
+    super(`expected no dead letter of another event with id ${id}, found one: discard or replay it, and set the sequence of outbox_events above every id in use`)
+    this.name = 'DeadLetterIdTakenError'
   }
 }
 

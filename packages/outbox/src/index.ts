@@ -1,15 +1,21 @@
 export { backlog, type Backlog } from './backlog.ts'
-export { claim, dropClaim } from './claim.ts'
+export { claim, dropClaim, type BatchName } from './claim.ts'
 export { complete } from './complete.ts'
+export { readDdlOfRecord, type DdlFile } from './ddl-of-record.ts'
 export {
   deadLetter, discardDeadLetter, listDeadLetters, replayDeadLetter, type DeadLetter
 } from './dead-letters.ts'
 export { enqueue } from './enqueue.ts'
-export { DeadLetterNotFoundError, FencedError, InvalidEventError } from './errors.ts'
+export { DeadLetterIdTakenError, DeadLetterNotFoundError, FencedError, InvalidEventError } from './errors.ts'
+export { NO_EVENTS, type EventNames } from './event-names.ts'
 export type { JsonValue, NewEvent, OutboxEvent } from './event.ts'
+export { assertHeld, Fence } from './fence.ts'
+export {
+  announceLayoutChange, changeLayout, holdLayout, readLayout, type Layout, type LayoutSettings
+} from './layout.ts'
 export { READ_SESSION_OPTIONS, readBatch, type ReadOptions } from './read-batch.ts'
 export { ScanBound } from './scan-bound.ts'
-export { assertHeld, readShard, takeOverShard, type Claim, type Fence, type ShardState, type TakenOver } from './shard-fence.ts'
+export { readShard, takeOverShard, type ShardState, type TakeOverOptions, type TakenOver } from './shard-fence.ts'
 export type { SqlClient, Statement } from './sql-client.ts'
 export { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 export { listenForWakeups, type WakeupListener, type WakeupListenerOptions } from './wakeup-listener.ts'

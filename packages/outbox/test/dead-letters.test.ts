@@ -1,16 +1,21 @@
 import {
-  backlog, complete, deadLetter, DeadLetterNotFoundError, discardDeadLetter, enqueue, FencedError, listDeadLetters, readBatch,
+  backlog, complete, deadLetter, DeadLetterIdTakenError, DeadLetterNotFoundError, discardDeadLetter, enqueue, FencedError, listDeadLetters, readBatch,
   replayDeadLetter, takeOverShard, type Fence
 } from '@orders/outbox'
 import type pg from 'pg'
 import t from 'tap'
-import { event, outboxDatabase, readAll } from './outbox-database.ts'
+import { event, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
 
 async function refuseFirst (pool: pg.Pool, blocking: boolean): Promise<Fence> {
   await enqueue(pool, [event('a', 1), event('b', 1), event('a', 2)])
   const { fence } = await takeOverShard(pool, 0, 'relay')
-  await deadLetter(pool, fence, '1', 'MESSAGE_TOO_LARGE', blocking)
+  await deadLetter(pool, fence, await firstEvent(pool), 'MESSAGE_TOO_LARGE', blocking)
   return fence
+}
+
+async function firstEvent (pool: pg.Pool): Promise<{ id: string, eventId: string }> {
+  const { ids: [id = ''], eventIds: [eventId = ''] } = await namesOf(pool, 1)
+  return { id, eventId }
 }
 
 const ids = async (pool: pg.Pool) => (await readBatch(pool, readAll())).map(({ id }) => Number(id))
@@ -37,7 +42,7 @@ t.test('a replayed event comes back before its successors, which wait until it i
   t.same((await readBatch(pool, readAll({ after: 1n }))).map(({ id }) => id), ['2'], 'also for a reader that is past its id')
   await t.rejects(replayDeadLetter(pool, 1n), DeadLetterNotFoundError)
   await t.rejects(discardDeadLetter(pool, 1n), DeadLetterNotFoundError)
-  await complete(pool, fence, ['1'])
+  await complete(pool, fence, await namesOf(pool, 1))
   t.same(await ids(pool), [2, 3])
   t.same(await listDeadLetters(pool), [])
 })
@@ -46,7 +51,7 @@ t.test('a replayed event that is refused again is a dead letter again', async (t
   const { pool } = await outboxDatabase(t)
   const fence = await refuseFirst(pool, true)
   await replayDeadLetter(pool, 1n)
-  await deadLetter(pool, fence, '1', 'still too large', true)
+  await deadLetter(pool, fence, await firstEvent(pool), 'still too large', true)
   t.same(await ids(pool), [2])
   t.match(await listDeadLetters(pool), [{ id: 1n, reason: 'still too large', replayedAt: null }])
 })
@@ -64,7 +69,26 @@ t.test('a fenced relay makes no dead letters', async (t) => {
   await enqueue(pool, event('a', 1))
   const { fence } = await takeOverShard(pool, 0, 'former')
   await takeOverShard(pool, 0, 'successor')
-  await t.rejects(deadLetter(pool, fence, '1', 'too large', true), FencedError)
+  await t.rejects(deadLetter(pool, fence, await firstEvent(pool), 'too large', true), FencedError)
   t.same(await ids(pool), [1])
   t.same(await listDeadLetters(pool), [])
 })
+
+t.test('an id that came back: neither the new event nor the old dead letter is lost', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const fence = await refuseFirst(pool, true)
+  const refused = await firstEventOf(pool)
+  await pool.query('TRUNCATE outbox_events RESTART IDENTITY')
+  await enqueue(pool, event('z', 1))
+  await deadLetter(pool, fence, refused, 'MESSAGE_TOO_LARGE', true)
+  t.same(await ids(pool), [1], 'a refusal of the old event does not touch the new one')
+  await t.rejects(deadLetter(pool, fence, await firstEvent(pool), 'MESSAGE_TOO_LARGE', true), DeadLetterIdTakenError)
+  t.same(await ids(pool), [1])
+  t.match(await listDeadLetters(pool), [{ id: 1n, aggregateId: 'a' }])
+})
+
+/** The event of the dead letter. */
+async function firstEventOf (pool: pg.Pool): Promise<{ id: string, eventId: string }> {
+  const [letter] = await listDeadLetters(pool)
+  return { id: String(letter?.id), eventId: letter?.eventId ?? '' }
+}

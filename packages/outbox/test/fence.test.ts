@@ -1,24 +1,39 @@
-import { assertHeld, claim, complete, dropClaim, enqueue, FencedError, readBatch, readShard, takeOverShard } from '@orders/outbox'
+import { randomUUID } from 'node:crypto'
+import {
+  assertHeld, claim, complete, dropClaim, enqueue, FencedError, readBatch, readShard, takeOverShard, type SqlClient
+} from '@orders/outbox'
+import type pg from 'pg'
 import t from 'tap'
-import { event, outboxDatabase, readAll } from './outbox-database.ts'
+import { event, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
+
+const name = (batch: bigint) => ({ token: randomUUID(), batch })
+const left = async (pool: pg.Pool) => (await readBatch(pool, readAll())).map(({ id }) => Number(id))
+
+/** As a restore does: the row is as it was. */
+async function asBefore (pool: pg.Pool, work: () => Promise<unknown>): Promise<void> {
+  await pool.query('CREATE TABLE backup AS SELECT * FROM relay_shard')
+  await work()
+  await pool.query('DELETE FROM relay_shard; INSERT INTO relay_shard SELECT * FROM backup; DROP TABLE backup')
+}
 
 t.test('each take-over raises the epoch and fences the one before', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2)])
   const former = await takeOverShard(pool, 0, 'former')
-  t.same(former, { fence: { shard: 0, epoch: 1n }, batch: 0n, outstanding: undefined })
+  t.match(former, { fence: { shard: 0, epoch: 1n }, batch: 0n, token: '', tokenBefore: '', outstanding: undefined })
   await assertHeld(pool, former.fence)
   const { fence } = await takeOverShard(pool, 0, 'successor')
   t.equal(fence.epoch, 2n)
 
+  const first = await namesOf(pool, 1)
   await t.rejects(assertHeld(pool, former.fence), FencedError)
-  await t.rejects(claim(pool, former.fence, ['1']), FencedError)
-  await t.rejects(complete(pool, former.fence, ['1']), FencedError)
-  await t.rejects(dropClaim(pool, former.fence, 0n), FencedError)
-  t.equal((await readBatch(pool, readAll())).length, 2, 'nothing was deleted')
+  await t.rejects(claim(pool, former.fence, name(1n), first), FencedError)
+  await t.rejects(complete(pool, former.fence, first), FencedError)
+  await t.rejects(dropClaim(pool, former.fence, name(0n)), FencedError)
+  t.same(await left(pool), [1, 2], 'nothing was deleted')
 
-  await complete(pool, fence, ['1'])
-  t.same((await readBatch(pool, readAll())).map(({ id }) => id), ['2'])
+  await complete(pool, fence, first)
+  t.same(await left(pool), [2])
 })
 
 t.test('shards are fenced apart', async (t) => {
@@ -28,39 +43,53 @@ t.test('shards are fenced apart', async (t) => {
   await assertHeld(pool, fence)
 })
 
-t.test('a take-over finds what was claimed and not completed', async (t) => {
+t.test('a take-over finds what was claimed and not completed, and the names of both batches', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
   const { fence } = await takeOverShard(pool, 0, 'first')
-  t.equal(await claim(pool, fence, ['1', '2']), 1n)
+  const [one, two] = [name(1n), name(2n)]
+  const claimed = await namesOf(pool, 1, 2)
+  await claim(pool, fence, one, claimed)
   const second = await takeOverShard(pool, 0, 'second')
-  t.same(second.outstanding, { batch: 1n, ids: ['1', '2'] })
-  await complete(pool, second.fence, ['1', '2'])
-  const third = await takeOverShard(pool, 0, 'third')
-  t.same([third.batch, third.outstanding], [1n, undefined])
+  t.match(second, { batch: 1n, token: one.token, tokenBefore: '', outstanding: claimed })
+  await complete(pool, second.fence, claimed)
+  await claim(pool, second.fence, two, await namesOf(pool, 3))
+  t.match(await takeOverShard(pool, 0, 'third'), { batch: 2n, token: two.token, tokenBefore: one.token })
 })
 
 t.test('a claim completes the batch before, or does nothing at all', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
+  const [first, second, third] = await Promise.all([namesOf(pool, 1), namesOf(pool, 2), namesOf(pool, 3)])
   const { fence } = await takeOverShard(pool, 0, 'first')
-  t.equal(await claim(pool, fence, ['1']), 1n)
-  t.equal(await claim(pool, fence, ['2'], ['1']), 2n)
-  t.same((await readBatch(pool, readAll())).map(({ id }) => id), ['2', '3'])
-  const second = await takeOverShard(pool, 0, 'second')
-  t.same(second.outstanding, { batch: 2n, ids: ['2'] })
-  await t.rejects(claim(pool, fence, ['3'], ['2']), FencedError)
-  t.same((await readBatch(pool, readAll())).map(({ id }) => id), ['2', '3'], 'nothing was deleted')
+  await claim(pool, fence, name(1n), first)
+  await claim(pool, fence, name(2n), second, first)
+  t.same(await left(pool), [2, 3])
+  t.match(await takeOverShard(pool, 0, 'second'), { batch: 2n, outstanding: second })
+  await t.rejects(claim(pool, fence, name(3n), third, second), FencedError)
+  t.same(await left(pool), [2, 3], 'nothing was deleted')
 })
 
-t.test('a dropped claim leaves its events, and numbers go on from the position', async (t) => {
+t.test('a claim has to have the next number', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, event('a', 1))
   const { fence } = await takeOverShard(pool, 0, 'first')
-  await claim(pool, fence, ['1'])
-  await dropClaim(pool, fence, 41n)
-  t.equal((await readBatch(pool, readAll())).length, 1)
-  t.equal(await claim(pool, fence, ['1']), 42n)
+  for (const wrong of [0n, 2n]) await t.rejects(claim(pool, fence, name(wrong), await namesOf(pool, 1)), FencedError)
+  await claim(pool, fence, name(1n), await namesOf(pool, 1))
+})
+
+t.test('a dropped claim leaves its events, and the row has the name and the number that Kafka has', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, event('a', 1))
+  const { fence } = await takeOverShard(pool, 0, 'first')
+  await claim(pool, fence, name(1n), await namesOf(pool, 1))
+  const position = name(41n)
+  await dropClaim(pool, fence, position)
+  t.same(await left(pool), [1])
+  const next = await takeOverShard(pool, 0, 'second')
+  t.match(next, { batch: 41n, token: position.token, outstanding: undefined })
+  await claim(pool, next.fence, name(42n), await namesOf(pool, 1))
+  t.match(await takeOverShard(pool, 0, 'third'), { tokenBefore: position.token })
 })
 
 t.test('a complete that waits for a take-over in progress is refused', async (t) => {
@@ -70,29 +99,148 @@ t.test('a complete that waits for a take-over in progress is refused', async (t)
   const successor = await pool.connect()
   await successor.query('BEGIN')
   await takeOverShard(successor, 0, 'successor')
-  const completing = complete(pool, fence, ['1'])
+  const completing = complete(pool, fence, await namesOf(pool, 1))
   await successor.query('COMMIT')
   successor.release()
   await t.rejects(completing, FencedError)
-  t.equal((await readBatch(pool, readAll())).length, 1)
+  t.same(await left(pool), [1])
 })
 
-t.test('who begins anew takes over from its own epoch only', async (t) => {
+t.test('a relay that begins anew takes over only from itself, a standby only from whom it has seen', async (t) => {
   const { pool } = await outboxDatabase(t)
-  t.same(await readShard(pool, 0), { epoch: 0n, holder: undefined })
-  const { fence } = await takeOverShard(pool, 0, 'former', 0n)
-  t.equal((await takeOverShard(pool, 0, 'former', fence.epoch)).fence.epoch, 2n)
+  const nobody = await readShard(pool, 0)
+  t.same(nobody, { epoch: 0n, holder: undefined })
+  const { fence } = await takeOverShard(pool, 0, 'former', { expected: nobody })
+  const again = await takeOverShard(pool, 0, 'former', { expected: fence })
+  t.equal(again.fence.epoch, 2n)
+  const seen = await readShard(pool, 0)
+  t.same(seen, { epoch: 2n, holder: 'former' })
   await takeOverShard(pool, 0, 'successor')
-  await t.rejects(takeOverShard(pool, 0, 'former', 2n), FencedError)
+  await t.rejects(takeOverShard(pool, 0, 'former', { expected: again.fence }), FencedError)
+  await t.rejects(takeOverShard(pool, 0, 'standby', { expected: seen }), FencedError)
   t.same(await readShard(pool, 0), { epoch: 3n, holder: 'successor' })
 
   await pool.query('DELETE FROM relay_shard')
-  t.equal((await takeOverShard(pool, 0, 'successor', 3n)).fence.epoch, 4n, 'an epoch never comes again, also when the row was deleted')
+  t.equal((await takeOverShard(pool, 0, 'successor', { expected: { epoch: 3n, holder: 'successor' } })).fence.epoch, 4n,
+    'an epoch never comes again, also when the row was deleted')
 })
 
-t.test('of several that take over from the same epoch one succeeds', async (t) => {
+t.test('of several that take over from the same state one succeeds', async (t) => {
   const { pool } = await outboxDatabase(t)
-  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((holder) => takeOverShard(pool, 0, holder, 0n)))
+  const nobody = await readShard(pool, 0)
+  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((holder) => takeOverShard(pool, 0, holder, { expected: nobody })))
   t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
   t.equal((await readShard(pool, 0)).epoch, 1n)
+})
+
+t.test('an answer that was lost keeps nobody from taking over from itself', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [event('a', 1), event('a', 2)])
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  const answerLost: SqlClient = {
+    async query (statement) {
+      await pool.query(statement)
+      throw new Error('connection terminated')
+    }
+  }
+  const claimed = await namesOf(pool, 1)
+  await t.rejects(claim(answerLost, fence, name(1n), claimed), /terminated/)
+  await t.rejects(takeOverShard(answerLost, 0, 'relay', { expected: fence }), /terminated/)
+  const { fence: again, outstanding } = await takeOverShard(pool, 0, 'relay', { expected: fence })
+  t.equal(again.epoch, 3n)
+  t.same(outstanding, claimed)
+})
+
+for (const [what, work] of [
+  ['a claim', (pool: pg.Pool, fence: Parameters<typeof claim>[1]) => namesOf(pool, 1).then((events) => claim(pool, fence, name(1n), events))],
+  ['a complete', (pool: pg.Pool, fence: Parameters<typeof claim>[1]) => namesOf(pool, 1).then((events) => complete(pool, fence, events))]
+] as const) {
+  t.test(`a database that was restored to before ${what} refuses the relay that goes on, with the same epoch`, async (t) => {
+    const { pool } = await outboxDatabase(t)
+    await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
+    const { fence } = await takeOverShard(pool, 0, 'relay')
+    await asBefore(pool, () => work(pool, fence))
+    const events = await namesOf(pool, 2)
+    await t.rejects(assertHeld(pool, fence), FencedError)
+    await t.rejects(claim(pool, fence, name(2n), events), FencedError)
+    await t.rejects(claim(pool, fence, name(1n), events), FencedError)
+    await t.rejects(complete(pool, fence, events), FencedError)
+    await t.rejects(takeOverShard(pool, 0, 'relay', { expected: fence }), FencedError)
+    t.ok((await left(pool)).includes(2))
+    t.equal((await takeOverShard(pool, 0, 'relay')).fence.epoch, 2n)
+  })
+}
+
+t.test('the epoch comes again after a restore: the leader of the lost time is fenced, whatever it does', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [event('a', 1), event('a', 2)])
+  await takeOverShard(pool, 0, 'first')
+  let lost
+  await asBefore(pool, async () => { lost = await takeOverShard(pool, 0, 'of the lost time') })
+  const { fence: { epoch } } = await takeOverShard(pool, 0, 'of the new time')
+  const { fence } = lost as unknown as Awaited<ReturnType<typeof takeOverShard>>
+  t.equal(fence.epoch, epoch, 'the same epoch')
+  const events = await namesOf(pool, 1)
+  await t.rejects(claim(pool, fence, name(1n), events), FencedError)
+  await t.rejects(complete(pool, fence, events), FencedError)
+  await t.rejects(takeOverShard(pool, 0, 'of the lost time', { expected: fence }), FencedError)
+  await t.rejects(takeOverShard(pool, 0, 'a standby', { expected: { epoch, holder: 'of the lost time' } }), FencedError)
+  t.same(await left(pool), [1, 2])
+})
+
+t.test('ids that came back belong to new events: neither the relay nor a take-over deletes them', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [event('a', 1), event('a', 2)])
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  const published = await namesOf(pool, 1, 2)
+  await claim(pool, fence, name(1n), published)
+  await pool.query('TRUNCATE outbox_events RESTART IDENTITY')
+  await enqueue(pool, [event('b', 1), event('b', 2), event('b', 3)])
+  await claim(pool, fence, name(2n), await namesOf(pool, 3), published)
+  t.same(await left(pool), [1, 2, 3])
+  await complete(pool, fence, published)
+  t.same(await left(pool), [1, 2, 3])
+  const { outstanding } = await takeOverShard(pool, 0, 'successor')
+  t.equal(outstanding, undefined)
+})
+
+t.test('a row that has moved is found by its key', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  await claim(pool, fence, name(1n), await namesOf(pool, 1))
+  await pool.query('UPDATE relay_shard SET taken_at = clock_timestamp()')
+  await claim(pool, fence, name(2n), await namesOf(pool, 2), await namesOf(pool, 1))
+  await pool.query('VACUUM FULL relay_shard')
+  await complete(pool, fence, await namesOf(pool, 2))
+  t.same(await left(pool), [3])
+})
+
+t.test('while an old transaction is open, a claim steps over no dead versions of its row', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, event('a', 1))
+  const old = await pool.connect()
+  await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+  await old.query('SELECT FROM outbox_events')
+  const events = await namesOf(pool, 1)
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  const buffersRead = async () => {
+    const { rows: [row] } = await pool.query<{ read: number }>(`
+      SELECT pg_stat_force_next_flush(), (heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read)::int AS read
+      FROM pg_statio_user_tables WHERE relname = 'relay_shard'`)
+    return row?.read ?? 0
+  }
+  const cost = async (from: bigint, claims: bigint) => {
+    const before = await buffersRead()
+    for (let batch = from; batch < from + claims; batch++) await claim(pool, fence, { token: randomUUID(), batch }, events)
+    await pool.query('SELECT pg_stat_force_next_flush()')
+    return await buffersRead() - before
+  }
+  await cost(1n, 10n)
+  const few = await cost(11n, 50n)
+  await cost(61n, 1_000n)
+  const many = await cost(1_061n, 50n)
+  await old.query('ROLLBACK')
+  old.release()
+  t.ok(many <= few * 3 + 100, `50 claims read ${many} buffers, ${few} at the beginning`)
 })

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { testPostgres } from '@orders/local-stack/harness'
-import type { NewEvent, ReadOptions } from '@orders/outbox'
+import { readDdlOfRecord, type EventNames, type NewEvent, type ReadOptions } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
 
@@ -18,7 +17,7 @@ export async function outboxDatabase (t: Test): Promise<{ pool: pg.Pool, url: st
     await pool.end()
     await admin(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
   })
-  await pool.query(await readFile(new URL('../sql/001-outbox.sql', import.meta.url), 'utf8'))
+  for (const { sql } of await readDdlOfRecord()) await pool.query(sql)
   return { pool, url: url.href }
 }
 
@@ -30,6 +29,13 @@ async function admin (url: string, sql: string): Promise<void> {
   } finally {
     await client.end()
   }
+}
+
+/** The names of stored events, in this order. */
+export async function namesOf (pool: pg.Pool, ...ids: number[]): Promise<EventNames> {
+  const { rows } = await pool.query<{ id: string, event_id: string }>(
+    'SELECT e.id::text, event_id FROM outbox_events AS e JOIN unnest($1::bigint[]) WITH ORDINALITY AS o (id, place) USING (id) ORDER BY place', [ids])
+  return { ids: rows.map(({ id }) => id), eventIds: rows.map((row) => row.event_id) }
 }
 
 export function event (aggregateId: string, aggregateVersion: number, fields: Partial<NewEvent> = {}): NewEvent {

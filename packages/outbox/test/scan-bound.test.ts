@@ -1,6 +1,6 @@
 import { complete, enqueue, readBatch, ScanBound, takeOverShard } from '@orders/outbox'
 import t from 'tap'
-import { event, outboxDatabase, readAll } from './outbox-database.ts'
+import { event, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
 
 t.test('the bound does not pass the id of a transaction that is still open', async (t) => {
   const { pool } = await outboxDatabase(t)
@@ -10,7 +10,7 @@ t.test('the bound does not pass the id of a transaction that is still open', asy
   await late.query('BEGIN')
   await enqueue(late, event('a', 1))
   await enqueue(pool, event('z', 1))
-  await complete(pool, fence, ['1', '2', '4'])
+  await complete(pool, fence, await namesOf(pool, 1, 2, 4))
 
   const bound = new ScanBound()
   for (let step = 0; step < 4; step++) await bound.advance(pool, 4n)
@@ -28,7 +28,7 @@ t.test('it reaches the last id when the outbox is empty, and 0 again on reset', 
   const { pool } = await outboxDatabase(t)
   const { fence } = await takeOverShard(pool, 0, 'relay')
   await enqueue(pool, [event('x', 1), event('y', 1)])
-  await complete(pool, fence, ['1', '2'])
+  await complete(pool, fence, await namesOf(pool, 1, 2))
   const bound = new ScanBound()
   await bound.advance(pool, 2n)
   await bound.advance(pool, 2n)
@@ -41,7 +41,7 @@ t.test('a writer that began after the bound was noted does not hold it up', asyn
   const { pool } = await outboxDatabase(t)
   const { fence } = await takeOverShard(pool, 0, 'relay')
   await enqueue(pool, event('x', 1))
-  await complete(pool, fence, ['1'])
+  await complete(pool, fence, await namesOf(pool, 1))
   const bound = new ScanBound()
   await bound.advance(pool, 1n)
   const later = await pool.connect()

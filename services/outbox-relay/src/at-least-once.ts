@@ -23,7 +23,7 @@ export class AtLeastOnce implements Delivery {
     return {
       fence,
       async publish ({ records }, before) {
-        const completed = before.length === 0 ? undefined : complete(db, fence, before)
+        const completed = before.ids.length === 0 ? undefined : complete(db, fence, before)
         // It is awaited below, whatever becomes of the send; until then its failure must not pass for one that nobody handles.
         completed?.catch(() => {})
         try {

@@ -1,13 +1,11 @@
 import { encodeCloudEvent } from '@orders/contracts/cloud-events'
 import type { EventRecord } from '@orders/kafka'
-import type { OutboxEvent } from '@orders/outbox'
+import type { EventNames, OutboxEvent } from '@orders/outbox'
 import type { TopicMap } from './topics.ts'
 
 /** Events that are published together, and their records. */
-export interface Batch {
+export interface Batch extends EventNames {
   events: readonly OutboxEvent[]
-  /** The ids as Postgres takes them. */
-  ids: readonly string[]
   records: readonly EventRecord[]
   /** Whether it ended at its limits, so that there is probably more. */
   isFull: boolean
@@ -23,6 +21,7 @@ export function toBatch (events: readonly OutboxEvent[], isFull: boolean, option
   return {
     events,
     ids: events.map(({ id }) => id),
+    eventIds: events.map(({ eventId }) => eventId),
     records: events.map((event) => toRecord(event, options)),
     isFull
   }

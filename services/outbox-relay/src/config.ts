@@ -12,7 +12,7 @@ export const settings = Type.Object({
   RELAY_NAME: Type.String({
     default: 'outbox-relay',
     pattern: '^[a-zA-Z0-9._-]{1,200}$',
-    description: 'Name that all replicas of one relay share: transactional ids and position group begin with this name and the shard. Two relays on one Kafka need two names.'
+    description: 'Name that all replicas of one relay share: transactional ids and position group begin with this name and the shard. Two databases on one Kafka need two names. The first relay writes it into its database, and one with another name does not publish; change it with change-layout.js.'
   }),
   RELAY_IDENTITY: Type.Optional(Type.String({
     minLength: 1,
@@ -21,7 +21,7 @@ export const settings = Type.Object({
   })),
   RELAY_DELIVERY: Type.Enum(['exactly-once', 'at-least-once'], {
     default: 'exactly-once',
-    description: '`exactly-once` publishes in Kafka transactions, for readers that read committed records; `at-least-once` has lower latency and may publish an event twice after a failure.'
+    description: '`exactly-once` publishes in Kafka transactions, for readers that read committed records; `at-least-once` has lower latency and may publish an event twice after a failure. Kept in the database like RELAY_NAME.'
   }),
   RELAY_LEASE: Type.Enum(['postgres', 'kubernetes', 'none'], {
     default: 'postgres',
@@ -48,7 +48,7 @@ export const settings = Type.Object({
     default: 1,
     minimum: 1,
     maximum: 64,
-    description: 'Parts into which the aggregates are divided, each with a leader of its own. The same in all replicas; change it only while none is running.'
+    description: 'Parts into which the aggregates are divided, each with a leader of its own. Kept in the database like RELAY_NAME; change-layout.js changes it while relays are running.'
   }),
   RELAY_PROGRESS_DEADLINE_MS: Type.Integer({
     default: 30_000, minimum: 1_000, maximum: 3_600_000, description: 'A leader that has been failing for so long gives its shard up to another replica.'
@@ -60,7 +60,7 @@ export const settings = Type.Object({
   RELAY_DEFAULT_TOPIC: Type.String({
     default: 'order-events',
     pattern: '^[a-zA-Z0-9._-]{1,249}$',
-    description: 'Topic of every aggregate type that RELAY_TOPICS does not name. Must exist.'
+    description: 'Topic of every aggregate type that RELAY_TOPICS does not name, and of the position. Must exist. Kept in the database like RELAY_NAME.'
   }),
   RELAY_SOURCE: Type.String({
     default: '/orders',
@@ -112,8 +112,8 @@ export type RelayConfig = Readonly<Static<typeof settings>>
 const JITTER_FACTOR = 1.2
 
 /** @throws ConfigError also when settings contradict each other; it names them, with their values */
-export function loadRelayConfig (env: NodeJS.ProcessEnv): RelayConfig {
-  const config = loadConfig(settings, { prefixes: ['RELAY_'], env })
+export function loadRelayConfig (env?: NodeJS.ProcessEnv): RelayConfig {
+  const config = loadConfig(settings, { prefixes: ['RELAY_'], ...env === undefined ? {} : { env } })
   const problems = [...kafkaProblems(config), ...contradictions(config)]
   if (problems.length > 0) throw new ConfigError(problems)
   return config

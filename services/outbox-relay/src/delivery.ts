@@ -1,4 +1,4 @@
-import type { Fence, TakenOver } from '@orders/outbox'
+import type { EventNames, Fence, TakenOver } from '@orders/outbox'
 import type { Batch } from './batch.ts'
 
 /** How batches get into Kafka: {@link ExactlyOnce} or {@link AtLeastOnce}. */
@@ -15,12 +15,14 @@ export interface Delivery {
 /** One take-over's right to publish. It ends with its first error. */
 export interface Term {
   readonly fence: Fence
+  /** Kafka's position was neither of the two that this database can have written: its own from another time, or another's. */
+  readonly foundForeignPosition?: boolean
   /**
    * Resolves when the batch is in Kafka.
    *
-   * @param before ids of the batch before, which is in Kafka and not completed yet: completed by the time this resolves
+   * @param before the events of the batch before, which is in Kafka and not completed yet: completed by the time this resolves
    * @throws RecordRefusedError only when `before` is completed: what refused records are put aside with clears the claim
    */
-  publish: (batch: Batch, before: readonly string[]) => Promise<void>
+  publish: (batch: Batch, before: EventNames) => Promise<void>
   close: () => Promise<void>
 }

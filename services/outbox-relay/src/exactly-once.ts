@@ -1,19 +1,25 @@
-import { openTransactionalPublisher, type TransactionalPublisher } from '@orders/kafka'
+import { randomUUID } from 'node:crypto'
+import { openTransactionalPublisher, type Position, type TransactionalPublisher } from '@orders/kafka'
 import { assertHeld, claim, complete, dropClaim, type Fence, type TakenOver } from '@orders/outbox'
 import type { Batch } from './batch.ts'
 import type { Delivery, Term } from './delivery.ts'
 import type { DeliveryOptions } from './delivery-options.ts'
 
 export interface ExactlyOnceOptions extends DeliveryOptions {
-  /** The transactional id and the position group are this name with `-<shard>` behind it. */
+  /** RELAY_NAME: the transactional ids and the position group are this name with `-<shard>` behind it. */
   name: string
   positionTopic: string
   transactionTimeoutMs: number
 }
 
+/** Where nothing was ever committed, or the group was deleted. */
+const NO_POSITION: Position = { batch: 0n, token: '' }
+
 /**
- * Every batch is one Kafka transaction: its records, and its number (the position). Postgres knows which events the
- * batch holds before it is sent (the claim). So whoever takes over can tell of every event whether it is in the topic.
+ * Every batch is one Kafka transaction: its records, and its name (the position). Postgres knows which events the batch holds
+ * before it is sent (the claim). So a take-over can tell of every event whether it is in the topic.
+ *
+ * The name is random. A number would be equal by chance: after a restore, and in another database that shares RELAY_NAME.
  */
 export class ExactlyOnce implements Delivery {
   readonly #options: ExactlyOnceOptions
@@ -32,8 +38,9 @@ export class ExactlyOnce implements Delivery {
       await assertHeld(this.#options.db, taken.fence)
       // 4. The batch that was in flight is in Kafka, whole, or not at all. The position says which.
       const position = await publisher.position()
-      await this.#settle(taken, position)
-      return this.#term(taken.fence, publisher, position > taken.batch ? position : taken.batch)
+      const foundForeignPosition = await this.#settle(taken, position)
+      const { batch } = position ?? NO_POSITION
+      return { ...this.#term(taken.fence, publisher, batch > taken.batch ? batch : taken.batch), foundForeignPosition }
     } catch (error) {
       await publisher.close()
       throw error
@@ -52,21 +59,41 @@ export class ExactlyOnce implements Delivery {
     })
   }
 
-  async #settle ({ fence, batch, outstanding }: TakenOver, position: bigint): Promise<void> {
+  /**
+   * Decides about the batch that was in flight. Afterwards Postgres has the name that Kafka has.
+   *
+   * @returns whether the position was foreign
+   */
+  async #settle (taken: TakenOver, position: Position | undefined): Promise<boolean> {
     const { db, logger, shard } = this.#options
-    const events = outstanding?.ids.length ?? 0
-    if (position > batch) {
-      // What the restored claim holds may or may not be in Kafka: published again it is a duplicate, deleted it could be
-      // a loss. Going on from Kafka's number matters without a claim too: a number seen before would pass for published.
-      logger.warn({ shard, batch, position, events }, 'Kafka is ahead of Postgres (a restored backup?)')
-      await dropClaim(db, fence, position)
-    } else if (outstanding !== undefined && position === batch) {
-      logger.info({ shard, batch, events }, 'the batch that was in flight is in Kafka')
-      await complete(db, fence, outstanding.ids)
-    } else if (outstanding !== undefined) {
-      logger.info({ shard, batch, position, events }, 'the batch that was in flight is not in Kafka')
-      await dropClaim(db, fence, position)
+    const { fence, batch, token, tokenBefore, outstanding } = taken
+    const found = position ?? NO_POSITION
+    const about = { shard, batch, position: found.batch, events: outstanding?.ids.length ?? 0 }
+    if (outstanding !== undefined && token !== '' && found.token === token) {
+      logger.info({ event: 'claim_published', ...about }, 'the batch that was in flight is in Kafka')
+      await complete(db, fence, outstanding)
+      return false
     }
+    const expected = outstanding === undefined ? token : tokenBefore
+    // Without a position there is nothing that could be another database's: the group is new, expired or deleted.
+    if (position === undefined || found.token === expected) {
+      if (outstanding !== undefined) logger.info({ event: 'claim_dropped', ...about }, 'the batch that was in flight is not in Kafka')
+      // Its name may be the same and its number higher: neither had a name yet, and Postgres was restored.
+      if (outstanding !== undefined || found.token !== token || found.batch > batch) await dropClaim(db, fence, found)
+      return false
+    }
+    this.#reportForeign(about)
+    // Whether the claimed events are in Kafka, nobody knows: published again they are duplicates, deleted they could be lost.
+    await dropClaim(db, fence, found)
+    return true
+  }
+
+  #reportForeign (about: { shard: number, batch: bigint, position: bigint, events: number }): void {
+    const { logger, name } = this.#options
+    logger.error({ event: 'position_foreign', relayName: name, ...about },
+      `the position in Kafka is not of this database: expected RELAY_NAME ${name} to be used by one database only, and that one not to be restored. ` +
+      'Nothing is deleted because of it; what was in flight is published again. ' +
+      'After a restore this is expected once for each shard. If it comes again, another database uses this RELAY_NAME on the same Kafka: give each its own')
   }
 
   /**
@@ -78,14 +105,14 @@ export class ExactlyOnce implements Delivery {
    */
   #term (fence: Fence, publisher: TransactionalPublisher, lastBatch: bigint): Term {
     const { db } = this.#options
-    let position = lastBatch
+    let number = lastBatch
     return {
       fence,
-      async publish ({ ids, records }: Batch, before) {
-        position += 1n
-        const claimed = claimAs(position, db, fence, ids, before)
+      async publish (batch: Batch, before) {
+        const name = { token: randomUUID(), batch: ++number }
+        const claimed = claim(db, fence, name, batch, before)
         try {
-          await publisher.publish(records, position, claimed)
+          await publisher.publish(batch.records, name, claimed)
         } catch (error) {
           // The claim's own failure first: what Kafka refuses matters only to who still holds the shard.
           await claimed
@@ -95,10 +122,4 @@ export class ExactlyOnce implements Delivery {
       close: () => publisher.close()
     }
   }
-}
-
-async function claimAs (expected: bigint, ...args: Parameters<typeof claim>): Promise<void> {
-  const batch = await claim(...args)
-  // Committed under another number, a batch would pass for published when it is not, or the other way round.
-  if (batch !== expected) throw new Error(`expected batch ${expected} to be claimed, found ${batch}`)
 }

@@ -4,11 +4,13 @@ import { listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
 import { createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
 import { loadRelayConfig } from './config.ts'
 import { processName } from './leadership/identity.ts'
+import { LayoutGuard } from './layout-guard.ts'
 import { runElected } from './leadership/run-elected.ts'
 import { RelayMetrics } from './metrics.ts'
-import { createShardRelay } from './relay.ts'
+import { createShardRelay, layoutOf } from './relay.ts'
 import { reportBacklog } from './report-backlog.ts'
 import { runAlone } from './run-alone.ts'
+import { runInLayout } from './run-in-layout.ts'
 import { Wakeups } from './wakeups.ts'
 
 const health = createHealth()
@@ -36,7 +38,8 @@ await runService({
     const reporting = reportBacklog(db, metrics, logger, stop.signal)
     onStop('backlog report', () => { stop.abort(); return reporting })
 
-    const parts = { config, db, kafka: createKafka(config, { clientId: process, logger }), metrics, process, logger }
+    const layout = new LayoutGuard({ db, settings: layoutOf(config) })
+    const parts = { config, db, layout, kafka: createKafka(config, { clientId: process, logger }), metrics, process, logger }
     const shards = Array.from({ length: config.RELAY_SHARDS }, (_, shard) => {
       const wakeups = new Wakeups()
       return { wakeups, relay: createShardRelay(shard, wakeups, parts) }
@@ -50,9 +53,10 @@ await runService({
     onStop('wake-ups', () => listener.close())
 
     const publishing = new AbortController()
-    const running = config.RELAY_LEASE === 'none'
-      ? Promise.all(relays.map((relay) => runAlone(relay, config.RELAY_BACKOFF_MAX_MS, logger, publishing.signal)))
-      : runElected(relays, config.RELAY_LEASE, parts, health, publishing.signal)
+    const { RELAY_BACKOFF_MAX_MS: pauseMs, RELAY_LEASE: lease } = config
+    const running = runInLayout({ guard: layout, health, pauseMs, logger }, (signal) => lease === 'none'
+      ? Promise.all(relays.map((relay) => runAlone(relay, pauseMs, logger, signal)))
+      : runElected(relays, lease, parts, health, signal), publishing.signal)
     running.catch(fail)
     onStop('relay', () => { publishing.abort(); return running })
 

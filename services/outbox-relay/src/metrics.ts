@@ -20,6 +20,7 @@ export class RelayMetrics {
   readonly #takeOverDuration: Histogram
   readonly #takeOverGap: Histogram
   readonly #fenced: Counter<'shard'>
+  readonly #positionForeign: Counter<'shard'>
   readonly #leaseHeld: Gauge<'shard'>
   readonly #leaseTransitions: Gauge<'shard'>
   readonly #leaseRenewDuration: Histogram
@@ -65,6 +66,12 @@ export class RelayMetrics {
       name: 'relay_lease_failures_total', help: 'Requests to the lease store that failed; a conflict is a race that was lost', labelNames: ['reason'], registers
     })
     this.#fenced = new Counter({ name: 'relay_fenced_total', help: 'Terms that another relay ended', labelNames: ['shard'], registers })
+    this.#positionForeign = new Counter({
+      name: 'relay_position_foreign_total',
+      help: 'Take-overs that found a position of another database, or of another time, in Kafka',
+      labelNames: ['shard'],
+      registers
+    })
     this.#deadLettered = new Counter({ name: 'relay_dead_lettered_total', help: 'Events that became dead letters', registers })
     this.#backlog = new Gauge({ name: 'outbox_backlog_events', help: 'Events in the outbox, counted up to 100,001', registers })
     this.#oldestAge = new Gauge({ name: 'outbox_oldest_age_seconds', help: 'Age of the oldest event in the outbox', registers })
@@ -99,6 +106,10 @@ export class RelayMetrics {
     const fenced = error instanceof FencedError || error instanceof PublisherFencedError
     this.#failures.inc({ kind: fenced ? 'fenced' : error instanceof RecordRefusedError ? 'refused' : 'uncertain' })
     if (fenced) this.#fenced.inc({ shard: String(shard) })
+  }
+
+  positionForeign (shard: number): void {
+    this.#positionForeign.inc({ shard: String(shard) })
   }
 
   leaseEvent (shard: number, event: ElectorEvent): void {

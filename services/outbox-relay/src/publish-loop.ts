@@ -1,4 +1,4 @@
-import { complete, type SqlClient } from '@orders/outbox'
+import { complete, NO_EVENTS, type EventNames, type SqlClient } from '@orders/outbox'
 import type { Batch } from './batch.ts'
 import type { Term } from './delivery.ts'
 import type { OutboxReader } from './outbox-reader.ts'
@@ -25,15 +25,15 @@ export interface PublishLoopOptions {
  */
 export async function publishLoop (term: Term, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
   const { db, reader, refused, onIdle, onPublished } = options
-  /** Ids of what is in Kafka, and not completed yet; no more of it than that is kept in memory. */
-  let before: readonly string[] = []
+  /** What is in Kafka, and not completed yet; no more of it than the names is kept in memory. */
+  let before: EventNames = NO_EVENTS
   const completeBefore = async () => {
-    if (before.length > 0) await complete(db, term.fence, before)
-    before = []
+    if (before.ids.length > 0) await complete(db, term.fence, before)
+    before = NO_EVENTS
   }
   let next: Promise<Batch> | undefined
   while (!signal.aborted) {
-    const batch = await (next ?? reader.read(before, refused.batchLimit))
+    const batch = await (next ?? reader.read(before.ids, refused.batchLimit))
     next = undefined
     if (batch.ids.length === 0) {
       await completeBefore()
@@ -48,7 +48,7 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
       continue
     }
     const startedAt = performance.now()
-    if (batch.isFull) next = reader.read([...before, ...batch.ids], refused.batchLimit)
+    if (batch.isFull) next = reader.read([...before.ids, ...batch.ids], refused.batchLimit)
     // It is awaited above; until then a failure of it must not pass for one that nobody handles.
     next?.catch(() => {})
     try {
@@ -57,7 +57,7 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
       await refused.handle(error, term.fence, batch)
       throw error
     }
-    before = batch.ids
+    before = { ids: batch.ids, eventIds: batch.eventIds }
     refused.published(batch)
     onPublished(batch, performance.now() - startedAt)
   }

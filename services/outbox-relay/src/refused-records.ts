@@ -96,9 +96,8 @@ export class RefusedRecords {
   async #toDeadLetter (fence: Fence, batch: Batch, index: number, reason: string): Promise<void> {
     const { db, policy, logger, onDeadLetter } = this.#options
     const event = batch.events[index]
-    const id = batch.ids[index]
-    if (event === undefined || id === undefined) return
-    await deadLetter(db, fence, id, reason, policy === 'block')
+    if (event === undefined) return
+    await deadLetter(db, fence, event, reason, policy === 'block')
     logger.error({ eventId: event.eventId, aggregateType: event.aggregateType, aggregateId: event.aggregateId, reason, policy },
       'Kafka refuses this event: it is a dead letter now')
     onDeadLetter()

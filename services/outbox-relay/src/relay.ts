@@ -1,11 +1,13 @@
 import type { KafkaConnection } from '@orders/kafka'
-import type { SqlClient } from '@orders/outbox'
+import type { LayoutSettings, SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
 import { AtLeastOnce } from './at-least-once.ts'
 import { Backoff } from './backoff.ts'
 import type { RelayConfig } from './config.ts'
 import type { Delivery } from './delivery.ts'
 import { ExactlyOnce } from './exactly-once.ts'
+import { ForeignPositions } from './foreign-positions.ts'
+import type { LayoutGuard } from './layout-guard.ts'
 import type { RelayMetrics } from './metrics.ts'
 import { OutboxReader } from './outbox-reader.ts'
 import { RefusedRecords } from './refused-records.ts'
@@ -18,6 +20,7 @@ export interface RelayParts {
   db: SqlClient
   kafka: KafkaConnection
   metrics: RelayMetrics
+  layout: LayoutGuard
   /** This process, as it stands in `relay_shard`. */
   process: string
   logger: Logger
@@ -25,12 +28,14 @@ export interface RelayParts {
 
 /** One {@link ShardRelay} with everything that it needs. */
 export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayParts): ShardRelay {
-  const { config, db, metrics, process, logger } = parts
+  const { config, db, layout, metrics, process, logger } = parts
   return new ShardRelay({
     shard,
     holder: process,
     db,
     delivery: createDelivery(shard, parts),
+    layout,
+    foreignPositions: new ForeignPositions(config.RELAY_NAME, shard),
     createReader: () => new OutboxReader({
       db,
       shard,
@@ -57,6 +62,13 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
     metrics,
     logger
   })
+}
+
+/** What all relays of a database have to have alike. */
+export function layoutOf (config: RelayConfig): LayoutSettings {
+  return {
+    relayName: config.RELAY_NAME, shards: config.RELAY_SHARDS, positionTopic: config.RELAY_DEFAULT_TOPIC, delivery: config.RELAY_DELIVERY
+  }
 }
 
 function createDelivery (shard: number, { config, db, kafka, logger }: RelayParts): Delivery {

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PublisherFencedError, RecordRefusedError } from '@orders/kafka'
-import { FencedError, takeOverShard, type SqlClient } from '@orders/outbox'
+import { FencedError, takeOverShard, type Fence, type ShardState, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
 import type { Backoff } from './backoff.ts'
 import type { Delivery } from './delivery.ts'
+import { SharedNameError, type ForeignPositions } from './foreign-positions.ts'
+import { LayoutMismatchError, type LayoutGuard } from './layout-guard.ts'
 import type { RelayMetrics } from './metrics.ts'
 import type { OutboxReader } from './outbox-reader.ts'
 import { publishLoop } from './publish-loop.ts'
@@ -15,6 +17,8 @@ export interface ShardRelayOptions {
   holder: string
   db: SqlClient
   delivery: Delivery
+  layout: LayoutGuard
+  foreignPositions: ForeignPositions
   /** A new one for every term: what the last one knew of the outbox may be wrong after a fail-over of Postgres. */
   createReader: () => OutboxReader
   refused: RefusedRecords
@@ -50,25 +54,29 @@ export class ShardRelay {
   /**
    * Resolves when `signal` is aborted, after the batch in flight is finished.
    *
-   * @param expectedEpoch take the shard only if it still has this epoch; left out, from whoever holds it
+   * @param expectedState take the shard only if it is still as was read; left out, from whoever holds it
    * @throws FencedError when another relay has taken the shard over. Coming back at once would fence that one in turn, so
    *   whether to is not decided here.
    * @throws NoProgressError
+   * @throws LayoutMismatchError when the database's relays have other settings
+   * @throws SharedNameError when another database's relays use this name; a new call waits before it tries again
    */
-  async run (signal: AbortSignal, expectedEpoch?: bigint): Promise<void> {
-    const { backoff, db, holder, logger, metrics, progressDeadlineMs, refused, shard } = this.#options
-    let epoch = expectedEpoch
+  async run (signal: AbortSignal, expectedState?: ShardState): Promise<void> {
+    const { backoff, db, foreignPositions, holder, layout, logger, metrics, progressDeadlineMs, refused, shard } = this.#options
+    let expected: Fence | ShardState | undefined = expectedState
+    await foreignPositions.pause(signal)
     this.#progressAt = performance.now()
     while (!signal.aborted) {
       const startedAt = performance.now()
       const { steps } = refused
       try {
-        const taken = await takeOverShard(db, shard, holder, epoch)
-        epoch = taken.fence.epoch
+        const taken = await takeOverShard(db, shard, holder, { expected, layout: await layout.hold() })
+        expected = taken.fence
         await this.#term(await this.#options.delivery.begin(taken), startedAt, signal)
       } catch (error) {
         metrics.termFailed(shard, error)
-        if (error instanceof FencedError) throw error
+        if (error instanceof SharedNameError) logger.error({ event: 'name_shared', err: error, shard }, 'two databases share RELAY_NAME: stepping down for a while')
+        if (error instanceof FencedError || error instanceof LayoutMismatchError || error instanceof SharedNameError) throw error
         // Kafka has answered, and would refuse another relay as well.
         if (error instanceof RecordRefusedError) this.#progressAt = performance.now()
         // The search for what it refuses is no outage: a pause after each step of it would hold everything else back.
@@ -77,7 +85,7 @@ export class ShardRelay {
         if (failingMs > progressDeadlineMs) throw new NoProgressError(shard, failingMs, error)
         const delayMs = Math.round(backoff.nextDelayMs())
         // Kafka's fence alone is no reason to step down: a former leader that slept takes the producer's epoch too, and
-        // then finds that the shard is not its own. Our own epoch, which the next take-over presents, says whose it is.
+        // then finds that the shard is not its own. Our own fence, which the next take-over presents, says whose it is.
         const fenced = error instanceof PublisherFencedError
         logger.warn({ event: fenced ? 'fenced_in_kafka' : 'publish_failed', err: error, shard, delayMs }, fenced ? 'fenced in Kafka, looking whose shard it is' : 'publishing failed, taking over again')
         await delay(delayMs, undefined, { signal }).catch(() => {})
@@ -86,13 +94,17 @@ export class ShardRelay {
   }
 
   async #term (term: Awaited<ReturnType<Delivery['begin']>>, startedAt: number, signal: AbortSignal): Promise<void> {
-    const { backoff, createReader, db, logger, metrics, refused, shard } = this.#options
+    const { backoff, createReader, db, foreignPositions, logger, metrics, refused, shard } = this.#options
     const { epoch } = term.fence
     const takeOverMs = performance.now() - startedAt
     let published = 0
     metrics.tookOver(shard, epoch, takeOverMs)
     logger.info({ event: 'took_over', shard, epoch, durationMs: Math.round(takeOverMs) }, 'took over')
     try {
+      if (term.foundForeignPosition === true) {
+        metrics.positionForeign(shard)
+        foreignPositions.note()
+      }
       await publishLoop(term, {
         db,
         reader: createReader(),

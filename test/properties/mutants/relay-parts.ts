@@ -5,6 +5,8 @@ import { AtLeastOnce } from '../../../services/outbox-relay/src/at-least-once.ts
 import { Backoff } from '../../../services/outbox-relay/src/backoff.ts'
 import type { Delivery } from '../../../services/outbox-relay/src/delivery.ts'
 import { ExactlyOnce } from '../../../services/outbox-relay/src/exactly-once.ts'
+import { ForeignPositions } from '../../../services/outbox-relay/src/foreign-positions.ts'
+import { LayoutGuard } from '../../../services/outbox-relay/src/layout-guard.ts'
 import { RelayMetrics } from '../../../services/outbox-relay/src/metrics.ts'
 import { OutboxReader } from '../../../services/outbox-relay/src/outbox-reader.ts'
 import { RefusedRecords } from '../../../services/outbox-relay/src/refused-records.ts'
@@ -43,6 +45,10 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
     shard: 0,
     holder: name,
     db,
+    layout: new LayoutGuard({
+      db, settings: { relayName: relayNameOf(stage), shards: 1, positionTopic: stage.topic, delivery: options.delivery ?? 'exactly-once' }
+    }),
+    foreignPositions: new ForeignPositions(relayNameOf(stage), 0),
     delivery: recorded(throughDelivery(createDelivery(stage, db, options), db), name, stage),
     createReader: () => new OutboxReader({
       db,
@@ -83,10 +89,14 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
   return handle
 }
 
+function relayNameOf ({ topic }: Stage): string {
+  return `relay-of-${topic}`
+}
+
 function createDelivery (stage: Stage, db: SqlClient, { delivery = 'exactly-once', name = 'relay-a' }: RelayOptions): Delivery {
   const options = { db, kafka: stage.connection, shard: 0, sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: 1_048_576, logger: pino({ level: process.env.MUTANTS_LOG ?? 'silent', name }) }
   if (delivery === 'at-least-once') return new AtLeastOnce(options)
-  return new ExactlyOnce({ ...options, name: `relay-of-${stage.topic}`, positionTopic: stage.topic, transactionTimeoutMs: 10_000 })
+  return new ExactlyOnce({ ...options, name: relayNameOf(stage), positionTopic: stage.topic, transactionTimeoutMs: 10_000 })
 }
 
 /** What a relay's log tells of a process, told by the relay's parts themselves. */

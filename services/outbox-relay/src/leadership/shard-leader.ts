@@ -1,5 +1,5 @@
 import { LeaderElector, type ElectorEvent, type LeaseStore, type Term } from '@orders/leader-election'
-import type { SqlClient } from '@orders/outbox'
+import type { ShardState, SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
 import type pg from 'pg'
 import type { RelayMetrics } from '../metrics.ts'
@@ -57,7 +57,7 @@ export class ShardLeader {
       group,
       elector: this.#elector,
       ...eager,
-      standIn: (expectedEpoch) => this.#begin(expectedEpoch).done,
+      standIn: (expected) => this.#begin(expected).done,
       pauseMs: timings.retryPeriodMs / 4,
       logger
     })
@@ -108,9 +108,9 @@ export class ShardLeader {
     await work.done
   }
 
-  #begin (expectedEpoch?: bigint): Work {
+  #begin (expected?: ShardState): Work {
     const stop = new AbortController()
-    const done = this.#options.relay.run(stop.signal, expectedEpoch).finally(() => { this.#work = undefined })
+    const done = this.#options.relay.run(stop.signal, expected).finally(() => { this.#work = undefined })
     // Whoever gave the order waits for it; until then its failure must not pass for one that nobody handles.
     done.catch(() => {})
     this.#work = { stop: () => { stop.abort() }, stopping: stop.signal, done }

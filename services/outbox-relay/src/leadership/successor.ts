@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LeaderElector } from '@orders/leader-election'
 import { untilProcessEnds } from '@orders/leader-election/postgres'
-import { FencedError, readShard, type SqlClient } from '@orders/outbox'
+import { FencedError, readShard, type ShardState, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
 import type pg from 'pg'
 import { processOf } from './identity.ts'
@@ -15,8 +15,8 @@ export interface SuccessorOptions {
   elector: LeaderElector
   db: SqlClient
   connection: pg.ClientConfig
-  /** Publishes the shard without its lease, if it still has this epoch. Resolves or rejects when that has ended. */
-  standIn: (expectedEpoch: bigint) => Promise<void>
+  /** Publishes the shard without its lease, if it still has this epoch and holder. Resolves or rejects when that has ended. */
+  standIn: (expected: ShardState) => Promise<void>
   pauseMs: number
   logger: Logger
 }
@@ -74,7 +74,7 @@ export class Successor {
 
   /**
    * Nobody can reach the lease, so nobody can take it. Who published last stands in `relay_shard` too, and of all who stand
-   * in for it the epoch lets one through. The lease is taken as soon as it can be.
+   * in for it, what they have read there lets one through: the epoch, and the holder, for a restored database gives an epoch out again. The lease is taken as soon as it can be.
    */
   async #standInForTheDead (signal: AbortSignal): Promise<void> {
     const { connection, db, elector, group, logger, process, shard, standIn } = this.#options
@@ -82,6 +82,6 @@ export class Successor {
     if (holder !== undefined && holder !== process && !await untilProcessEnds(connection, group, holder, signal)) return
     if (signal.aborted || elector.isLeading || elector.storeReachable) return
     logger.warn({ shard, holder, epoch }, 'the lease cannot be reached and the leader\'s session has ended: standing in for it')
-    await standIn(epoch)
+    await standIn({ epoch, holder })
   }
 }

@@ -183,9 +183,10 @@ export class Stage {
   }
 
   /** @param but how many of the events that were posted cannot be in the topic */
-  async verdict ({ but = 0 } = {}): Promise<Verdict> {
-    const records = await this.records({ atLeast: this.#posted.size - but })
-    const found = records.map((record) => decodeCloudEvent(record))
+  async verdict ({ but = 0, topic = this.topic } = {}): Promise<Verdict> {
+    const records = await this.records({ topic, atLeast: this.#posted.size - but })
+    // In a topic that two share, the other's are not ours to judge.
+    const found = records.map((record) => decodeCloudEvent(record)).filter(({ id }) => topic === this.topic || this.#posted.has(id))
     const copies = Map.groupBy(found, ({ id }) => id)
     const newest = new Map<string, number>()
     const outOfOrder: string[] = []
