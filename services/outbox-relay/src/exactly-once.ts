@@ -74,9 +74,10 @@ export class ExactlyOnce implements Delivery {
       await complete(db, fence, outstanding)
       return false
     }
-    const expected = outstanding === undefined ? token : tokenBefore
+    // A dead letter clears the claim of a batch that was refused: then nothing is in flight, and Kafka has the name before.
+    const expected = outstanding === undefined ? [token, tokenBefore] : [tokenBefore]
     // Without a position there is nothing that could be another database's: the group is new, expired or deleted.
-    if (position === undefined || found.token === expected) {
+    if (position === undefined || expected.includes(found.token)) {
       if (outstanding !== undefined) logger.info({ event: 'claim_dropped', ...about }, 'the batch that was in flight is not in Kafka')
       // Its name may be the same and its number higher: neither had a name yet, and Postgres was restored.
       if (outstanding !== undefined || found.token !== token || found.batch > batch) await dropClaim(db, fence, found)
