@@ -1,8 +1,9 @@
 import { ProblemError } from '@orders/service-kit'
+import { commonProblems, notFoundProblem } from '@orders/service-kit/documentation'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
 import { findOrder } from '../data/find-order.ts'
-import { commonProblems, notFoundProblem, orderParamsSchema } from '../schemas/order.ts'
+import { orderParamsSchema } from '../schemas/order.ts'
 
 const schema = {
   operationId: 'getOrder',

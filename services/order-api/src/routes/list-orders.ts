@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
 import { listOrders } from '../data/list-orders.ts'
-import { decodeCursor, encodeCursor } from '@orders/service-kit'
-import { commonProblems, customerIdSchema, orderPageSchema } from '../schemas/order.ts'
+import { CURSOR_PATTERN, decodeCursor, encodeCursor } from '@orders/service-kit'
+import { commonProblems } from '@orders/service-kit/documentation'
+import { customerIdSchema, orderPageSchema } from '../schemas/order.ts'
 
 const DEFAULT_LIMIT = 50
 
@@ -13,7 +14,7 @@ const schema = {
   querystring: Type.Object({
     customerId: Type.Optional(customerIdSchema),
     limit: Type.Optional(Type.Integer({ default: DEFAULT_LIMIT, minimum: 1, maximum: 200, description: 'Orders in a page, at most.' })),
-    cursor: Type.Optional(Type.String({ maxLength: 100, description: '`nextCursor` of the page before.' }))
+    cursor: Type.Optional(Type.String({ pattern: CURSOR_PATTERN, description: '`nextCursor` of the page before.' }))
   }, { additionalProperties: false }),
   response: {
     200: { description: 'A page of orders.', content: { 'application/json': { schema: orderPageSchema } } },
