@@ -5,8 +5,8 @@ const OUTAGE_CLASSES = new Set(['08', '28', '3D', '53', '57', '58'])
 const OUTAGE_STATES = new Set(['25006'])
 /** Worth the same statement once more: the transaction lost against another one. */
 const LOST_RACES = new Set(['40001', '40P01', '55P03'])
-/** Cancelled for its time. */
-const CANCELLED = '57014'
+/** Of one statement: it lost a race, waited too long for a lock, or was cancelled for its time. */
+const CONTENTION = new Set(['40001', '40P01', '55P03', '57014'])
 const NETWORK_CODES = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'EPROTO', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN'
 ])
@@ -38,10 +38,10 @@ export function isUnavailable (error: unknown): boolean {
     OUTAGE_MESSAGES.test(error.message) || isUnavailable(error.cause)
 }
 
-/** Whether this statement alone had no luck (a lock, a deadlock, its time limit), while Postgres is there. */
-export function isLostRace (error: unknown): boolean {
+/** Whether one statement had no luck, while Postgres is there for the others. */
+export function isContention (error: unknown): boolean {
   const { code = '' } = (error ?? {}) as { code?: string }
-  return LOST_RACES.has(code) || code === CANCELLED
+  return CONTENTION.has(code)
 }
 
 function isOutageState (code: string): boolean {

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isLostRace, isUnavailable } from './is-unavailable.ts'
+import { isContention, isUnavailable } from './is-unavailable.ts'
 import { notFound } from './request-rules.ts'
 import { PROBLEM_JSON, problemDocument, ProblemError } from './problem.ts'
 import type { ProblemType } from './problem-types.ts'
@@ -26,7 +26,7 @@ export function answerWithProblem (error: FastifyError, request: FastifyRequest,
   const inShort = { err: { type: error.name, message: error.message }, status }
   if (status < 500) request.log.info(inShort, 'request refused')
   else if (problem.type === 'internal') request.log.error({ err: error, status }, 'request failed')
-  else if (problem.type === 'unavailable' && request.server.outages !== undefined && !isLostRace(error)) request.server.outages.met(error)
+  else if (problem.type === 'unavailable' && request.server.outages !== undefined && !isContention(error)) request.server.outages.met(error)
   else request.log.warn(inShort, 'request not answered')
   send(request, reply, problem)
 }

@@ -1,4 +1,4 @@
-import { createHttpApp, overload, poolMetrics, type Health } from '@orders/service-kit'
+import { createHttpApp, createPool, overload, poolMetrics, type Health } from '@orders/service-kit'
 import { documentation } from '@orders/service-kit/documentation'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -34,16 +34,26 @@ export async function buildApp ({ config, logger, health, registry }: AppParts):
     page: config.ORDER_API_DOCS
   })
   await app.register(database, { url: config.DATABASE_URL, poolSize: config.DATABASE_POOL_SIZE, logger })
-  await app.register(overload, { pool: app.pg.pool, poolSize: config.DATABASE_POOL_SIZE })
   await app.register(committedEvents, {
     url: config.DATABASE_URL, minIntervalMs: config.ORDER_API_WAKEUP_INTERVAL_MS, registry, logger
   })
-  poolMetrics(registry, app.pg.pool)
+  const reads = createPool({ url: config.DATABASE_URL, applicationName: 'order-api reads', max: config.ORDER_API_READ_POOL_SIZE, logger })
+  app.addHook('onClose', () => reads.end())
+  app.outages?.watch(app.pg.pool)
+  app.outages?.watch(reads)
+  poolMetrics(registry, { writes: app.pg.pool, reads })
 
   app.addSchema(orderSchema)
-  await app.register(createOrderRoute)
-  await app.register(changeStatusRoutes)
-  await app.register(getOrderRoute)
-  await app.register(listOrdersRoute)
+  // Connections and queues of their own: however many read, and however slowly, orders are taken.
+  await app.register(async (writing) => {
+    await writing.register(overload, { pool: app.pg.pool, poolSize: config.DATABASE_POOL_SIZE })
+    await writing.register(createOrderRoute)
+    await writing.register(changeStatusRoutes)
+  })
+  await app.register(async (reading) => {
+    await reading.register(overload, { pool: reads, poolSize: config.ORDER_API_READ_POOL_SIZE })
+    await reading.register(getOrderRoute, { pool: reads })
+    await reading.register(listOrdersRoute, { pool: reads })
+  })
   return app
 }

@@ -27,6 +27,7 @@ export async function buildApp ({ config, logger, health, registry }: AppParts):
   })
   await app.register(postgres, poolOptions({ url: config.DATABASE_URL, applicationName: 'order-consumer', max: config.DATABASE_POOL_SIZE }))
   guardPool(app.pg.pool, logger)
+  app.outages?.watch(app.pg.pool)
   poolMetrics(registry, app.pg.pool)
   app.addSchema(orderViewSchema)
   await app.register(readModelRoutes)

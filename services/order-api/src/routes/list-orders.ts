@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
 import { listOrders } from '../data/list-orders.ts'
@@ -28,11 +29,11 @@ interface Query {
   cursor?: string
 }
 
-export async function listOrdersRoute (app: App): Promise<void> {
+export async function listOrdersRoute (app: App, { pool }: { pool: pg.Pool }): Promise<void> {
   app.get<{ Querystring: Query }>('/orders', { schema }, async (request) => {
     const { customerId, limit = DEFAULT_LIMIT, cursor } = request.query
     // One more than asked for: it tells whether there is a next page.
-    const orders = await listOrders(app.pg.pool, { customerId, before: decodeCursor(cursor), limit: limit + 1 })
+    const orders = await listOrders(pool, { customerId, before: decodeCursor(cursor), limit: limit + 1 })
     const page = orders.slice(0, limit)
     return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.id ?? '') : null }
   })
