@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { CommandError, runCommand } from '@orders/local-stack'
 import { testDatabase } from '@orders/local-stack/harness'
@@ -27,6 +28,11 @@ async function parts (t: Test, service: DocumentedService) {
   }
 }
 
+function operations (service: DocumentedService): number {
+  const { paths } = JSON.parse(readFileSync(openApiFile(service), 'utf8')) as { paths: Record<string, object> }
+  return Object.values(paths).flatMap((path) => Object.keys(path)).length
+}
+
 const SERVERS: Record<DocumentedService, (t: Test) => Promise<string>> = {
   async 'order-api' (t) {
     const { DATABASE_URL, ...rest } = await parts(t, 'order-api')
@@ -46,13 +52,15 @@ t.test('both services are what their OpenAPI documents say, whatever is sent to 
       const url = await start(t)
       const report = await runCommand(schemathesis.command, [
         ...schemathesis.args, '--config-file', CONFIG, 'run', fileURLToPath(openApiFile(service)), '--url', url, '--checks', 'all',
-        '--continue-on-failure', '--request-timeout', String(REQUEST_TIMEOUT_S), '--no-color', '--no-shrink'
+        '--continue-on-failure', '--request-timeout', String(REQUEST_TIMEOUT_S), '--no-color', '--no-shrink',
+        // About how fast requests can be made up, which says nothing of the services, on a busy machine least of all.
+        '--suppress-health-check', 'all'
       ], { env: schemathesis.env, cwd: t.testdir({}) }).catch((error: unknown) => {
         if (error instanceof CommandError) return error.message
         throw error
       })
-      t.match(report, /\d+ passed/, 'it ran')
-      t.notMatch(report, /FAILURES|ERRORS|ended with/, report)
+      t.notMatch(report, /ended with|FAILURES|ERRORS/, 'no failure')
+      t.match(report, new RegExp(`Tested: +${operations(service)}\\b`), 'every operation was tried')
     })
   }
 })
