@@ -26,7 +26,9 @@ await runService({
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()
-    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, logger, housekeeping.signal)
+    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, {
+      logger, outages: app.outages, signal: housekeeping.signal
+    })
     onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
 
     logger.info({
