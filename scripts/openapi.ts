@@ -1,5 +1,5 @@
-// `npm run openapi`: writes services/order-api/openapi.json from the schemas of the routes. Needs no server.
+// `npm run openapi`: writes services/*/openapi.json from the schemas of the routes. Needs no server.
 import { writeFile } from 'node:fs/promises'
-import { renderOpenApi } from './openapi/render-openapi.ts'
+import { DOCUMENTED, openApiFile, renderOpenApi } from './openapi/render-openapi.ts'
 
-await writeFile(new URL('../services/order-api/openapi.json', import.meta.url), await renderOpenApi())
+for (const service of DOCUMENTED) await writeFile(openApiFile(service), await renderOpenApi(service))

@@ -1,3 +1,4 @@
+export { cachedFolder, cacheDirectory } from './cache.ts'
 export { MissingToolError, ServerError } from './errors.ts'
 export { freePort } from './free-port.ts'
 export { helmProgram } from './helm.ts'

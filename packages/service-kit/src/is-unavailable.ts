@@ -5,11 +5,26 @@ const OUTAGE_CLASSES = new Set(['08', '28', '3D', '53', '57', '58'])
 const OUTAGE_STATES = new Set(['25006'])
 /** Worth the same statement once more: the transaction lost against another one. */
 const LOST_RACES = new Set(['40001', '40P01', '55P03'])
+/** Of one statement: it lost a race, waited too long for a lock, or was cancelled for its time. */
+const CONTENTION = new Set(['40001', '40P01', '55P03', '57014'])
 const NETWORK_CODES = new Set([
-  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'
+  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'EPROTO', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN'
 ])
+/** What opens a connection: its socket, or a file that the URL names (`sslrootcert`, `sslcert`, `sslkey`). */
+const OPENING = new Set(['connect', 'open', 'read'])
+/**
+ * TLS: of OpenSSL, of Node, and of the server's certificate. A certificate is replaced, a CA mounted, while the service runs.
+ * https://nodejs.org/api/tls.html#x509-certificate-error-codes
+ */
+const TLS_CODE = new RegExp(`^(?:ERR_SSL_|ERR_TLS_|ERR_OSSL_|(?:${[
+  'UNABLE_TO_(?:GET_ISSUER_CERT|GET_CRL|DECRYPT_CERT_SIGNATURE|DECRYPT_CRL_SIGNATURE|DECODE_ISSUER_PUBLIC_KEY|GET_ISSUER_CERT_LOCALLY|VERIFY_LEAF_SIGNATURE)',
+  'CERT_(?:SIGNATURE_FAILURE|NOT_YET_VALID|HAS_EXPIRED|CHAIN_TOO_LONG|REVOKED|UNTRUSTED|REJECTED)',
+  'CRL_(?:SIGNATURE_FAILURE|NOT_YET_VALID|HAS_EXPIRED)',
+  'ERROR_IN_(?:CERT_NOT_BEFORE|CERT_NOT_AFTER|CRL_LAST_UPDATE|CRL_NEXT_UPDATE)_FIELD',
+  'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'INVALID_CA', 'INVALID_PURPOSE', 'PATH_LENGTH_EXCEEDED', 'HOSTNAME_MISMATCH'
+].join('|')})$)`)
 /** `pg` gives these no code. */
-const OUTAGE_MESSAGES = /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|the database system is/i
+const OUTAGE_MESSAGES = /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|the database system is|does not support SSL connections|error establishing an SSL connection|before secure TLS connection was established/i
 
 /**
  * Whether an error says that Postgres cannot be used now, or lost a race, and not that the statement is wrong: the same
@@ -18,8 +33,15 @@ const OUTAGE_MESSAGES = /timeout exceeded when trying to connect|Query read time
 export function isUnavailable (error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true
-  const { code = '' } = error as Error & { code?: string }
-  return NETWORK_CODES.has(code) || isOutageState(code) || OUTAGE_MESSAGES.test(error.message) || isUnavailable(error.cause)
+  const { code = '', syscall = '' } = error as NodeJS.ErrnoException
+  return NETWORK_CODES.has(code) || isOutageState(code) || TLS_CODE.test(code) || (typeof syscall === 'string' && OPENING.has(syscall)) ||
+    OUTAGE_MESSAGES.test(error.message) || isUnavailable(error.cause)
+}
+
+/** Whether one statement had no luck, while Postgres is there for the others. */
+export function isContention (error: unknown): boolean {
+  const { code = '' } = (error ?? {}) as { code?: string }
+  return CONTENTION.has(code)
 }
 
 function isOutageState (code: string): boolean {

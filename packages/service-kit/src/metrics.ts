@@ -15,17 +15,20 @@ export function createMetrics ({ service }: { service: string }): Metrics {
   return { registry }
 }
 
-/** Connections of a pool: all, idle, and callers that wait for one. */
-export function poolMetrics (registry: Registry, pool: pg.Pool): void {
+/** Connections of a pool, or of several by their names: all, idle, and callers that wait for one. */
+export function poolMetrics (registry: Registry, pools: pg.Pool | Record<string, pg.Pool>): void {
+  const named = 'totalCount' in pools ? { all: pools as pg.Pool } : pools
   const gauge = new Gauge({
     name: 'postgres_pool_connections',
     help: 'Connections of the pool by state; waiting: callers without one',
-    labelNames: ['state'],
+    labelNames: ['pool', 'state'],
     registers: [registry],
     collect () {
-      gauge.set({ state: 'total' }, pool.totalCount)
-      gauge.set({ state: 'idle' }, pool.idleCount)
-      gauge.set({ state: 'waiting' }, pool.waitingCount)
+      for (const [name, pool] of Object.entries(named)) {
+        gauge.set({ pool: name, state: 'total' }, pool.totalCount)
+        gauge.set({ pool: name, state: 'idle' }, pool.idleCount)
+        gauge.set({ pool: name, state: 'waiting' }, pool.waitingCount)
+      }
     }
   })
 }

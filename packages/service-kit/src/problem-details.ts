@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isUnavailable } from './is-unavailable.ts'
+import { isContention, isUnavailable } from './is-unavailable.ts'
+import { notFound } from './request-rules.ts'
 import { PROBLEM_JSON, problemDocument, ProblemError } from './problem.ts'
 import type { ProblemType } from './problem-types.ts'
 
@@ -8,25 +9,24 @@ import type { ProblemType } from './problem-types.ts'
 const RETRY_AFTER_S = 1
 
 const TYPES = new Map<number, ProblemType>([
-  [404, 'not-found'], [408, 'request-timeout'], [413, 'body-too-large'], [415, 'unsupported-media-type']
+  [404, 'not-found'], [405, 'method-not-allowed'], [408, 'request-timeout'], [413, 'body-too-large'], [415, 'unsupported-media-type']
 ])
 
 /** RFC 9457 for every error, the ones of Fastify included. What went wrong inside is logged, never sent. */
 export const problemDetails = fp(async (app: FastifyInstance) => {
   app.setErrorHandler<FastifyError>(answerWithProblem)
-  app.setNotFoundHandler((request, reply) => {
-    send(request, reply, new ProblemError(404, 'not-found', `there is no ${request.method} ${pathOf(request)}`))
-  })
+  app.setNotFoundHandler((request, reply) => { send(request, reply, notFound(app, request)) })
 }, { name: 'problem-details' })
 
 /** Also Fastify's `frameworkErrors`: a URL that cannot be decoded never gets as far as a plugin. */
 export function answerWithProblem (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const problem = toProblem(error)
   const { status } = problem
-  // In an outage there are hundreds of them a second, and a stack says nothing about any.
+  // There can be hundreds of them a second, and a stack says nothing about any. Of an outage one line is enough.
   const inShort = { err: { type: error.name, message: error.message }, status }
   if (status < 500) request.log.info(inShort, 'request refused')
   else if (problem.type === 'internal') request.log.error({ err: error, status }, 'request failed')
+  else if (problem.type === 'unavailable' && request.server.outages !== undefined && !isContention(error)) request.server.outages.met(error)
   else request.log.warn(inShort, 'request not answered')
   send(request, reply, problem)
 }
@@ -40,6 +40,8 @@ function toProblem (error: FastifyError | ProblemError): ProblemError {
     })
   }
   const status = error.statusCode ?? 500
+  // Of the plugin for files: a path that leads out of its folder. There is no such file here.
+  if (status === 403) return new ProblemError(404, 'not-found', 'there is no such file')
   if (status >= 400 && status < 500) return new ProblemError(status, TYPES.get(status) ?? 'invalid-request', error.message)
   if (status === 503 || isUnavailable(error)) {
     return new ProblemError(503, 'unavailable', 'the service cannot answer now, try again', { retryAfter: RETRY_AFTER_S })
@@ -58,7 +60,9 @@ function toInvalidField ({ instancePath, message = 'is wrong', params }: Violati
 }
 
 function send (request: FastifyRequest, reply: FastifyReply, problem: ProblemError): void {
-  const { retryAfter } = problem.fields
+  const { retryAfter, headers = {} } = problem.fields
+  // Fastify's own errors (a URL that cannot be decoded) come past the hook that sets the others.
+  reply.headers({ 'x-content-type-options': 'nosniff', ...headers })
   if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
   reply.code(problem.status).type(PROBLEM_JSON).serializer(JSON.stringify)
     .send(problemDocument(problem, { instance: pathOf(request), requestId: request.id }))

@@ -6,6 +6,8 @@ export const PROBLEM_JSON = 'application/problem+json'
 export interface ProblemFields {
   /** Seconds for the `Retry-After` header. */
   retryAfter?: number
+  /** Further headers of the answer, for example `allow`. */
+  headers?: Record<string, string>
   /** Further members of the problem, for example `errors`. */
   extensions?: Record<string, unknown>
 }

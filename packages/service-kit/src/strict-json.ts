@@ -9,6 +9,11 @@ export function useStrictJson (app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
+    // No body after all (chunked, and no chunk): where one is needed, the schema says so.
+    if (text === '') {
+      done(null)
+      return
+    }
     void parse(request, text, (error, body) => {
       const repeated = error === null ? repeatedMember(text) : undefined
       if (repeated === undefined) done(error, body)

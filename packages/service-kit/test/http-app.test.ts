@@ -12,6 +12,7 @@ async function build (t: Test) {
   app.get('/conflict', async () => { throw new ProblemError(409, 'status-conflict', 'it is taken', { retryAfter: 3, extensions: { by: 'me' } }) })
   app.get('/broken', async () => { throw new Error('password=secret') })
   app.get('/away', async () => { throw Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }) })
+  app.get('/cancelled', async () => { throw Object.assign(new Error('canceling statement'), { code: '57014' }) })
   t.teardown(() => app.close())
   return { app, health, registry }
 }
@@ -32,6 +33,7 @@ t.test('every error is a problem', async (t) => {
     ['a member twice, deep inside', { method: 'POST', url: '/things', headers: json, payload: '{"n":[{"m":"{"},{"m":1,"o":{},"m":2}]}' }, 400, 'invalid-request'],
     ['malformed JSON', { method: 'POST', url: '/things', headers: json, payload: '{"n":' }, 400, 'invalid-request'],
     ['no body', { method: 'POST', url: '/things' }, 400, 'invalid-request'],
+    ['no body, though a chunked one', { method: 'POST', url: '/things', headers: { ...json, 'transfer-encoding': 'chunked' } }, 400, 'invalid-request'],
     ['too large', { method: 'POST', url: '/things', payload: { n: 1, pad: 'x'.repeat(200) } }, 413, 'body-too-large'],
     ['text', { method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: 'n=1' }, 415, 'unsupported-media-type'],
     ['thrown problem', { url: '/conflict' }, 409, 'status-conflict'],
@@ -55,9 +57,9 @@ t.test('a request that fails as expected is one short line, a defect is told wit
     const note = (level: string) => (fields: object) => { lines.push({ level, ...fields } as typeof lines[number]) }
     request.log = Object.assign(Object.create(request.log), { info: note('info'), warn: note('warn'), error: note('error') })
   })
-  for (const url of ['/nowhere', '/conflict', '/away', '/broken']) await app.inject(url)
+  for (const url of ['/conflict', '/cancelled', '/broken']) await app.inject(url)
   t.match(lines.map(({ level, status, err }) => [level, status, err.message, err.stack !== undefined]), [
-    ['info', 409, 'it is taken', false], ['warn', 503, 'connect', false], ['error', 500, 'password=secret', true]
+    ['info', 409, 'it is taken', false], ['warn', 503, 'canceling statement', false], ['error', 500, 'password=secret', true]
   ])
 })
 

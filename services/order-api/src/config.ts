@@ -13,6 +13,9 @@ export const settings = Type.Object({
   ORDER_API_IDEMPOTENCY_RETENTION_HOURS: Type.Integer({
     default: 24, minimum: 1, maximum: 8_760, description: 'How long a request can be repeated with the same Idempotency-Key.'
   }),
+  ORDER_API_READ_POOL_SIZE: Type.Integer({
+    default: 5, minimum: 1, maximum: 200, description: 'Connections to Postgres, at most, for the requests that read; beside the ones of `DATABASE_POOL_SIZE`, so that reads cannot keep orders from being taken.'
+  }),
   ORDER_API_WAKEUP_INTERVAL_MS: Type.Integer({
     default: 3, minimum: 0, maximum: 1_000, description: 'The relay is woken at most once in this time by each replica.'
   })

@@ -1,6 +1,7 @@
 import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, runService } from '@orders/service-kit'
 import { buildApp } from './app.ts'
 import { loadOrderApiConfig } from './config.ts'
+import { assertUsable } from './data/assert-usable.ts'
 import { forgetOldKeys } from './forget-old-keys.ts'
 
 const health = createHealth()
@@ -12,19 +13,22 @@ await runService({
   async start ({ config, logger, onStop }) {
     const { registry } = createMetrics({ service: 'order-api' })
 
-    const ops = createOpsServer({ health, registry })
+    const ops = createOpsServer({ health, registry, logger })
     onStop('ops server', () => ops.close())
 
     const app = await buildApp({ config, logger, health, registry })
     // A connection of its own: behind the requests, a busy replica would pass for one whose database is away, and leave its load
     // to the others, one after the other.
     const probe = createPool({ url: config.DATABASE_URL, applicationName: 'order-api readiness', max: 1, logger })
-    health.addReadiness('postgres', async () => { await probe.query('SELECT') })
+    app.outages?.watch(probe)
+    health.addReadiness('postgres', () => assertUsable(probe))
     onStop('readiness', () => probe.end())
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()
-    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, logger, housekeeping.signal)
+    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, {
+      logger, outages: app.outages, signal: housekeeping.signal
+    })
     onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
 
     logger.info({

@@ -1,3 +1,4 @@
+import { until } from '@orders/local-stack/harness'
 import t from 'tap'
 import { orderApi } from './order-api.ts'
 
@@ -75,7 +76,11 @@ t.test(`${REQUESTS} random bodies (seed ${SEED}): never a failure of ours, and r
   const failed: string[] = []
   for (let request = 0; request < REQUESTS; request++) {
     const payload = bodies.next()
-    const response = await api.request({ method: 'POST', url: '/orders', headers: { 'content-type': 'application/json' }, payload })
+    // On a busy machine the service sheds load, and asks its clients to come back.
+    const response = await until(async () => {
+      const answer = await api.request({ method: 'POST', url: '/orders', headers: { 'content-type': 'application/json', 'idempotency-key': `fuzz-${request}` }, payload })
+      return answer.statusCode !== 503 && answer
+    }, { what: 'an answer other than 503', deadlineMs: 60_000 })
     if (response.statusCode === 201) created.push(response.json<{ id: string }>().id)
     else if (response.statusCode !== 400) failed.push(`${response.statusCode}: ${payload}`)
   }

@@ -1,7 +1,9 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { until, type ServiceProcess } from '@orders/local-stack/harness'
 import type { Test } from 'tap'
 import type { Order } from '../src/schemas/order.ts'
 import { assertDescribed } from './described.ts'
+import { isShed, RETRY_AFTER_MS } from './order-api.ts'
 
 /** Far above every time-out of the service: who waits for longer has found a hang. */
 const HANG_MS = 30_000
@@ -22,7 +24,16 @@ export class OrderApiClient {
     this.#service = service
   }
 
-  async request (method: string, path: string, { headers = {}, body }: { headers?: Record<string, string>, body?: object } = {}): Promise<Answer> {
+  /** Once more where the service sheds load, for nothing was done then. */
+  async request (method: string, path: string, options: { headers?: Record<string, string>, body?: object } = {}): Promise<Answer> {
+    for (;;) {
+      const answer = await this.#requestOnce(method, path, options)
+      if (answer !== undefined) return answer
+      await delay(RETRY_AFTER_MS)
+    }
+  }
+
+  async #requestOnce (method: string, path: string, { headers = {}, body }: { headers?: Record<string, string>, body?: object }): Promise<Answer | undefined> {
     const response = await fetch(`${this.#service.http}${path}`, {
       method,
       headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
@@ -30,6 +41,7 @@ export class OrderApiClient {
       ...(body === undefined ? {} : { body: JSON.stringify(body) })
     })
     const text = await response.text()
+    if (isShed(response.status, text)) return undefined
     assertDescribed(this.#t, {
       method, path, status: response.status, header: (name) => response.headers.get(name) ?? undefined, body: text
     })

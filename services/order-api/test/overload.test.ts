@@ -10,11 +10,10 @@ t.test('an exhausted pool: 503 with Retry-After, at once for those that would wa
   await api.evidence.waiting(1)
 
   const answered: LightMyRequestResponse[] = []
-  const requests = Array.from({ length: 60 }, async (_, index) => {
-    answered.push(index % 3 === 0 ? await api.request({ url: '/orders' }) : await api.create())
-  })
+  const requests = Array.from({ length: 60 }, async () => { answered.push(await api.create()) })
   const typeOf = (response: LightMyRequestResponse) => response.json<{ type: string }>().type
   await until(() => answered.length > 0, { what: 'an answer' })
+  t.equal((await api.request({ url: '/orders' })).statusCode, 200, 'reads do not wait behind writes')
   t.equal(answered[0] && typeOf(answered[0]), 'urn:problem:overloaded', 'the first answers are the ones of those that never waited')
   await Promise.all(requests)
   t.same(answered.filter(({ statusCode, headers }) => statusCode !== 503 || headers['retry-after'] !== '1'), [], 'every one is 503 with Retry-After')
@@ -25,6 +24,32 @@ t.test('an exhausted pool: 503 with Retry-After, at once for those that would wa
   t.equal((await first).statusCode, 201, 'the one that had a connection was not disturbed')
   t.equal((await api.create()).statusCode, 201)
   t.same(await api.evidence.counts(), { orders: 2, events: 2, keys: 0 }, 'what was refused left nothing')
+})
+
+t.test('reads that wait, however many, keep no order from being taken', async (t) => {
+  const api = await orderApi(t, { timeouts: 'patient', env: { DATABASE_POOL_SIZE: '2', ORDER_API_READ_POOL_SIZE: '2' } })
+  const placed = await api.create()
+  t.equal(placed.statusCode, 201)
+  // Whatever the service's connections for reads find, they wait for this lock; writes do not.
+  const { pool } = api.evidence
+  await pool.query(`ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
+                    CREATE POLICY slow ON orders USING (
+                      current_setting('application_name') NOT LIKE '%reads' OR pg_advisory_xact_lock_shared(1) IS NOT NULL)`)
+  const holder = await pool.connect()
+  await holder.query('SELECT pg_advisory_lock(1)')
+  const reads = Promise.all(Array.from({ length: 200 }, (_, index) =>
+    api.request({ url: index % 2 === 0 ? '/orders?limit=200' : `/orders/${placed.json<{ id: string }>().id}` })))
+  await api.evidence.waiting(2)
+
+  const orders = await Promise.all(Array.from({ length: 30 }, () => api.create()))
+  t.same(orders.filter(({ statusCode }) => statusCode !== 201), [], 'orders are taken')
+  t.equal((await api.change('confirm', placed.json<{ id: string }>().id)).statusCode, 200, 'and changed')
+
+  await holder.query('SELECT pg_advisory_unlock(1)')
+  holder.release()
+  const statuses = (await reads).map(({ statusCode }) => statusCode)
+  t.same([...new Set(statuses)].sort(), [200, 503], 'of the reads, those that had no hope of a turn were told so')
+  t.ok(statuses.filter((status) => status === 200).length >= 2)
 })
 
 t.test('a lock that is not released in time is an outage, not a hang', async (t) => {

@@ -4,21 +4,38 @@ import t, { type Test } from 'tap'
 import type { HTTPMethods } from 'fastify'
 import { orderApi } from './order-api.ts'
 
-t.test('what no route is for is not found, whatever the method', async (t) => {
+t.test('what no route is for is not found; a known path with another method says which it has', async (t) => {
   const api = await orderApi(t)
   const id = '01901632-0000-7000-8000-000000000000'
-  const requests: Array<[HTTPMethods, string]> = [
-    ['GET', '/'], ['GET', '/order'], ['GET', '/ORDERS'], ['GET', '//orders'], ['GET', `/orders/${id}/`], ['GET', `/orders/${id}/confirm`],
-    ['GET', '/.env'], ['GET', '/metrics'], ['GET', '/readyz'], ['POST', `/orders/${id}`], ['POST', `/orders/${id}/confirm/now`],
-    ['PUT', `/orders/${id}`], ['PATCH', `/orders/${id}`], ['DELETE', `/orders/${id}`], ['DELETE', '/orders'], ['PUT', '/orders'],
-    ['PATCH', '/orders'], ['OPTIONS', '/orders']
+  const requests: Array<[method: HTTPMethods, url: string, allow?: string]> = [
+    ['GET', '/'], ['GET', '/order'], ['GET', '/ORDERS'], ['GET', '//orders'], ['GET', `/orders/${id}/`], ['GET', '/.env'], ['GET', '/metrics'],
+    ['GET', '/readyz'], ['POST', `/orders/${id}/confirm/now`], ['DELETE', '/nowhere'], ['OPTIONS', '/nowhere'],
+    ['GET', `/orders/${id}/confirm`, 'POST'], ['PUT', `/orders/${id}/cancel`, 'POST'], ['POST', `/orders/${id}`, 'GET, HEAD'],
+    ['PUT', `/orders/${id}`, 'GET, HEAD'], ['PATCH', `/orders/${id}`, 'GET, HEAD'], ['DELETE', `/orders/${id}`, 'GET, HEAD'],
+    ['DELETE', '/orders', 'GET, HEAD, POST'], ['PUT', '/orders', 'GET, HEAD, POST'], ['PATCH', '/orders', 'GET, HEAD, POST'], ['OPTIONS', '/orders', 'GET, HEAD, POST'],
+    ['POST', '/docs/json', 'GET, HEAD'], ['PUT', '/docs/static/index.css', 'GET, HEAD']
   ]
-  for (const [method, url] of requests) {
-    const response = await api.request({ method, url, ...(method === 'GET' || method === 'OPTIONS' ? {} : { payload: { customerId: 'a' } }) })
-    t.equal(response.statusCode, 404, `${method} ${url}`)
-    t.match(response.json(), { type: 'urn:problem:not-found', instance: url })
+  for (const [method, url, allow] of requests) {
+    const response = await api.app.inject({ method: method as 'GET', url, ...(method === 'GET' || method === 'OPTIONS' ? {} : { payload: { customerId: 'a' } }) })
+    t.equal(response.statusCode, allow === undefined ? 404 : 405, `${method} ${url}`)
+    t.equal(response.headers.allow, allow, `${method} ${url}`)
+    t.match(response.json(), { type: `urn:problem:${allow === undefined ? 'not-found' : 'method-not-allowed'}`, instance: url })
   }
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
+})
+
+t.test('the page\'s own folder answers with problems too', async (t) => {
+  const api = await orderApi(t)
+  for (const url of ['/docs/static/nowhere.js', '/docs/static/', '/docs/static//index.css', '/docs/nowhere', '/docs/static/%00']) {
+    const response = await api.app.inject({ url })
+    t.ok([400, 404].includes(response.statusCode), `${url}: ${response.statusCode}`)
+    t.match(response.headers['content-type'], /^application\/problem\+json/, url)
+    t.match(response.json(), { type: /^urn:problem:(not-found|invalid-request)$/, status: response.statusCode }, url)
+  }
+  for (const headers of [{ 'if-match': '"x"' }, { range: 'bytes=99999999-' }, { 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' }]) {
+    const response = await api.app.inject({ url: '/docs/static/index.css', headers })
+    if (response.statusCode >= 400) t.match(response.headers['content-type'], /^application\/problem\+json/, JSON.stringify(headers))
+  }
 })
 
 t.test('a malformed URL is refused', async (t) => {
@@ -72,6 +89,9 @@ t.test('what is no HTTP is answered with a problem too, and the connection close
   for (const [name, bytes, status] of cases) {
     const answer = await talk(t, port, bytes)
     t.match(answer, new RegExp(`^HTTP/1.1 ${status} [^]*content-type: application/problem\\+json[^]*"type":"urn:problem:invalid-request"`, 'i'), name)
+  }
+  for (const path of ['/docs/static/..', '/docs/static/../../package.json', '/docs/static/%2e%2e/package.json', '/docs/static/./index.css']) {
+    t.match(await talk(t, port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`), /^HTTP\/1.1 404 [^]*content-type: application\/problem\+json[^]*"type":"urn:problem:not-found"/i, path)
   }
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
   t.match(await talk(t, port, `${post}Content-Length: 18\r\n\r\n{"customerId":"a"}`), /^HTTP\/1.1 201 /, 'and this is HTTP')

@@ -12,6 +12,9 @@ export const settings = Type.Object({
   ...opsSettings,
   ...logSettings,
   ...shutdownSettings,
+  CONSUMER_DOCS: Type.Boolean({
+    default: true, description: 'Serve the OpenAPI document and its page at `/docs`.'
+  }),
   CONSUMER_TOPIC: Type.String({ default: ORDER_EVENTS_TOPIC, pattern: topicName, description: 'Topic of the order events.' }),
   CONSUMER_DEAD_LETTER_TOPIC: Type.String({
     default: ORDER_EVENTS_DEAD_LETTER_TOPIC, pattern: topicName, description: 'Where records go that can never be applied. Must exist.'

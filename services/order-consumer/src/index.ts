@@ -1,1 +1,2 @@
-export { settings } from './config.ts'
+export { buildApp, type AppParts } from './app.ts'
+export { loadConsumerConfig, settings } from './config.ts'

@@ -17,7 +17,7 @@ await runService({
     const { registry } = createMetrics({ service: 'order-consumer' })
     const metrics = new ConsumerMetrics(registry)
 
-    const ops = createOpsServer({ health, registry })
+    const ops = createOpsServer({ health, registry, logger })
     onStop('ops server', () => ops.close())
 
     const app = await buildApp({ config, logger, health, registry })

@@ -1,14 +1,13 @@
 import { enqueue } from '@orders/outbox'
 import { ProblemError } from '@orders/service-kit'
+import { bodyProblems, commonProblems, notFoundProblem } from '@orders/service-kit/documentation'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
 import { changeStatus } from '../data/change-status.ts'
 import { findOrder } from '../data/find-order.ts'
 import { answerOnce, REPLAYED_HEADER } from '../idempotency.ts'
 import { orderEvent } from '../order-event.ts'
-import {
-  bodyProblems, commonProblems, idempotencyHeadersSchema, idempotencyProblems, notFoundProblem, orderParamsSchema, replayedHeader
-} from '../schemas/order.ts'
+import { idempotencyHeadersSchema, idempotencyProblems, orderParamsSchema, replayedHeader } from '../schemas/order.ts'
 import { TRANSITIONS, type Action, type Transition } from '../transitions.ts'
 
 const schema = (action: Action, { from, to }: Transition) => ({

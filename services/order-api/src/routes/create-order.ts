@@ -1,4 +1,5 @@
 import { enqueue } from '@orders/outbox'
+import { bodyProblems, commonProblems } from '@orders/service-kit/documentation'
 import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
@@ -6,7 +7,7 @@ import { insertOrder } from '../data/insert-order.ts'
 import { answerOnce, REPLAYED_HEADER } from '../idempotency.ts'
 import { orderEvent } from '../order-event.ts'
 import {
-  bodyProblems, commonProblems, customerIdSchema, idempotencyHeadersSchema, idempotencyProblems, locationHeader, replayedHeader
+  customerIdSchema, idempotencyHeadersSchema, idempotencyProblems, locationHeader, replayedHeader
 } from '../schemas/order.ts'
 
 const schema = {

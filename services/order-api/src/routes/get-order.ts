@@ -1,8 +1,10 @@
 import { ProblemError } from '@orders/service-kit'
+import { commonProblems, notFoundProblem } from '@orders/service-kit/documentation'
+import type pg from 'pg'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
 import { findOrder } from '../data/find-order.ts'
-import { commonProblems, notFoundProblem, orderParamsSchema } from '../schemas/order.ts'
+import { orderParamsSchema } from '../schemas/order.ts'
 
 const schema = {
   operationId: 'getOrder',
@@ -16,9 +18,9 @@ const schema = {
   }
 }
 
-export async function getOrderRoute (app: App): Promise<void> {
+export async function getOrderRoute (app: App, { pool }: { pool: pg.Pool }): Promise<void> {
   app.get<{ Params: { id: string } }>('/orders/:id', { schema }, async (request) => {
-    const order = await findOrder(app.pg.pool, request.params.id)
+    const order = await findOrder(pool, request.params.id)
     if (order === undefined) throw new ProblemError(404, 'not-found', `there is no order ${request.params.id}`)
     return order
   })

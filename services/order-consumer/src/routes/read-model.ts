@@ -1,34 +1,70 @@
 import { decodeCursor, encodeCursor, ProblemError } from '@orders/service-kit'
-import { orderEventSchemas } from '@orders/contracts'
-import { Type } from 'typebox'
+import { commonProblems, notFoundProblem, problemResponse } from '@orders/service-kit/documentation'
 import type { FastifyInstance } from 'fastify'
+import type { TSchema } from 'typebox'
 import { findView } from '../data/find-view.ts'
 import { listViews } from '../data/list-views.ts'
 import { readStats } from '../data/read-stats.ts'
+import { customerParamsSchema, orderParamsSchema, orderWithHistorySchema, pageQuerySchema, statsSchema, viewPageSchema } from '../schemas/read-model.ts'
 
-const orderParams = Type.Object({ id: Type.String({ format: 'uuid' }) })
-const customerParams = Type.Object({ id: orderEventSchemas.OrderCreated.properties.customerId })
-const pageQuery = Type.Object({
-  limit: Type.Integer({ default: 50, minimum: 1, maximum: 200 }),
-  cursor: Type.Optional(Type.String({ maxLength: 100 }))
-}, { additionalProperties: false })
+const tags = ['read model']
+
+const answer = (description: string, schema: TSchema) => ({ 200: { description, content: { 'application/json': { schema } } } })
+
+const findOrder = {
+  operationId: 'findOrder',
+  summary: 'Read an order, and what it went through',
+  tags,
+  params: orderParamsSchema,
+  response: {
+    ...answer('The order, with every version that was applied.', orderWithHistorySchema),
+    ...commonProblems,
+    ...notFoundProblem,
+    404: problemResponse('No event has told of such an order yet.')
+  }
+}
+
+const listCustomerOrders = {
+  operationId: 'listCustomerOrders',
+  summary: 'List a customer\'s orders, newest first',
+  tags,
+  params: customerParamsSchema,
+  querystring: pageQuerySchema,
+  response: {
+    ...answer('A page of orders.', viewPageSchema),
+    ...commonProblems,
+    414: problemResponse('The customer\'s id is much longer than one.')
+  }
+}
+
+const getStats = {
+  operationId: 'getStats',
+  summary: 'Count orders and events',
+  description: 'What was counted in the transactions that applied the events.',
+  tags,
+  response: { ...answer('The counts.', statsSchema), ...commonProblems }
+}
+
+interface PageRequest {
+  Params: { id: string }
+  Querystring: { limit: number, cursor?: string }
+}
 
 /** What the events told. It lags behind the order-api by what is on its way. */
 export async function readModelRoutes (app: FastifyInstance): Promise<void> {
-  app.get<{ Params: { id: string } }>('/orders/:id', { schema: { params: orderParams } }, async (request) => {
+  app.get<{ Params: { id: string } }>('/orders/:id', { schema: findOrder }, async (request) => {
     const { id } = request.params
     const view = await findView(app.pg.pool, id)
     if (view === undefined) throw new ProblemError(404, 'not-found', `no event has told of an order ${id} yet`)
     return view
   })
 
-  app.get<{ Params: { id: string }, Querystring: { limit: number, cursor?: string } }>(
-    '/customers/:id/orders', { schema: { params: customerParams, querystring: pageQuery } }, async (request) => {
-      const { limit, cursor } = request.query
-      const orders = await listViews(app.pg.pool, request.params.id, decodeCursor(cursor), limit + 1)
-      const page = orders.slice(0, limit)
-      return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.orderId ?? '') : null }
-    })
+  app.get<PageRequest>('/customers/:id/orders', { schema: listCustomerOrders }, async (request) => {
+    const { limit, cursor } = request.query
+    const orders = await listViews(app.pg.pool, request.params.id, decodeCursor(cursor), limit + 1)
+    const page = orders.slice(0, limit)
+    return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.orderId ?? '') : null }
+  })
 
-  app.get('/stats', async () => readStats(app.pg.pool))
+  app.get('/stats', { schema: getStats }, async () => readStats(app.pg.pool))
 }
