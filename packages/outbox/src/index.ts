@@ -7,7 +7,7 @@ export {
 export { enqueue } from './enqueue.ts'
 export { DeadLetterNotFoundError, FencedError, InvalidEventError } from './errors.ts'
 export type { JsonValue, NewEvent, OutboxEvent } from './event.ts'
-export { READ_SESSION_OPTIONS, readBatch, type ReadOptions } from './read-batch.ts'
+export { READ_SESSION_OPTIONS, readBatch, type ReadOptions, type TypeFilter } from './read-batch.ts'
 export { ScanBound } from './scan-bound.ts'
 export { assertHeld, readShard, takeOverShard, type Claim, type Fence, type ShardState, type TakenOver } from './shard-fence.ts'
 export type { SqlClient, Statement } from './sql-client.ts'
