@@ -1,14 +1,31 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
 
-const COPIES = [
-  ['packages/outbox/sql/001-outbox.sql', 'services/order-api/migrations/002_outbox.sql'],
-  ['packages/leader-election/sql/001-leader-lease.sql', 'services/order-api/migrations/004_leader_lease.sql']
-] as const
+/** Each file of a DDL of record, and the migration that is its copy. */
+const COPIES: Record<string, Record<string, string>> = {
+  'packages/outbox/sql': {
+    '001-outbox.sql': '002_outbox.sql'
+  },
+  'packages/leader-election/sql': {
+    '001-leader-lease.sql': '004_leader_lease.sql'
+  }
+}
+const MIGRATIONS = 'services/order-api/migrations'
 
-for (const [record, copy] of COPIES) {
-  t.test(`${copy} is the DDL of record, ${record}`, async (t) => {
-    const read = (path: string) => readFile(new URL(`../${path}`, import.meta.url), 'utf8')
-    t.equal(await read(copy), await read(record))
+const root = new URL('../', import.meta.url)
+
+for (const [folder, copies] of Object.entries(COPIES)) {
+  t.test(`every file of ${folder} has its copy among the migrations, in the same order`, async (t) => {
+    const files = (await readdir(new URL(folder, root))).sort()
+    t.same(Object.keys(copies).sort(), files, 'a new file needs its migration, and its line in COPIES')
+    const migrations = files.map((file) => copies[file] ?? '')
+    t.same(migrations, [...migrations].sort())
   })
+
+  for (const [record, copy] of Object.entries(copies)) {
+    t.test(`${MIGRATIONS}/${copy} is the DDL of record, ${folder}/${record}`, async (t) => {
+      const read = (path: string) => readFile(new URL(path, root), 'utf8')
+      t.equal(await read(`${MIGRATIONS}/${copy}`), await read(`${folder}/${record}`))
+    })
+  }
 }

@@ -1,6 +1,7 @@
 export { backlog, type Backlog } from './backlog.ts'
 export { claim, dropClaim } from './claim.ts'
 export { complete } from './complete.ts'
+export { readDdlOfRecord, type DdlFile } from './ddl-of-record.ts'
 export {
   deadLetter, discardDeadLetter, listDeadLetters, replayDeadLetter, type DeadLetter
 } from './dead-letters.ts'

@@ -15,10 +15,10 @@ export interface SqlClient {
   query: (statement: Statement) => Promise<{ rows: Row[], rowCount: number | null }>
 }
 
-/** The statement returned no row where one was promised: the tables are not those of `sql/001-outbox.sql`. */
+/** The statement returned no row where one was promised: the tables are not those of the files in `sql/`. */
 export function onlyRow (rows: Row[], what: string): Row {
   const row = rows[0]
-  if (row === undefined) throw new Error(`expected one row from ${what}, found none: are the tables those of sql/001-outbox.sql?`)
+  if (row === undefined) throw new Error(`expected one row from ${what}, found none: are the tables those of every file in packages/outbox/sql?`)
   return row
 }
 

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { testPostgres } from '@orders/local-stack/harness'
-import type { NewEvent, ReadOptions } from '@orders/outbox'
+import { readDdlOfRecord, type NewEvent, type ReadOptions } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
 
@@ -18,7 +17,7 @@ export async function outboxDatabase (t: Test): Promise<{ pool: pg.Pool, url: st
     await pool.end()
     await admin(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
   })
-  await pool.query(await readFile(new URL('../sql/001-outbox.sql', import.meta.url), 'utf8'))
+  for (const { sql } of await readDdlOfRecord()) await pool.query(sql)
   return { pool, url: url.href }
 }
 
