@@ -4,7 +4,8 @@ import t from 'tap'
 /** Each file of a DDL of record, and the migration that is its copy. */
 const COPIES: Record<string, Record<string, string>> = {
   'packages/outbox/sql': {
-    '001-outbox.sql': '002_outbox.sql'
+    '001-outbox.sql': '002_outbox.sql',
+    '003-scan-bound.sql': '007_outbox_scan.sql'
   },
   'packages/leader-election/sql': {
     '001-leader-lease.sql': '004_leader_lease.sql'

@@ -34,6 +34,9 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
         select: 'all', insert: ['shard', 'epoch', 'holder', 'taken_at'], update: ['epoch', 'holder', 'batch', 'claimed_ids', 'taken_at']
       }
     },
+    outbox_scan: {
+      outbox_relay: { select: 'all', update: ['shards', 'bound', 'stamp'] }
+    },
     leader_lease: {
       outbox_relay: { select: 'all', insert: 'all', update: 'all' }
     },
