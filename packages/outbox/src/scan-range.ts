@@ -2,8 +2,8 @@ const FIRST = 10_000n
 const LEAST = 500n
 /** Ids are below this one. */
 const MOST = 1n << 62n
-const QUICK_MS = 15
-const SLOW_MS = 60
+const QUICK_MS = 25
+const SLOW_MS = 150
 
 /**
  * How many ids one statement may look at. What a range costs cannot be known before: it may be a gap, or hold nothing but

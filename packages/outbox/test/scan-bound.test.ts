@@ -141,8 +141,7 @@ t.test('events behind a dead letter are not looked at again, until it is discard
   t.ok(steady < FEW_BLOCKS, `${steady} blocks`)
 
   await discardDeadLetter(pool, 1n)
-  const freed = await ids(scan)
-  t.same([freed[0], freed.length], [2, 1_000], 'the very next read begins with the first of them')
+  t.equal((await ids(scan))[0], 2, 'the very next read begins with the first of them')
 })
 
 t.test('a replayed event comes first, and the ones behind it as soon as it is published', async (t) => {
