@@ -5,7 +5,8 @@ import t from 'tap'
 const COPIES: Record<string, Record<string, string>> = {
   'packages/outbox/sql': {
     '001-outbox.sql': '002_outbox.sql',
-    '002-claim-tokens.sql': '006_claim_tokens.sql'
+    '002-claim-tokens.sql': '006_claim_tokens.sql',
+    '003-scan-bound.sql': '007_outbox_scan.sql'
   },
   'packages/leader-election/sql': {
     '001-leader-lease.sql': '004_leader_lease.sql'

@@ -43,6 +43,9 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
         update: ['layout', 'relay_name', 'shards', 'position_topic', 'delivery', 'changing_until', 'written_at']
       }
     },
+    outbox_scan: {
+      outbox_relay: { select: 'all', update: ['shards', 'bound', 'stamp'] }
+    },
     leader_lease: {
       outbox_relay: { select: 'all', insert: 'all', update: 'all' }
     },

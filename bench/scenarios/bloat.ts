@@ -1,65 +1,168 @@
-import { READ_SESSION_OPTIONS, readBatch, ScanBound } from '@orders/outbox'
+import { setTimeout as delay } from 'node:timers/promises'
+import { deadLetter, READ_SESSION_OPTIONS, ScanBound, takeOverShard } from '@orders/outbox'
 import pg from 'pg'
-import { fillOutbox } from '../fill-outbox.ts'
 import { median } from '../measure/percentiles.ts'
+import { claimCost } from '../claim-cost.ts'
 import { outboxBench } from '../outbox-bench.ts'
 import type { Bench, Case, Scenario } from '../scenario.ts'
 
-const POLLS = 500
+const TIMES = 300
 const EVENTS_PER_POLL = 10
+/** A value of base 16 hardly compresses. */
+const LARGE_BYTES = 900_000
 
 export const bloat: Scenario = {
-  title: 'Polling past dead rows',
-  method: 'An old transaction is open, so that vacuum can remove nothing of what was published and deleted since. Median time of a poll that finds ten events, with the bound of the scan that the relay keeps, against the same on a table that never held anything. A sweep is the same poll from the very beginning, which the relay makes once a minute.',
+  title: 'Reads and claims beside what cannot be removed or read',
+  method: 'An old transaction is open, so that vacuum can remove nothing of what was published and deleted since. Each row: the median time of a poll that finds ten events (of the claims: the mean of one claim), against the same on an outbox that never held anything else. The first read is that of a new leader that knows no bound yet. Large events: one read of as much as a batch may hold, against the same where only that much waits.',
   async run (bench) {
-    const rows = bench.quick ? 50_000 : 1_000_000
-    const empty = await pollTimes(bench, 0)
-    const bloated = await pollTimes(bench, rows)
-    const result = (name: string, { poll, sweep }: PollTimes, against?: PollTimes): Case => ({
-      name,
-      figures: [
-        { name: 'poll', value: poll, unit: 'ms' },
-        ...(against === undefined ? [] : [{ name: 'of the empty table\'s', value: poll / against.poll, unit: '×', goal: { atMost: 2 } }]),
-        { name: 'sweep', value: sweep, unit: 'ms' }
-      ]
+    const of = (count: number) => bench.quick ? Math.round(count / 20) : count
+    const label = (count: number) => of(count).toLocaleString('en')
+    const empty = await pollTimes(bench, async () => {})
+    const cases: Case[] = [pollCase('empty outbox', empty)]
+    for (const [name, prepare, shards] of [
+      [`${label(10_000_000)} dead rows`, deadRows(of(10_000_000)), 1],
+      [`${label(300_000)} events behind a dead letter`, blocked(of(300_000)), 1],
+      [`${label(300_000)} events of another shard`, ofAnotherShard(of(300_000)), 8]
+    ] as const) {
+      bench.say(name)
+      cases.push(pollCase(name, await pollTimes(bench, prepare, shards), empty))
+    }
+    bench.say('claims')
+    const claims = await claimTimes(bench, of(100_000))
+    cases.push({
+      name: `a claim after ${label(100_000)} claims`,
+      figures: [{ name: 'mean', value: claims.last, unit: 'ms' }, ratio(claims.last / claims.first)]
     })
-    return [result('empty table', empty), result(`${rows.toLocaleString('en')} dead rows`, bloated, empty)]
+    bench.say('large events')
+    const [few, many] = [await largeTimes(bench, 1), await largeTimes(bench, of(1_000))]
+    cases.push({ name: `${label(1_000)} events of 900 KB`, figures: [{ name: 'median', value: many, unit: 'ms' }, ratio(many / few)] })
+    return cases
   }
 }
 
 interface PollTimes {
+  first: number
   poll: number
-  sweep: number
 }
 
-async function pollTimes (bench: Bench, deadRows: number): Promise<PollTimes> {
+type Prepare = (client: pg.Client) => Promise<void>
+
+function pollCase (name: string, { first, poll }: PollTimes, against?: PollTimes): Case {
+  return {
+    name,
+    figures: [
+      { name: 'median', value: poll, unit: 'ms' },
+      ...(against === undefined ? [] : [ratio(poll / against.poll)]),
+      { name: 'first read', value: first, unit: 'ms' }
+    ]
+  }
+}
+
+function ratio (value: number) {
+  return { name: 'of the empty outbox\'s', value, unit: '×', goal: { atMost: 2 } }
+}
+
+const insert = (client: pg.Client, aggregate: string, count: number, payload = "'{}'") => client.query(
+  `INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
+   SELECT 'order', ${aggregate}, g, 'OrderCreated', ${payload} FROM generate_series(1, ${count}) AS g`)
+
+function deadRows (count: number): Prepare {
+  return async (client) => {
+    // One at a time with its delete, the tables stay in the cache.
+    for (let left = count; left > 0; left -= 500_000) {
+      await insert(client, "'dead-' || g", Math.min(left, 500_000))
+      await client.query('DELETE FROM outbox_events')
+    }
+  }
+}
+
+function blocked (count: number): Prepare {
+  return async (client) => {
+    await insert(client, "'blocked'", count)
+    const { fence } = await takeOverShard(client, 0, 'bench')
+    const { rows: [first] } = await client.query<{ id: string, eventId: string }>('SELECT e.id::text, e.event_id AS "eventId" FROM outbox_events AS e ORDER BY e.id LIMIT 1')
+    await deadLetter(client, fence, { id: first?.id ?? '', eventId: first?.eventId ?? '' }, 'bench', true)
+  }
+}
+
+const SHARD_OF = (aggregate: string) => `(hashtextextended(${aggregate}, hashtext('order')) & 9223372036854775807) % 8`
+
+function ofAnotherShard (count: number): Prepare {
+  return async (client) => {
+    const { rows: [other] } = await client.query<{ id: string }>(
+      `SELECT id FROM (SELECT 'other-' || g AS id FROM generate_series(1, 100) AS g) AS ids WHERE ${SHARD_OF('id')} = 1 LIMIT 1`)
+    await insert(client, `'${other?.id ?? ''}'`, count)
+  }
+}
+
+/** Sessions of a database of their own: one as the relay has it, and an old one that keeps dead rows from being removed. */
+async function withOldSnapshot<T> (bench: Bench, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const { database } = await outboxBench(bench)
   const [client, old] = [new pg.Client({ connectionString: database.ownerUrl, options: READ_SESSION_OPTIONS }), new pg.Client({ connectionString: database.ownerUrl })]
   try {
     await Promise.all([client.connect(), old.connect()])
+    await client.query('SET synchronous_commit = off')
     await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
     await old.query('SELECT FROM outbox_events LIMIT 1')
-    const lastId = BigInt(deadRows === 0 ? 0 : await fillOutbox(database.ownerUrl, deadRows))
-    await client.query('DELETE FROM outbox_events')
-    await client.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
-                        SELECT 'order', 'live-' || g, 1, 'OrderCreated', '{}' FROM generate_series(1, $1::int) AS g`, [EVENTS_PER_POLL])
-    const bound = new ScanBound()
-    await bound.advance(client, lastId)
-    await bound.advance(client, lastId)
-    const sweep = await timePolls(client, 0n, 5)
-    return { sweep, poll: await timePolls(client, bound.value, POLLS) }
+    return await work(client)
   } finally {
     await Promise.all([client.end(), old.end()])
   }
 }
 
-async function timePolls (client: pg.Client, after: bigint, count: number): Promise<number> {
-  const times: number[] = []
-  for (let poll = 0; poll < count; poll++) {
-    const startedAt = performance.now()
-    const events = await readBatch(client, { shard: 0, shards: 1, after, inFlight: [], maxEvents: 1_000, maxBytes: 1_048_576 })
-    times.push(performance.now() - startedAt)
-    if (events.length !== EVENTS_PER_POLL) throw new Error(`expected ${EVENTS_PER_POLL} events, found ${events.length}`)
+function pollTimes (bench: Bench, prepare: Prepare, shards = 1): Promise<PollTimes> {
+  return withOldSnapshot(bench, async (client) => {
+    await prepare(client)
+    // Of shard 0, whatever the number of shards.
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT id FROM (SELECT 'live-' || g AS id FROM generate_series(1, 1000) AS g) AS ids WHERE ${shards} = 1 OR ${SHARD_OF('id')} = 0 LIMIT $1`,
+      [EVENTS_PER_POLL])
+    for (const { id } of rows) await insert(client, `'${id}'`, 1)
+    const scan = await ScanBound.begin(client, { shard: 0, shards })
+    const read = async () => {
+      const events = await scan.read({ inFlight: [], maxEvents: 1_000, maxBytes: 1_048_576, maxEventBytes: 1_048_576 })
+      if (events.length !== EVENTS_PER_POLL) throw new Error(`expected ${EVENTS_PER_POLL} events, found ${events.length}`)
+    }
+    const first = await time(read)
+    for (let quiet = 0; quiet < 3;) {
+      const before = scan.value
+      await scan.advance()
+      quiet = scan.value === before ? quiet + 1 : 0
+      await delay(0)
+    }
+    return { first, poll: await medianOf(read, TIMES) }
+  })
+}
+
+/** The databases of the two figures are their own: neither pays for the other's versions. */
+async function claimTimes (bench: Bench, before: number): Promise<{ first: number, last: number }> {
+  const cost = async (claimsBefore: number) => {
+    const { database } = await outboxBench(bench)
+    return claimCost(database.ownerUrl, { before: claimsBefore, measured: TIMES, oldSnapshot: true })
   }
-  return median(times)
+  return { first: await cost(0), last: await cost(before) }
+}
+
+function largeTimes (bench: Bench, events: number): Promise<number> {
+  return withOldSnapshot(bench, async (client) => {
+    await client.query(`CREATE TEMP TABLE noise AS SELECT string_agg(md5(random()::text), '') AS text FROM generate_series(1, ${LARGE_BYTES / 32})`)
+    await insert(client, "'large-' || g", events, "jsonb_build_object('text', (SELECT text FROM noise))")
+    const scan = await ScanBound.begin(client, { shard: 0, shards: 1 })
+    return medianOf(async () => {
+      const found = await scan.read({ inFlight: [], maxEvents: 1_000, maxBytes: 1_048_576, maxEventBytes: 1_048_576 })
+      if (found.length !== 1) throw new Error(`expected 1 event, found ${found.length}`)
+    }, 30)
+  })
+}
+
+async function medianOf (work: () => Promise<void>, times: number): Promise<number> {
+  const results: number[] = []
+  for (let count = 0; count < times; count++) results.push(await time(work))
+  return median(results)
+}
+
+async function time (work: () => Promise<void>): Promise<number> {
+  const startedAt = performance.now()
+  await work()
+  return performance.now() - startedAt
 }

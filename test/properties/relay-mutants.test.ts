@@ -31,7 +31,7 @@ function readAboveLastId (db: SqlClient): SqlClient {
   let last = 0n
   return {
     async query (statement) {
-      if (statement.name !== 'outbox_read') return db.query(statement)
+      if (statement.name?.startsWith('outbox_read') !== true) return db.query(statement)
       const result = await db.query({ ...statement, values: [String(last), ...(statement.values ?? []).slice(1)] })
       for (const [id] of result.rows as unknown as Array<[string]>) last = BigInt(id)
       return result

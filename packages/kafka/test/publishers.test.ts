@@ -122,10 +122,10 @@ t.test('transactional: nothing is committed before it may be, and nothing when i
 t.test('Kafka\'s own consumer reads what ours does: what was committed, and nothing of what was aborted', async (t) => {
   const { connection, topic, brokers } = await testTopic(t)
   const publisher = await open(t, connection, topic)
-  await publisher.publish([record(topic, 'a'), record(topic, 'b', 'other'), { topic, key: 'é', value: 'ü'.repeat(5_000), headers: { x: 'ß', y: '' } }], 1n)
-  await t.rejects(publisher.publish([record(topic, 'aborted'), record(topic, 'aborted', 'other')], 2n, Promise.reject(new Error('not mine'))))
+  await publisher.publish([record(topic, 'a'), record(topic, 'b', 'other'), { topic, key: 'é', value: 'ü'.repeat(5_000), headers: { x: 'ß', y: '' } }], at(1n))
+  await t.rejects(publisher.publish([record(topic, 'aborted'), record(topic, 'aborted', 'other')], at(2n), Promise.reject(new Error('not mine'))))
   const successor = await open(t, connection, topic)
-  await successor.publish([record(topic, 'c')], 2n)
+  await successor.publish([record(topic, 'c')], at(2n))
   const plain = await openPlainPublisher(connection, { sendDeadlineMs: SEND_DEADLINE_MS })
   await plain.publish([{ topic, key: null, value: null, headers: {} }]).finally(() => plain.close())
   t.equal((await valuesIn(connection, topic, 5)).includes('aborted'), false)

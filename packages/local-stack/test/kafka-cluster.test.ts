@@ -12,7 +12,7 @@ t.test('three brokers: what was acknowledged is there while one of them is dead,
     const publisher = await openTransactionalPublisher(connection, {
       transactionalId: `tx-${topic}`, positionGroup: `position-${topic}`, positionTopic: topic, sendDeadlineMs: 8_000, transactionTimeoutMs: 10_000
     })
-    await publisher.publish([1, 2, 3].map((key) => ({ topic, key: String(key), value, headers: { n: value } })), 1n).finally(() => publisher.close())
+    await publisher.publish([1, 2, 3].map((key) => ({ topic, key: String(key), value, headers: { n: value } })), { batch: 1n, token: 'one' }).finally(() => publisher.close())
   }
   await publish('before')
   cluster.node(2).kill('SIGKILL')

@@ -1,7 +1,8 @@
 import { CLEARED } from './complete.ts'
 import { DeadLetterIdTakenError, DeadLetterNotFoundError } from './errors.ts'
 import { changeHeld, type Fence } from './fence.ts'
-import type { Row, SqlClient } from './sql-client.ts'
+import { patiently } from './query-patiently.ts'
+import { onlyRow, type Row, type SqlClient } from './sql-client.ts'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
 export interface DeadLetter {
@@ -31,7 +32,7 @@ export interface DeadLetter {
 export async function deadLetter (
   client: SqlClient, fence: Fence, event: { id: string, eventId: string }, reason: string, blocking: boolean
 ): Promise<void> {
-  const { taken } = await changeHeld(client, fence, {
+  const { taken } = await changeHeld(patiently(client), fence, {
     name: 'outbox_dead_letter',
     set: CLEARED,
     also: `refused AS (
@@ -54,17 +55,32 @@ export async function deadLetter (
   if (taken === true) throw new DeadLetterIdTakenError(event.id)
 }
 
-/** The dead letters, oldest first, at most `limit`. */
+/** The dead letters in the order of their ids, at most `limit`. */
 export async function listDeadLetters (client: SqlClient, limit = 100): Promise<DeadLetter[]> {
   const { rows } = await client.query({
     text: `SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type, reason,
                   blocking, failed_at, replayed_at,
                   (SELECT count(*)::int FROM outbox_events AS e
                    WHERE e.aggregate_type = d.aggregate_type AND e.aggregate_id = d.aggregate_id AND e.id > d.id) AS waiting
-           FROM outbox_dead_letters AS d ORDER BY id LIMIT $1`,
+           FROM outbox_dead_letters AS d
+           -- Not "id" alone: that is the text above.
+           ORDER BY d.id LIMIT $1`,
     values: [limit]
   })
   return rows.map(toDeadLetter)
+}
+
+export async function countDeadLetters (client: SqlClient): Promise<number> {
+  const { rows } = await client.query({ text: 'SELECT count(*)::int AS count FROM outbox_dead_letters' })
+  return onlyRow(rows, 'a count').count as number
+}
+
+/** The ids of the dead letters that are not being replayed yet, in the order in which their events were written. */
+export async function replayableDeadLetters (client: SqlClient): Promise<bigint[]> {
+  const { rows } = await client.query({
+    text: 'SELECT d.id::text AS id FROM outbox_dead_letters AS d WHERE d.replayed_at IS NULL ORDER BY d.id'
+  })
+  return rows.map(({ id }) => BigInt(id as string))
 }
 
 /**

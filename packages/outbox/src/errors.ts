@@ -24,6 +24,18 @@ export class FencedError extends Error {
   }
 }
 
+/** The ids of `outbox_events` do not rise in the order of its writers: events of an aggregate would be out of order. */
+export class OutboxOrderError extends Error {
+  readonly code = 'OUTBOX_ORDER'
+  readonly problems: readonly string[]
+
+  constructor (problems: readonly string[]) {
+    super(`events of one aggregate would be published out of order: ${problems.join('; ')}`)
+    this.name = 'OutboxOrderError'
+    this.problems = problems
+  }
+}
+
 /** No such dead letter, or not in a state that allows what was asked. */
 export class DeadLetterNotFoundError extends Error {
   readonly code = 'OUTBOX_DEAD_LETTER_NOT_FOUND'

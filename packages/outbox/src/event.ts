@@ -29,4 +29,9 @@ export interface OutboxEvent {
   headers: string
   /** RFC 3339, UTC, up to microseconds. */
   createdAt: string
+  /**
+   * Set when the event is larger than the read's `maxEventBytes`: its size in bytes, or what it takes in the table where that
+   * is more than enough to tell. Payload and headers are not its own then.
+   */
+  withheldBytes?: number
 }

@@ -1,28 +1,34 @@
 import type { OutboxEvent } from './event.ts'
+import { readable, type ReadScope } from './readable.ts'
 import { idArray, type SqlClient } from './sql-client.ts'
 
-export interface ReadOptions {
-  /** This shard, counted from 0, of how many. */
-  shard: number
-  shards: number
-  /**
-   * Skip the ids up to this one: no event with such an id exists, and none can still appear (see {@link ScanBound}).
-   * 0n reads everything.
-   */
+export interface ReadOptions extends ReadScope {
+  /** Skip the ids up to this one: no event with such an id can be read now (see {@link ScanBound}), or see `bound`. */
   after: bigint
+  /** And the ids above this one. */
+  upTo?: bigint | undefined
+  /**
+   * Where `after` is above the proven bound: events whose aggregate has another one between this bound and `after` are left
+   * out. Reading them first would turn the aggregate's events round.
+   */
+  bound?: bigint | undefined
   /** The events of the batch now in flight: they exist still, and must not be read again. */
   inFlight: readonly string[]
   maxEvents: number
-  /** Payload and headers together. The first event is read whatever its size. */
+  /** Payload and headers together. The first event is read whatever its size, up to `maxEventBytes`. */
   maxBytes: number
+  /** Of larger events, payload and headers are not read (see {@link OutboxEvent.withheldBytes}). Without a limit if not set. */
+  maxEventBytes?: number | undefined
 }
 
 /**
  * For the sessions that call {@link readBatch}: one plan for good, along the primary key. Left to choose, Postgres plans
  * each read anew, which takes longer than the read; and where its statistics still tell of a nearly empty table it fetches
- * and sorts the whole backlog for a batch of a thousand.
+ * and sorts the whole backlog for a batch of a thousand. No compiling: a table without an index would be reason enough for it.
  */
-export const READ_SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off'
+export const READ_SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off'
+
+const HIGHEST_ID = 9_223_372_036_854_775_807n
 
 /**
  * Reads the next batch in the order of ids.
@@ -34,63 +40,100 @@ export const READ_SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c en
  * Events behind a blocking dead letter of their aggregate are left where they are.
  */
 export async function readBatch (client: SqlClient, options: ReadOptions): Promise<OutboxEvent[]> {
-  const { rows } = await client.query({
-    name: options.shards === 1 ? 'outbox_read' : 'outbox_read_shard',
-    text: options.shards === 1 ? READ_ALL : READ_SHARD,
-    rowMode: 'array',
-    values: [
-      String(options.after), idArray(options.inFlight), options.maxEvents, options.maxBytes,
-      ...(options.shards === 1 ? [] : [options.shard, options.shards])
-    ]
-  })
+  const { after, upTo = HIGHEST_ID, bound, inFlight, maxEvents, maxBytes, maxEventBytes } = options
+  const values: unknown[] = [
+    String(after), idArray(inFlight), maxEvents, maxBytes, String(upTo), maxEventBytes ?? String(HIGHEST_ID)
+  ]
+  const parameter = (value: unknown) => `$${values.push(value)}`
+  let { name, condition } = readable(options, parameter)
+  if (bound !== undefined && bound < after) {
+    name += '_guarded'
+    condition += notOvertaking(parameter(String(bound)))
+  }
+  const { rows } = await client.query({ name: `outbox_read${name}`, text: readStatement(condition), rowMode: 'array', values })
   return (rows as unknown as EventRow[]).map(toEvent)
 }
 
-const READ_ALL = readStatement('')
-// The mask, not abs(): abs() of the smallest bigint is an error.
-const READ_SHARD = readStatement(`
-        AND (hashtextextended(aggregate_id, hashtext(aggregate_type)) & 9223372036854775807) % $6 = $5`)
+/**
+ * Found by the aggregate's own index, whatever lies between the two ids. The sum and the LIMIT keep the planner from walking
+ * the primary key between them instead, and from one join for all rows.
+ */
+function notOvertaking (bound: string): string {
+  return `
+        AND (SELECT true FROM outbox_events AS b
+             WHERE b.aggregate_type = e.aggregate_type AND b.aggregate_id = e.aggregate_id AND b.id + 0 > ${bound} AND b.id + 0 <= $1
+             LIMIT 1) IS NULL`
+}
 
 /**
  * What it is made of, each measured to be the cheapest in Postgres:
- * - The running sum keeps a thousand events of a megabyte each from reaching this process at once. The LIMIT below it
- *   keeps the planner from turning the payload into text once for the sum and once more for the result.
+ * - What a batch costs depends on its bytes, not on how many events wait. pg_column_size unpacks nothing, so a first running
+XX
+ * - A payload that is certainly too large is not turned into text: as JSON text it is an eighth of its stored size at least.
+ *   ROW() unpacks a compressed one, and no more.
+ * - LIMIT and OFFSET keep the planner from turning the payload into text once for the sum and once more for the result.
  * - NOT IN with a subquery becomes one hash table; `<> ALL` compares each row with each id.
- * - Nearly always there is no blocking dead letter at all, which is found out once and not for each row.
  * - to_json prints the time as RFC 3339 whatever the session's DateStyle, in half the time of to_char.
  */
-function readStatement (shardCondition: string): string {
+function readStatement (condition: string): string {
   return `
-  SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type, payload, headers,
-         to_json(created_at AT TIME ZONE 'UTC')::text
+  SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type,
+         CASE WHEN ${TOO_LARGE} THEN NULL ELSE payload END, CASE WHEN ${TOO_LARGE} THEN NULL ELSE headers END,
+         to_json(created_at AT TIME ZONE 'UTC')::text,
+         CASE WHEN ${TOO_LARGE} THEN coalesce(octet_length(payload) + octet_length(headers), stored_bytes) END
   FROM (
-    SELECT *, sum(octet_length(payload) + octet_length(headers)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes
+    SELECT *, sum(${TEXT_BYTES}) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS bytes
     FROM (
-      SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
-             payload::text AS payload, headers::text AS headers, created_at
-      FROM outbox_events AS e
-      WHERE id > $1 AND id NOT IN (SELECT unnest($2::bigint[]))${shardCondition}
-        AND (NOT EXISTS (SELECT FROM outbox_dead_letters WHERE blocking) OR NOT EXISTS (
-          SELECT FROM outbox_dead_letters AS d
-          WHERE d.blocking AND d.aggregate_type = e.aggregate_type AND d.aggregate_id = e.aggregate_id AND d.id < e.id))
-      ORDER BY id
-      LIMIT $3
-    ) AS waiting
+      SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, created_at, stored_bytes,
+             CASE WHEN ${IS_PRINTED} THEN payload::text END AS payload, CASE WHEN ${IS_PRINTED} THEN headers::text END AS headers
+      FROM (
+        SELECT *, sum(${WEIGHT}) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS weights
+        FROM (
+          SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers, created_at,
+                 pg_column_size(payload) + pg_column_size(headers) AS stored_bytes,
+                 pg_column_compression(payload) IS NOT NULL OR pg_column_compression(headers) IS NOT NULL AS packed
+          FROM outbox_events AS e
+          WHERE id > $1::bigint AND id <= $5::bigint AND id NOT IN (SELECT unnest($2::bigint[]))${condition}
+          ORDER BY e.id
+          LIMIT $3
+        ) AS waiting
+      ) AS weighed
+      -- The first one whatever its size.
+      WHERE weights <= $4::bigint OR weights = ${WEIGHT}
+      ORDER BY weighed.id
+      OFFSET 0
+    ) AS printed
   ) AS summed
-  -- The first one whatever its size.
-  WHERE bytes <= $4 OR bytes = octet_length(payload) + octet_length(headers)
+  WHERE bytes <= $4::bigint OR bytes = ${TEXT_BYTES}
   -- Not "id" alone: that is the text above, and of the texts "10" comes before "9".
   ORDER BY summed.id`
 }
 
+/** What a value counts for before its text is known. An integer: a sum of larger numbers takes several times as long. */
+const WEIGHT = '(CASE WHEN packed THEN least(stored_bytes, 100000000) * 4 ELSE stored_bytes / 2 END)'
+const TEXT_BYTES = 'coalesce(octet_length(payload) + octet_length(headers), 0)'
+const IS_PRINTED = `(stored_bytes / 8 <= $6::bigint
+                        AND (NOT packed OR (pg_column_size(ROW(payload)) + pg_column_size(ROW(headers))) / 8 <= $6::bigint))`
+/** The text of a header may be six times as long as the header. */
+const TOO_LARGE = '(payload IS NULL OR octet_length(payload) + octet_length(headers) / 6 > $6::bigint)'
+
 /** As an array: of rows as objects, a driver makes one for each only to be thrown away here. */
 type EventRow = readonly [
   id: string, eventId: string, aggregateType: string, aggregateId: string, aggregateVersion: string, eventType: string,
-  payload: string, headers: string, createdAt: string
+  payload: string | null, headers: string | null, createdAt: string, withheldBytes: number | null
 ]
 
-function toEvent ([id, eventId, aggregateType, aggregateId, aggregateVersion, eventType, payload, headers, createdAt]: EventRow): OutboxEvent {
+function toEvent ([id, eventId, aggregateType, aggregateId, aggregateVersion, eventType, payload, headers, createdAt, withheldBytes]: EventRow): OutboxEvent {
   return {
-    id, eventId, aggregateType, aggregateId, aggregateVersion, eventType, payload, headers, createdAt: `${createdAt.slice(1, -1)}Z`
+    id,
+    eventId,
+    aggregateType,
+    aggregateId,
+    aggregateVersion,
+    eventType,
+    payload: payload ?? 'null',
+    headers: headers ?? '{}',
+    createdAt: `${createdAt.slice(1, -1)}Z`,
+    ...(withheldBytes === null ? {} : { withheldBytes })
   }
 }

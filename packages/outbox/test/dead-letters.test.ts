@@ -1,10 +1,10 @@
 import {
-  backlog, complete, deadLetter, DeadLetterIdTakenError, DeadLetterNotFoundError, discardDeadLetter, enqueue, FencedError, listDeadLetters, readBatch,
-  replayDeadLetter, takeOverShard, type Fence
+  backlog, complete, countDeadLetters, deadLetter, DeadLetterIdTakenError, DeadLetterNotFoundError, discardDeadLetter, enqueue, FencedError, listDeadLetters, readBatch,
+  replayableDeadLetters, replayDeadLetter, takeOverShard, type Fence
 } from '@orders/outbox'
-import type pg from 'pg'
+import pg from 'pg'
 import t from 'tap'
-import { event, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
+import { event, eventOf, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
 
 async function refuseFirst (pool: pg.Pool, blocking: boolean): Promise<Fence> {
   await enqueue(pool, [event('a', 1), event('b', 1), event('a', 2)])
@@ -74,6 +74,31 @@ t.test('a fenced relay makes no dead letters', async (t) => {
   t.same(await listDeadLetters(pool), [])
 })
 
+t.test('they are listed and replayed in the order of their ids, also where the ids gain a digit', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, Array.from({ length: 12 }, (_, index) => event(`a${index}`, 1)))
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  for (const id of [11, 9, 2, 10]) await deadLetter(pool, fence, await eventOf(pool, id), "it's $1 too large", false)
+  t.same((await listDeadLetters(pool)).map(({ id, reason }) => [id, reason]), [2n, 9n, 10n, 11n].map((id) => [id, "it's $1 too large"]))
+  t.same(await replayableDeadLetters(pool), [2n, 9n, 10n, 11n])
+  await replayDeadLetter(pool, 9n)
+  t.same(await replayableDeadLetters(pool), [2n, 10n, 11n])
+  t.equal((await listDeadLetters(pool, 2)).length, 2)
+  t.equal(await countDeadLetters(pool), 4)
+})
+
+t.test('putting a large payload aside may take longer than the session allows a statement', async (t) => {
+  const { pool, url } = await outboxDatabase(t)
+  await enqueue(pool, event('a', 1))
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  await pool.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE INSERT ON outbox_dead_letters FOR EACH ROW EXECUTE FUNCTION slow()`)
+  const impatient = new pg.Pool({ connectionString: url, max: 1, statement_timeout: 300, query_timeout: 400 })
+  t.teardown(() => impatient.end())
+  await deadLetter(impatient, fence, await eventOf(pool, 1), 'too large', true)
+  t.equal(await countDeadLetters(pool), 1)
+  t.same((await impatient.query('SHOW statement_timeout')).rows, [{ statement_timeout: '300ms' }], 'for this one statement alone')
+})
 t.test('an id that came back: neither the new event nor the old dead letter is lost', async (t) => {
   const { pool } = await outboxDatabase(t)
   const fence = await refuseFirst(pool, true)

@@ -38,6 +38,12 @@ export async function namesOf (pool: pg.Pool, ...ids: number[]): Promise<EventNa
   return { ids: rows.map(({ id }) => id), eventIds: rows.map((row) => row.event_id) }
 }
 
+/** The names of one stored event. */
+export async function eventOf (pool: pg.Pool, id: number): Promise<{ id: string, eventId: string }> {
+  const { ids: [stored = ''], eventIds: [eventId = ''] } = await namesOf(pool, id)
+  return { id: stored, eventId }
+}
+
 export function event (aggregateId: string, aggregateVersion: number, fields: Partial<NewEvent> = {}): NewEvent {
   return { aggregateType: 'order', aggregateId, aggregateVersion, eventType: 'OrderCreated', payload: { aggregateId }, ...fields }
 }

@@ -1,6 +1,8 @@
-import { enqueue, readBatch } from '@orders/outbox'
-import t from 'tap'
+import { enqueue, READ_SESSION_OPTIONS, readBatch, type ReadOptions } from '@orders/outbox'
+import pg from 'pg'
+import t, { type Test } from 'tap'
 import { event, outboxDatabase, readAll } from './outbox-database.ts'
+import { blocksOf } from './read-cost.ts'
 
 t.test('events come in the order of their ids, also where the ids gain a digit', async (t) => {
   const { pool } = await outboxDatabase(t)
@@ -77,3 +79,67 @@ t.test('every event belongs to one shard, and an aggregate to the same one alway
     }
   }
 })
+
+t.test('aggregate types can be left out of a read, in one shard or in several', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, ['order', 'invoice', "o'dd, {type}", 'order'].map((aggregateType, index) => event(`a${index}`, 1, { aggregateType })))
+  const read = async (options: Partial<ReadOptions>) => (await readBatch(pool, readAll(options))).map(({ id }) => Number(id))
+  t.same(await read({ types: { except: ['invoice'] } }), [1, 3, 4])
+  t.same(await read({ types: { except: ['invoice', "o'dd, {type}"] } }), [1, 4])
+  t.same(await read({ types: { except: [] } }), [1, 2, 3, 4])
+  t.same(await read({ types: { only: ["o'dd, {type}"] } }), [3])
+  t.same(await read({ types: { only: [] } }), [])
+  const shards = await Promise.all([0, 1].map((shard) => read({ shard, shards: 2, types: { except: ['invoice'] } })))
+  t.same(shards.flat().sort(), [1, 3, 4])
+  t.same((await Promise.all([0, 1].map((shard) => read({ shard, shards: 2, types: { only: ['order'] } })))).flat().sort(), [1, 4])
+})
+
+t.test('what a read costs depends on the bytes of its batch, not on how many large events wait', async (t) => {
+  const { client } = await session(t)
+  const large = (from: number, to: number) => client.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
+    SELECT 'order', 'a' || g, 1, 'E', jsonb_build_object('text', noise.text)
+    FROM generate_series(${from}, ${to}) AS g, (SELECT string_agg(md5(n::text), '') AS text FROM generate_series(1, 9000) AS n) AS noise`)
+  const read = async () => { t.equal((await readBatch(client, readAll())).length, 3) }
+  await large(1, 5)
+  const few = await blocksOf(client, read)
+  await large(6, 105)
+  const many = await blocksOf(client, read)
+  t.ok(many < few * 1.5, `${many} blocks, ${few} when only five wait`)
+})
+
+t.test('a batch of payloads that compress well ends at its size too', async (t) => {
+  const { client } = await session(t)
+  await client.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
+    SELECT 'order', 'a' || g, 1, 'E', jsonb_build_object('text', repeat('x', 400000)) FROM generate_series(1, 50) AS g`)
+  const events = await readBatch(client, readAll())
+  t.equal(events.length, 2)
+  t.same(events.map(({ payload }) => payload.length), [400_012, 400_012])
+})
+
+for (const [what, payload] of [
+  ['that does not compress', "(SELECT to_jsonb(string_agg(md5(n::text), '')) FROM generate_series(1, 100000) AS n)"],
+  ['that compresses well', "to_jsonb(repeat('x', 20000000))"],
+  ['of numbers that are short in the table and long as text', "(SELECT jsonb_agg(1e100000) FROM generate_series(1, 30))"],
+  ['just above the limit', "to_jsonb(repeat('x', 1048577))"]
+] as const) {
+  t.test(`a payload ${what} is withheld when it is too large, and holds nothing else up`, async (t) => {
+    const { client } = await session(t)
+    await client.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
+      VALUES ('order', 'large', 1, 'E', ${payload}), ('order', 'small', 1, 'E', '{}')`)
+    const [large, small] = await readBatch(client, readAll({ maxEventBytes: 1_048_576, maxBytes: 10_000_000 }))
+    t.match(large, { aggregateId: 'large', payload: 'null', headers: '{}' })
+    t.ok((large?.withheldBytes ?? 0) > 0)
+    const { withheldBytes } = (await readBatch(client, readAll({ after: BigInt(large?.id ?? 0), maxEventBytes: 1_048_576 })))[0] ?? {}
+    t.equal(withheldBytes, undefined)
+    if (small !== undefined) t.match(small, { aggregateId: 'small', payload: '{}' })
+  })
+}
+
+/** As the relay has it. */
+async function session (t: Test): Promise<{ client: pg.Client }> {
+  const { url } = await outboxDatabase(t)
+  const client = new pg.Client({ connectionString: url, options: READ_SESSION_OPTIONS })
+  await client.connect()
+  t.teardown(() => client.end())
+  return { client }
+}

@@ -1,9 +1,15 @@
-import { discardDeadLetter, listDeadLetters, replayDeadLetter } from '@orders/outbox'
+import {
+  countDeadLetters, DeadLetterNotFoundError, discardDeadLetter, listDeadLetters, replayableDeadLetters, replayDeadLetter
+} from '@orders/outbox'
 import { loadConfig, postgresSettings } from '@orders/service-kit'
 import pg from 'pg'
 import { Type } from 'typebox'
 
-const USAGE = `usage: dead-letters list | replay ID... | replay --all | discard ID...
+/** Of `list` without `--all`. */
+const LISTED = 100
+const EVERYTHING = 2_147_483_647
+
+const USAGE = `usage: dead-letters list [--all] | replay ID... | replay --all | discard ID...
 Works on the database DATABASE_URL, as a role with the grants of outbox_operator.`
 
 // The operator's tool for events that Kafka refused: see docs/operations.md.
@@ -14,12 +20,15 @@ try {
   const [command, ...args] = process.argv.slice(2)
   switch (command) {
     case 'list':
-      for (const letter of await listDeadLetters(client)) console.log(JSON.stringify(letter, bigintAsText))
+      await list(args)
       break
     case 'replay':
-      for (const id of await idsFrom(args)) {
-        await replayDeadLetter(client, id)
-        console.log(`replayed ${id}`)
+      if (args[0] === '--all') await replayAll()
+      else {
+        for (const id of parseIds(args)) {
+          await replayDeadLetter(client, id)
+          console.log(`replayed ${id}`)
+        }
       }
       break
     case 'discard':
@@ -36,16 +45,33 @@ try {
   await client.end()
 }
 
-async function idsFrom (args: string[]): Promise<bigint[]> {
-  if (args[0] !== '--all') return parseIds(args)
-  const letters = await listDeadLetters(client, 1_000_000)
-  return letters.filter(({ replayedAt }) => replayedAt === null).map(({ id }) => id)
+async function list (options: string[]): Promise<void> {
+  const all = options[0] === '--all'
+  const letters = await listDeadLetters(client, all ? EVERYTHING : LISTED)
+  for (const letter of letters) console.log(JSON.stringify(letter, bigintAsText))
+  if (letters.length < LISTED || all) return
+  const count = await countDeadLetters(client)
+  // Beside the list, which programs read.
+  if (count > letters.length) console.error(`listed the first ${letters.length} of ${count} dead letters; "list --all" shows the others`)
 }
 
+async function replayAll (): Promise<void> {
+  for (const id of await replayableDeadLetters(client)) {
+    try {
+      await replayDeadLetter(client, id)
+      console.log(`replayed ${id}`)
+    } catch (error) {
+      // Replayed or discarded by somebody else meanwhile: no reason to leave the others.
+      if (!(error instanceof DeadLetterNotFoundError)) throw error
+    }
+  }
+}
+
+/** In the order in which the events were written, whatever the order of the arguments. */
 function parseIds (args: string[]): bigint[] {
   const wrong = args.find((arg) => !/^[0-9]{1,19}$/.test(arg))
   if (wrong !== undefined || args.length === 0) throw new Error(`expected ids of dead letters, found ${JSON.stringify(wrong ?? 'none')}\n${USAGE}`)
-  return args.map(BigInt)
+  return args.map(BigInt).sort((a, b) => a < b ? -1 : Number(a > b))
 }
 
 function bigintAsText (_key: string, value: unknown): unknown {

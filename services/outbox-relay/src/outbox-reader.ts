@@ -1,8 +1,9 @@
-import { readBatch, ScanBound, type OutboxEvent, type SqlClient } from '@orders/outbox'
+import { inspectOutbox, ScanBound, type OutboxEvent, type SqlClient, type TypeFilter } from '@orders/outbox'
 import { toBatch, type Batch, type RecordOptions } from './batch.ts'
+import { isUnprintable, ReadSize, type Limits } from './read-size.ts'
 import type { Wakeups } from './wakeups.ts'
 
-/** How often the bound of the scan may move, in milliseconds: each move costs up to three small queries. */
+/** How often the bound of the scan may move, in milliseconds: each move costs some small queries. */
 const BOUND_INTERVAL_MS = 250
 
 export interface OutboxReaderOptions extends RecordOptions {
@@ -11,17 +12,24 @@ export interface OutboxReaderOptions extends RecordOptions {
   shards: number
   maxBatchEvents: number
   maxBatchBytes: number
+  /** Payload and headers of a larger event are not read: see {@link OutboxEvent.withheldBytes}. */
+  maxEventBytes?: number | undefined
   pollIntervalMs: number
   sweepIntervalMs: number
   wakeups: Wakeups
+  /** Which aggregate types are read, asked at each read; all of them when it is left out. */
+  types?: () => TypeFilter | undefined
+  /** Something about the table may turn the order of events round. */
+  onWarning?: (warning: string) => void
 }
 
 /** Reads batches of one shard, in order, and waits when there is nothing to read. */
 export class OutboxReader {
   readonly #options: OutboxReaderOptions
-  readonly #bound = new ScanBound()
-  #lastRead = 0n
-  #boundAt = 0
+  readonly #size = new ReadSize()
+  #bound: ScanBound | undefined
+  #isBehind = false
+  #boundAt = -Infinity
   #moving: Promise<void> | undefined
   #sweptAt = performance.now()
 
@@ -32,22 +40,43 @@ export class OutboxReader {
   /**
    * @param inFlight the ids of the batches that are published or being published, and not completed yet
    * @param maxEvents less than the setting while a refused record is being looked for
+   * @param types other aggregate types than those that are read usually
+   * @throws OutboxOrderError when the table would turn the order of events round
    */
-  async read (inFlight: readonly string[], maxEvents: number): Promise<Batch> {
-    const { db, shard, shards, maxBatchEvents, maxBatchBytes, wakeups } = this.#options
+  async read (inFlight: readonly string[], maxEvents: number, types = this.#options.types?.()): Promise<Batch> {
+    const { maxBatchEvents, maxBatchBytes, wakeups } = this.#options
     wakeups.forget()
-    await this.#sweep()
-    const limit = Math.min(maxEvents, maxBatchEvents)
-    const events = await readBatch(db, { shard, shards, inFlight, after: this.#bound.value, maxEvents: limit, maxBytes: maxBatchBytes })
-    const last = BigInt(events.at(-1)?.id ?? 0)
-    if (last > this.#lastRead) this.#lastRead = last
-    this.#moveBound()
-    return toBatch(events, this.#isFull(events, limit), this.#options)
+    const bound = this.#bound ??= await this.#begin()
+    this.#sweep(bound)
+    const limits = { maxEvents: Math.min(maxEvents, maxBatchEvents), maxBytes: maxBatchBytes }
+    const events = await this.#readFrom(bound, inFlight, limits, types)
+    this.#isBehind = events.length === 0 && bound.isBehind(types)
+    this.#moveBound(bound)
+    return toBatch(events, this.#isFull(events, limits.maxEvents), this.#options)
   }
 
   /** Resolves when it is worth reading again. */
   async waitForEvents (signal: AbortSignal): Promise<void> {
+    if (this.#isBehind) return
     await this.#options.wakeups.wait(this.#options.pollIntervalMs, signal)
+  }
+
+  async #begin (): Promise<ScanBound> {
+    const { db, shard, shards, onWarning = () => {} } = this.#options
+    for (const warning of await inspectOutbox(db)) onWarning(warning)
+    return ScanBound.begin(db, { shard, shards })
+  }
+
+  async #readFrom (bound: ScanBound, inFlight: readonly string[], limits: Limits, types: TypeFilter | undefined): Promise<OutboxEvent[]> {
+    const { maxEventBytes } = this.#options
+    try {
+      return await this.#size.read(limits, (smaller) => bound.read({ ...smaller, inFlight, types, maxEventBytes }))
+    } catch (error) {
+      if (!isUnprintable(error)) throw error
+      // The first event alone is more than Postgres can print. It is read without its payload, to be put aside.
+      const [event] = await bound.read({ maxEvents: 1, maxBytes: 1, inFlight, types, maxEventBytes: 0 })
+      return event === undefined ? [] : [{ ...event, withheldBytes: Infinity }]
+    }
   }
 
   #isFull (events: readonly OutboxEvent[], limit: number): boolean {
@@ -57,22 +86,20 @@ export class OutboxReader {
     return bytes > 0 && bytes + bytes / events.length > this.#options.maxBatchBytes
   }
 
-  /** Reads from the very beginning, now and then and when an event may have come back under an old id. */
-  async #sweep (): Promise<void> {
+  /** Looks from the very beginning, now and then and when an event may have come back under an old id. */
+  #sweep (bound: ScanBound): void {
     const now = performance.now()
     if (!this.#options.wakeups.takeSweep() && now - this.#sweptAt <= this.#options.sweepIntervalMs) return
     this.#sweptAt = now
-    // A move under way would put the bound back.
-    await this.#moving
-    this.#bound.reset()
+    bound.startSweep()
   }
 
   /** Beside the work, not before a read: a bound that is a moment old costs less than the queries that move it. */
-  #moveBound (): void {
+  #moveBound (bound: ScanBound): void {
     const now = performance.now()
-    if (this.#moving !== undefined || now - this.#boundAt <= BOUND_INTERVAL_MS) return
+    if (this.#moving !== undefined || (!this.#isBehind && now - this.#boundAt <= BOUND_INTERVAL_MS)) return
     this.#boundAt = now
     // Whether it moved is no matter: when Postgres is away, the next read says so.
-    this.#moving = this.#bound.advance(this.#options.db, this.#lastRead).catch(() => {}).finally(() => { this.#moving = undefined })
+    this.#moving = bound.advance().catch(() => {}).finally(() => { this.#moving = undefined })
   }
 }

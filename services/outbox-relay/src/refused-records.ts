@@ -57,7 +57,7 @@ export class RefusedRecords {
       const bytes = this.#oversizeOf(batch, index)
       if (bytes === undefined) continue
       await this.#toDeadLetter(fence, batch, index,
-        `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${bytes}`)
+        `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${Number.isFinite(bytes) ? bytes : 'more than Postgres can print'}`)
     }
   }
 
@@ -81,6 +81,7 @@ export class RefusedRecords {
   #oversizeOf (batch: Batch, index: number): number | undefined {
     const { maxRecordBytes } = this.#options
     const [event, record] = [batch.events[index], batch.records[index]]
+    if (event?.withheldBytes !== undefined) return event.withheldBytes
     if (event === undefined || record === undefined || sizeAtMost(event, record) <= maxRecordBytes) return undefined
     const bytes = recordBytes(record)
     return bytes > maxRecordBytes ? bytes : undefined

@@ -29,6 +29,12 @@ export interface RelayParts {
 /** One {@link ShardRelay} with everything that it needs. */
 export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayParts): ShardRelay {
   const { config, db, layout, metrics, process, logger } = parts
+  const warned = new Set<string>()
+  const onWarning = (warning: string) => {
+    // Once, and not with every take-over.
+    if (!warned.has(warning)) logger.warn({ event: 'outbox_order_at_risk', shard, warning }, 'the outbox may not keep the order of events')
+    warned.add(warning)
+  }
   return new ShardRelay({
     shard,
     holder: process,
@@ -41,10 +47,12 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
       shard,
       shards: config.RELAY_SHARDS,
       wakeups,
+      onWarning,
       topics: TopicMap.parse(config.RELAY_TOPICS, config.RELAY_DEFAULT_TOPIC),
       source: config.RELAY_SOURCE,
       maxBatchEvents: config.RELAY_BATCH_EVENTS,
       maxBatchBytes: config.RELAY_BATCH_BYTES,
+      maxEventBytes: config.RELAY_MAX_RECORD_BYTES,
       pollIntervalMs: config.RELAY_POLL_INTERVAL_MS,
       sweepIntervalMs: config.RELAY_SWEEP_INTERVAL_MS
     }),

@@ -1,0 +1,28 @@
+import pg from 'pg'
+import type { SqlClient, Statement } from './sql-client.ts'
+
+/** Enough for some hundreds of megabytes on a slow disk. */
+const TIMEOUT_MS = 120_000
+
+/** The same client, with {@link TIMEOUT_MS} for each statement. */
+export function patiently (client: SqlClient): SqlClient {
+  return { query: (statement) => queryPatiently(client, statement) }
+}
+
+/**
+ * Runs one statement for longer than the session's `statement_timeout` allows: the copy of a payload of hundreds of
+ * megabytes. As the only one of its kind it is worth that its values become part of the text: only so do two statements go
+ * to Postgres together, and only so does the timeout hold for the second of them, on whatever connection a pool has for it.
+ */
+async function queryPatiently (client: SqlClient, { text, values = [] }: Statement): ReturnType<SqlClient['query']> {
+  const inlined = text.replaceAll(/\$(\d+)/g, (_placeholder, number: string) => literal(values[Number(number) - 1]))
+  const statement = { text: `SET LOCAL statement_timeout = ${TIMEOUT_MS}; ${inlined}`, query_timeout: TIMEOUT_MS + 1_000 }
+  // Of several statements the driver returns a list of results.
+  const results: unknown = await client.query(statement)
+  return (results as Array<Awaited<ReturnType<SqlClient['query']>>>).at(-1)!
+}
+
+function literal (value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return pg.escapeLiteral(String(value))
+}
