@@ -1,5 +1,5 @@
 import helmet from '@fastify/helmet'
-import { createHttpApp, poolMetrics, type Health } from '@orders/service-kit'
+import { createHttpApp, overload, poolMetrics, type Health } from '@orders/service-kit'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -7,7 +7,6 @@ import type { OrderApiConfig } from './config.ts'
 import committedEvents from './plugins/committed-events.ts'
 import database from './plugins/database.ts'
 import documentation from './plugins/documentation.ts'
-import overload from './plugins/overload.ts'
 import { changeStatusRoutes } from './routes/change-status.ts'
 import { createOrderRoute } from './routes/create-order.ts'
 import { getOrderRoute } from './routes/get-order.ts'
@@ -32,7 +31,7 @@ export async function buildApp ({ config, logger, health, registry }: AppParts):
   await app.register(helmet, { contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } } })
   await app.register(documentation, { page: config.ORDER_API_DOCS })
   await app.register(database, { url: config.DATABASE_URL, poolSize: config.DATABASE_POOL_SIZE, logger })
-  await app.register(overload, { poolSize: config.DATABASE_POOL_SIZE })
+  await app.register(overload, { pool: app.pg.pool, poolSize: config.DATABASE_POOL_SIZE })
   await app.register(committedEvents, {
     url: config.DATABASE_URL, minIntervalMs: config.ORDER_API_WAKEUP_INTERVAL_MS, registry, logger
   })
