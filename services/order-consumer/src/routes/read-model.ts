@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { findView } from '../data/find-view.ts'
 import { listViews } from '../data/list-views.ts'
 import { readStats } from '../data/read-stats.ts'
+import { ShortCache } from '../short-cache.ts'
 
 const orderParams = Type.Object({ id: Type.String({ format: 'uuid' }) })
 const customerParams = Type.Object({ id: orderEventSchemas.OrderCreated.properties.customerId })
@@ -30,5 +31,6 @@ export async function readModelRoutes (app: FastifyInstance): Promise<void> {
       return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.orderId ?? '') : null }
     })
 
-  app.get('/stats', async () => readStats(app.pg.pool))
+  const stats = new ShortCache(() => readStats(app.pg.pool))
+  app.get('/stats', async () => stats.get())
 }
