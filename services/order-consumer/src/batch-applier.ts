@@ -78,42 +78,42 @@ export class BatchApplier {
    */
   async #applyOneByOne (batch: ConsumedBatch, entries: readonly Entry[], unusable: readonly DeadLetterRecord[]): Promise<void> {
     const { pool } = this.#options
-    const refused: DeadLetterRecord[] = []
+    const refused: Array<{ entry: Entry, error: Error }> = []
     /** The control's answer for each kind of refusal and event, once in this batch. */
     const asked = new Map<string, Promise<Error | undefined>>()
     for (const entry of entries) {
-      const error = await this.#applyAlone(batch, entry)
-      if (error === undefined) {
-        this.#done.add(entry.record)
-        continue
-      }
+      const error = await this.#applyAlone(batch, entry, this.#options.poisonAttempts)
+      if (error === undefined) continue
       await this.#refusals.refused(error, entry.event, (event) => {
         const kind = `${describeRefusal(error)} ${event.status}`
         const answer = asked.get(kind) ?? refusesControl(pool, batch.partition, event)
         asked.set(kind, answer)
         return answer
       })
-      refused.push(toLetter(batch, entry.record, 'refused-by-postgres', error.message))
+      // Once more: the tables may have been mended between the refusal and the control.
+      if (await this.#applyAlone(batch, entry, 1) !== undefined) refused.push({ entry, error })
     }
     this.#refusals.assertRecordsFault()
     await this.#applyTogether(batch, [], unusable.length)
     for (const { record } of unusable) this.#done.add(record)
-    for (const letter of refused) {
-      await this.#putAside([letter])
+    for (const { entry, error } of refused) {
+      if (await this.#applyAlone(batch, entry, 1) === undefined) continue
+      await this.#putAside([toLetter(batch, entry.record, 'refused-by-postgres', error.message)])
       await this.#applyTogether(batch, [], 1)
-      this.#done.add(letter.record)
+      this.#done.add(entry.record)
     }
   }
 
   /** @returns what Postgres refuses the event with, each time. @throws what says nothing of the event */
-  async #applyAlone (batch: ConsumedBatch, entry: Entry): Promise<Error | undefined> {
+  async #applyAlone (batch: ConsumedBatch, entry: Entry, attempts: number): Promise<Error | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
         await this.#applyTogether(batch, [entry], 0)
+        this.#done.add(entry.record)
         return undefined
       } catch (error) {
         if (!refusesEvent(error)) throw error
-        if (attempt >= this.#options.poisonAttempts || this.#refusals.isLong) return error
+        if (attempt >= attempts || this.#refusals.isLong) return error
         await delay(POISON_PAUSE_MS)
       }
     }

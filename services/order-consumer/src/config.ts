@@ -7,12 +7,6 @@ const topicName = '^[a-zA-Z0-9._-]{1,249}$'
 
 export const settings = Type.Object({
   ...postgresSettings,
-  DATABASE_POOL_SIZE: Type.Integer({
-    default: 10,
-    minimum: 1,
-    maximum: 200,
-    description: 'Connections to Postgres for the read model\'s requests, at most. Each replica opens three more: to apply events, for the readiness, and to forget old inbox rows.'
-  }),
   ...kafkaSettings,
   ...httpSettings,
   ...opsSettings,
