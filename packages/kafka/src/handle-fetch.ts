@@ -48,6 +48,9 @@ export interface HandleFetchOptions extends Partial<RetryDelays> {
 export async function handleFetch (payload: EachBatchPayload, options: HandleFetchOptions): Promise<void> {
   const { batch: { topic, partition }, heartbeat } = payload
   const { readable, unreadable } = split(payload.batch.messages as unknown as ConsumedRecord[])
+  if (readable.length > 0 && options.health.readable(topic, partition)) {
+    options.logger.info({ event: 'batch_readable', topic, partition }, 'the batch can be read again')
+  }
   // kafkajs sends none while a handler works, and the group would take a slow one for dead. What they fail with, the next
   // commit or heartbeat of ours fails with too, at a point where it can be acted upon.
   const heartbeats = setInterval(() => { heartbeat().catch(() => {}) }, options.heartbeatEveryMs)
@@ -59,7 +62,6 @@ export async function handleFetch (payload: EachBatchPayload, options: HandleFet
       if (!options.stopping.aborted) await heartbeat()
     }
     if (unreadable !== undefined) waitForReadable(unreadable, payload, options)
-    else if (options.health.readable(topic, partition)) options.logger.info({ event: 'batch_readable', topic, partition }, 'the batch can be read again')
   } finally {
     clearInterval(heartbeats)
   }

@@ -106,7 +106,7 @@ async function sendZipped (stage: Stage, messages: Array<Omit<EventRecord, 'topi
   const producer = testConnection(stage.env.KAFKA_BROKERS ?? '').kafka.producer()
   await producer.connect()
   try {
-    for (const message of messages) await producer.send({ topic: stage.topic, compression: 1, messages: [message as never] })
+    for (const message of messages) await producer.send({ topic: stage.topic, compression: 1, messages: [{ partition: 0, ...message } as never] })
   } finally {
     await producer.disconnect()
   }
