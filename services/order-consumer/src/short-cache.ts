@@ -1,16 +1,20 @@
-const MIN_AGE_MS = 1_000
-/** An answer that took a second is used for ten: reading it again and again would else be all that its connection does. */
-const AGE_PER_DURATION = 10
+export interface CacheAge {
+  minMs: number
+  /** An answer that took so long is used for so many times as long: finding it again and again would else be all that is done. */
+  perDuration: number
+}
 
-/** Keeps an answer that is expensive to find: for a second at least, and for ten times as long as it took. */
+/** Keeps an answer that is expensive to find, for a while. */
 export class ShortCache<T> {
   readonly #find: () => Promise<T>
+  readonly #age: CacheAge
   readonly #now: () => number
   #answer: Promise<T> | undefined
   #validUntil = 0
 
-  constructor (find: () => Promise<T>, now = () => performance.now()) {
+  constructor (find: () => Promise<T>, age: CacheAge, now = () => performance.now()) {
     this.#find = find
+    this.#age = age
     this.#now = now
   }
 
@@ -28,7 +32,7 @@ export class ShortCache<T> {
       throw error
     } finally {
       const now = this.#now()
-      this.#validUntil = now + Math.max(MIN_AGE_MS, (now - startedAt) * AGE_PER_DURATION)
+      this.#validUntil = now + Math.max(this.#age.minMs, (now - startedAt) * this.#age.perDuration)
     }
   }
 }

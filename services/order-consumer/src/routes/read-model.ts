@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import type { FastifyInstance } from 'fastify'
 import { findView } from '../data/find-view.ts'
 import { listViews } from '../data/list-views.ts'
-import { readStats } from '../data/read-stats.ts'
+import { readEffectCounts, readOrderCounts } from '../data/read-stats.ts'
 import { ShortCache } from '../short-cache.ts'
 
 const orderParams = Type.Object({ id: Type.String({ format: 'uuid' }) })
@@ -31,6 +31,12 @@ export async function readModelRoutes (app: FastifyInstance): Promise<void> {
       return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.orderId ?? '') : null }
     })
 
-  const stats = new ShortCache(() => readStats(app.pg.pool))
-  app.get('/stats', async () => stats.get())
+  // Of each at most one at a time, whoever asks. What was applied is watched from outside, and has to be new; the orders are
+  // counted one by one, and may be a second old.
+  const effects = new ShortCache(() => readEffectCounts(app.pg.pool), { minMs: 0, perDuration: 1 })
+  const orders = new ShortCache(() => readOrderCounts(app.pg.pool), { minMs: 1_000, perDuration: 10 })
+  app.get('/stats', async () => {
+    const [orderCounts, effectCounts] = await Promise.all([orders.get(), effects.get()])
+    return { ...orderCounts, ...effectCounts }
+  })
 }
