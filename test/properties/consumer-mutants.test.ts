@@ -3,6 +3,7 @@ import { testTopic, until, type TestContext } from '@orders/local-stack/harness'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import type pg from 'pg'
+import { ApplyingState } from '../../services/order-consumer/src/applying-state.ts'
 import { BatchApplier } from '../../services/order-consumer/src/batch-applier.ts'
 import { ConsumerMetrics } from '../../services/order-consumer/src/consumer-metrics.ts'
 import { DeadLetterTopic } from '../../services/order-consumer/src/dead-letters.ts'
@@ -41,7 +42,7 @@ async function startConsumer (
   const pool = given ?? openPool(stage.views.url('order_consumer'), 'consumer')
   const logger = pino({ level: 'silent' })
   const deadLetters = new DeadLetterTopic(stage.connection, deadLetterTopic)
-  const applier = new BatchApplier({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3 })
+  const applier = new BatchApplier({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3, refusalsInARow: 10, state: new ApplyingState(logger) })
   const consumer = runConsumer({
     connection: stage.connection,
     groupId: group,

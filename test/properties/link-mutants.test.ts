@@ -116,7 +116,7 @@ convict({
       batchEvents: 1,
       throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
         const publish = () => mutated
-          ? producer.sendBatch({ acks: -1, topicMessages: [{ topic: stage.topic, messages: batch.records.map(({ key, value, headers }) => ({ key, value, headers })) }] })
+          ? producer.sendBatch({ acks: -1, topicMessages: [{ topic: stage.topic, messages: batch.records.map(({ key, value, headers }) => ({ key, value, headers: headers as Record<string, string> })) }] })
           : term.publish(batch)
         if (!lost) {
           lost = true

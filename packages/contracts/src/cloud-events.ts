@@ -66,7 +66,8 @@ export function encodeCloudEvent (event: OutgoingEvent, { source, carried: heade
   return { key: event.aggregateId, value: event.data, headers }
 }
 
-type HeaderValue = Buffer | string | Array<Buffer | string> | undefined
+/** null: a header without a value, which Kafka allows. */
+type HeaderValue = Buffer | string | null | Array<Buffer | string | null> | undefined
 
 export interface KafkaRecord {
   value: Buffer | string | null
@@ -118,5 +119,5 @@ function attribute (headers: Record<string, HeaderValue>, name: string): string 
 }
 
 function optional (value: HeaderValue): string | undefined {
-  return value === undefined || Array.isArray(value) ? undefined : value.toString()
+  return value === undefined || value === null || Array.isArray(value) ? undefined : value.toString()
 }

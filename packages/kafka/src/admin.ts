@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Admin, IHeaders, ITopicConfig } from 'kafkajs'
+import type { Admin, ITopicConfig } from 'kafkajs'
 import type { KafkaConnection } from './connection.ts'
 import { withDeadline } from './deadline.ts'
+import type { RecordHeaders } from './event-record.ts'
+import type { ConsumedRecord } from './handle-fetch.ts'
+import type { RecordDamage } from './fetched-records.ts'
+import { UndecodableError } from './undecodable-error.ts'
 
 const LEADERS_DEADLINE_MS = 20_000
 const LEADERS_POLL_MS = 50
@@ -21,9 +25,11 @@ export interface StoredRecord {
   offset: bigint
   key: string | null
   value: Buffer | null
-  headers: IHeaders
+  headers: RecordHeaders
   /** When it was published, in milliseconds since 1970, by the publisher's clock. */
   timestamp: number
+  /** It could not be decoded; `value` has its bytes. */
+  damage?: RecordDamage
 }
 
 export interface ReadOptions {
@@ -43,7 +49,7 @@ export interface KafkaAdmin {
    * Every record that a read-committed reader sees now, by partition in the order of offsets: up to the first transaction
    * that is still open.
    *
-   * @throws DeadlineExceededError
+   * @throws DeadlineExceededError | UndecodableError when a batch of records is not what was written
    */
   readTopic: (topic: string, options?: ReadOptions) => Promise<StoredRecord[]>
   /** The same, of each record only what `pick` takes of it: a topic of millions is more than a process can hold. */
@@ -133,7 +139,9 @@ async function mapTopic<T> (
   try {
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
-    const complete = new Promise<void>((resolve) => {
+    let giveUp: (error: Error) => void = () => {}
+    const complete = new Promise<void>((resolve, reject) => {
+      giveUp = reject
       // This event, not the handler: the last entries of a partition are the markers of a transaction, and no handler is
       // called for those.
       consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
@@ -146,11 +154,17 @@ async function mapTopic<T> (
       eachBatch: async ({ batch, resolveOffset }) => {
         const { partition, messages } = batch
         const end = ends.get(partition)
-        for (const { offset: text, key, value, headers = {}, timestamp } of messages) {
+        for (const { offset: text, key, value, headers, timestamp, damage } of messages as unknown as ConsumedRecord[]) {
+          if (damage?.kind === 'unreadable') {
+            giveUp(new UndecodableError(`records that can be read at ${topic}/${partition}/${damage.firstOffset}`, damage.message))
+            return
+          }
           const offset = BigInt(text)
           // Nothing is committed: a reader that lost its session begins anew, and comes by what it has already.
           if (end !== undefined && offset >= end.next && offset < end.to) {
-            end.picked.push(pick({ topic, partition, offset, key: key?.toString() ?? null, value, headers, timestamp: Number(timestamp) }))
+            end.picked.push(pick({
+              topic, partition, offset, key: key?.toString() ?? null, value, headers, timestamp: Number(timestamp), ...(damage === undefined ? {} : { damage })
+            }))
             end.next = offset + 1n
           }
           resolveOffset(text)

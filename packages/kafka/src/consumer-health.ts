@@ -15,6 +15,9 @@ export class ConsumerHealth {
   #lastSign: number
   #member = false
   #everJoined = false
+  #lastFailure: string | undefined
+  /** Partitions whose next batch cannot be read. */
+  readonly #unreadable = new Set<string>()
 
   /** @param rebalanceTimeoutMs a member that joins its group may have to wait this long for the others */
   constructor (consumer: Pick<Consumer, 'on' | 'events'>, rebalanceTimeoutMs: number, now = () => performance.now()) {
@@ -28,7 +31,13 @@ export class ConsumerHealth {
     consumer.on(REBALANCING, sign)
     consumer.on(CONNECT, sign)
     consumer.on(REQUEST_TIMEOUT, sign)
-    consumer.on(GROUP_JOIN, () => { sign(); this.#member = true; this.#everJoined = true })
+    consumer.on(GROUP_JOIN, () => {
+      sign()
+      this.#member = true
+      this.#everJoined = true
+      // Some of them may be another member's now.
+      this.#unreadable.clear()
+    })
     consumer.on(CRASH, () => { sign(); this.#member = false })
     consumer.on(DISCONNECT, () => { this.#member = false })
     consumer.on(STOP, () => { this.#member = false })
@@ -37,6 +46,28 @@ export class ConsumerHealth {
   /** Something happened that shows that the consumer is at work: also an attempt that failed. */
   sign (): void {
     this.#lastSign = this.#now()
+  }
+
+  /** An attempt to begin failed, and is repeated: what {@link assertJoined} gives as the reason. */
+  startFailed (error: Error): void {
+    this.sign()
+    this.#lastFailure = error.message
+  }
+
+  /** @returns whether that is new */
+  unreadable (topic: string, partition: number): boolean {
+    const known = this.#unreadable.size
+    return this.#unreadable.add(`${topic} ${partition}`).size > known
+  }
+
+  /** @returns whether that is new */
+  readable (topic: string, partition: number): boolean {
+    return this.#unreadable.delete(`${topic} ${partition}`)
+  }
+
+  /** Of how many partitions the next batch cannot be read, for a metric. */
+  get unreadablePartitions (): number {
+    return this.#unreadable.size
   }
 
   /** Whether it is a member of its group now, for a metric. */
@@ -51,7 +82,8 @@ export class ConsumerHealth {
    * @throws when the consumer has never been a member of its group
    */
   assertJoined (): void {
-    if (!this.#everJoined) throw new Error('not yet a member of the consumer group')
+    if (this.#everJoined) return
+    throw new Error(`not yet a member of the consumer group${this.#lastFailure === undefined ? '' : `: ${this.#lastFailure}`}`)
   }
 
   /** For liveness. @throws when nothing has happened for too long */

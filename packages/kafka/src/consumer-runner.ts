@@ -8,6 +8,8 @@ import kafkajs from './kafkajs.ts'
 import { retryDelayMs, type RetryDelays } from './retry-delay.ts'
 
 const STOP_DEADLINE_MS = 8_000
+/** How long a partition that is added to a topic is not noticed, at most; kafkajs's default is five minutes. */
+const METADATA_MAX_AGE_MS = 5_000
 
 export interface ConsumerOptions extends Partial<RetryDelays> {
   connection: KafkaConnection
@@ -50,6 +52,7 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
     heartbeatInterval: Math.floor(sessionTimeoutMs / 5),
     // A stop waits for the fetch under way, and an idle one lasts this long; 5 s, the default, is most of a drain.
     maxWaitTimeInMs: 500,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
     readUncommitted: false,
     partitionAssigners: [kafkajs.PartitionAssigners.roundRobin],
@@ -59,7 +62,8 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
   const health = new ConsumerHealth(consumer, rebalanceTimeoutMs)
   const stopping = new AbortController()
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
-    logger.warn({ err: error, restart, groupId }, 'the consumer crashed')
+    logger.warn({ event: 'consumer_crashed', err: error, restart, groupId }, 'the consumer crashed')
+    health.startFailed(error)
     if (!restart && !stopping.signal.aborted) onFatal(error)
   })
   commitFilteredBatches(consumer, options)
@@ -98,8 +102,8 @@ async function subscribePatiently (consumer: Consumer, options: ConsumerOptions,
       return
     } catch (error) {
       const delayMs = retryDelayMs(attempt, options)
-      logger.warn({ err: error, topics, delayMs }, 'Kafka cannot be reached, or not all topics exist yet; trying again')
-      health.sign()
+      logger.warn({ event: 'subscribe_failed', err: error, topics, delayMs }, 'Kafka cannot be reached, or not all topics exist yet; trying again')
+      health.startFailed(error as Error)
       await delay(delayMs, undefined, { signal })
     }
   }

@@ -1,4 +1,8 @@
-type HeaderValue = Buffer | string
+/** Kafka allows a header without a value: null. */
+export type HeaderValue = Buffer | string | null
+
+/** A header that is there several times has all its values, in their order. */
+export type RecordHeaders = Record<string, HeaderValue | HeaderValue[]>
 
 /** A Kafka record, before it is written or after it was read. */
 export interface EventRecord {
@@ -6,7 +10,7 @@ export interface EventRecord {
   /** Records with the same key go to the same partition, and so stay in order. */
   key: Buffer | string | null
   value: Buffer | string | null
-  headers: Record<string, HeaderValue | HeaderValue[]>
+  headers: RecordHeaders
   /** Only to choose the partition by hand; by default the key does. */
   partition?: number
 }

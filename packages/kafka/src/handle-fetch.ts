@@ -1,13 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
+import type { EachBatchPayload } from 'kafkajs'
 import type { Logger } from 'pino'
 import type { ConsumerHealth } from './consumer-health.ts'
+import type { RecordHeaders } from './event-record.ts'
+import type { RecordDamage } from './fetched-records.ts'
 import { retryDelayMs, type RetryDelays } from './retry-delay.ts'
 
 const COMMIT_ATTEMPTS = 5
+const UNREADABLE_PAUSE_MS = 2_000
 
-/** A record as it was read, with `offset`, `key`, `value` and `headers`. Given again, it is the same object. */
-export type ConsumedRecord = KafkaMessage
+/** A record as it was read. Given again, it is the same object. */
+export interface ConsumedRecord {
+  offset: string
+  /** Milliseconds since 1970. */
+  timestamp: string
+  key: Buffer | null
+  value: Buffer | null
+  /** Without a prototype. A header without a value is null, one that is there several times a list. */
+  headers: RecordHeaders
+  /** This could not be decoded, and never will be. `value` has its bytes; for the handler to put aside. */
+  damage?: RecordDamage
+}
 
 export interface ConsumedBatch {
   topic: string
@@ -33,20 +46,45 @@ export interface HandleFetchOptions extends Partial<RetryDelays> {
  * not committed is read once more
  */
 export async function handleFetch (payload: EachBatchPayload, options: HandleFetchOptions): Promise<void> {
-  const { batch: { topic, partition, messages }, heartbeat } = payload
+  const { batch: { topic, partition }, heartbeat } = payload
+  const { readable, unreadable } = split(payload.batch.messages as unknown as ConsumedRecord[])
+  if (readable.length > 0 && options.health.readable(topic, partition)) {
+    options.logger.info({ event: 'batch_readable', topic, partition }, 'the batch can be read again')
+  }
   // kafkajs sends none while a handler works, and the group would take a slow one for dead. What they fail with, the next
   // commit or heartbeat of ours fails with too, at a point where it can be acted upon.
   const heartbeats = setInterval(() => { heartbeat().catch(() => {}) }, options.heartbeatEveryMs)
   try {
-    for (let start = 0; start < messages.length; start += options.maxBatchRecords) {
-      const records = messages.slice(start, start + options.maxBatchRecords)
+    for (let start = 0; start < readable.length; start += options.maxBatchRecords) {
+      const records = readable.slice(start, start + options.maxBatchRecords)
       if (!await apply({ topic, partition, records }, payload, options)) return
-      await commit(records, start + records.length === messages.length, payload, options)
+      await commit(records, unreadable === undefined && start + records.length === readable.length, payload, options)
       if (!options.stopping.aborted) await heartbeat()
     }
+    if (unreadable !== undefined) waitForReadable(unreadable, payload, options)
   } finally {
     clearInterval(heartbeats)
   }
+}
+
+/** What can be handed out, and the batch behind it that stops the partition, if there is one. */
+function split (records: readonly ConsumedRecord[]): { readable: readonly ConsumedRecord[], unreadable?: RecordDamage } {
+  const at = records.findIndex(({ damage }) => damage?.kind === 'unreadable')
+  const damage = records[at]?.damage
+  return damage === undefined ? { readable: records } : { readable: records.slice(0, at), unreadable: damage }
+}
+
+/**
+ * A batch that is not what was written is not skipped: what its events were is unknown, and another fetch, a mended broker
+ * or a newer version of this code may bring them. The other partitions go on meanwhile.
+ */
+function waitForReadable (damage: RecordDamage, { batch: { topic, partition }, pause }: EachBatchPayload, { health, logger }: HandleFetchOptions): void {
+  if (health.unreadable(topic, partition)) {
+    logger.error({ event: 'batch_unreadable', topic, partition, offset: damage.firstOffset, detail: damage.message },
+      'a batch of records cannot be read: its partition waits, and it is fetched again every few seconds')
+  }
+  const resume = pause()
+  setTimeout(resume, UNREADABLE_PAUSE_MS).unref()
 }
 
 /** @returns whether the batch was applied; else the consumer is to give its partition up */

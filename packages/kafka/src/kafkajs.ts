@@ -8,6 +8,7 @@ import './coordinator-cache-patch.ts'
 import './coordinator-not-found-patch.ts'
 import './offset-commit-patch.ts'
 import './aborted-records-patch.ts'
+import './fetched-records-patch.ts'
 import kafkajs from 'kafkajs'
 
 export default kafkajs

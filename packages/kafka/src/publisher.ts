@@ -1,4 +1,4 @@
-import type { Kafka, Producer, ProducerBatch, ProducerConfig, TopicMessages } from 'kafkajs'
+import type { Kafka, Message, Producer, ProducerBatch, ProducerConfig, TopicMessages } from 'kafkajs'
 import { withDeadline } from './deadline.ts'
 import type { EventRecord } from './event-record.ts'
 import { createKeyPartitioner } from './partitioner.ts'
@@ -65,5 +65,6 @@ function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
     if (messages === undefined) topics.set(record.topic, [record])
     else messages.push(record)
   }
-  return [...topics].map(([topic, messages]) => ({ topic, messages }))
+  // kafkajs's types know no header without a value; what writes it is ours.
+  return [...topics].map(([topic, messages]) => ({ topic, messages: messages as Message[] }))
 }

@@ -1,11 +1,12 @@
 import type { ByteWriter } from './byte-writer.ts'
 import { crc32c } from './crc32c.ts'
+import type { HeaderValue } from './event-record.ts'
 
 /** A record as kafkajs hands it over. */
 export interface RecordToWrite {
   key?: Buffer | string | null
   value: Buffer | string | null
-  headers?: Record<string, Buffer | string | Array<Buffer | string> | undefined> | undefined
+  headers?: Record<string, HeaderValue | HeaderValue[] | undefined> | undefined
   timestamp?: string | null
 }
 

@@ -8,7 +8,7 @@ export const postgresSettings = {
     description: 'The service\'s own database, as `postgres://user:password@host:port/database`.'
   }),
   DATABASE_POOL_SIZE: Type.Integer({
-    default: 10, minimum: 1, maximum: 200, description: 'Connections to Postgres, at most.'
+    default: 10, minimum: 1, maximum: 200, description: 'Connections to Postgres for its work, at most. A few more, for probes and the like, come on top (docs/operations.md, *Connections*).'
   })
 }
 

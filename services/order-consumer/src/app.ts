@@ -1,5 +1,5 @@
 import postgres from '@fastify/postgres'
-import { createHttpApp, guardPool, poolMetrics, poolOptions, type Health } from '@orders/service-kit'
+import { createHttpApp, guardPool, overload, poolMetrics, poolOptions, type Health } from '@orders/service-kit'
 import { documentation } from '@orders/service-kit/documentation'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -15,7 +15,7 @@ export interface AppParts {
   registry: Registry
 }
 
-/** The read model's HTTP API, complete but not listening. Its pool is the consumer's too. */
+/** The read model's HTTP API, complete but not listening. Its pool is its own: requests must not keep events from being applied. */
 export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<FastifyInstance> {
   const app = await createHttpApp({ logger, health, registry, bodyLimitBytes: 1_024 })
   await app.register(documentation, {
@@ -25,10 +25,11 @@ export async function buildApp ({ config, logger, health, registry }: AppParts):
     tags: [{ name: 'read model', description: 'Orders as the events that were applied left them. It lags behind the order-api by what is on its way.' }],
     page: config.CONSUMER_DOCS
   })
-  await app.register(postgres, poolOptions({ url: config.DATABASE_URL, applicationName: 'order-consumer', max: config.DATABASE_POOL_SIZE }))
+  await app.register(postgres, poolOptions({ url: config.DATABASE_URL, applicationName: 'order-consumer http', max: config.DATABASE_POOL_SIZE }))
   guardPool(app.pg.pool, logger)
   app.outages?.watch(app.pg.pool)
   poolMetrics(registry, app.pg.pool)
+  await app.register(overload, { pool: app.pg.pool, poolSize: config.DATABASE_POOL_SIZE })
   app.addSchema(orderViewSchema)
   await app.register(readModelRoutes)
   return app

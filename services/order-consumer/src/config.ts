@@ -29,6 +29,12 @@ export const settings = Type.Object({
   CONSUMER_POISON_ATTEMPTS: Type.Integer({
     default: 3, minimum: 1, maximum: 100, description: 'How often an event that Postgres refuses is tried before it becomes a dead letter. An outage never counts.'
   }),
+  CONSUMER_REFUSALS_IN_A_ROW: Type.Integer({
+    default: 10,
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'So many events in a row, none of which took effect, that Postgres refuses for the same reason make it the fault of the tables: nothing is put aside then, the consumer is not ready and waits. Raise it to put such events aside all the same.'
+  }),
   CONSUMER_INBOX_RETENTION_HOURS: Type.Integer({
     default: 720, minimum: 1, maximum: 87_600, description: 'How long applied events are remembered. Longer than the topic keeps its records: an event that is read again later than this is applied again, as far as the version guard lets it.'
   })

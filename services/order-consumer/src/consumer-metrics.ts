@@ -56,6 +56,26 @@ export class ConsumerMetrics {
     }))
   }
 
+  /** @param isRefused read at each scrape */
+  observeRefusal (registry: Registry, isRefused: () => boolean): void {
+    registry.registerMetric(new Gauge({
+      name: 'consumer_applying_refused',
+      help: '1 while the tables refuse events whatever is in them, so that nothing is applied',
+      registers: [],
+      collect () { this.set(isRefused() ? 1 : 0) }
+    }))
+  }
+
+  /** @param count read at each scrape */
+  observeUnreadable (registry: Registry, count: () => number): void {
+    registry.registerMetric(new Gauge({
+      name: 'consumer_unreadable_partitions',
+      help: 'Partitions that wait because their next batch of records is damaged, or of an unknown format',
+      registers: [],
+      collect () { this.set(count()) }
+    }))
+  }
+
   deadLetter (reason: string): void {
     this.#deadLetters.inc({ reason })
   }

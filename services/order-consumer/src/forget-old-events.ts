@@ -8,10 +8,12 @@ const AT_ONCE = 5_000
 
 /** Deletes inbox rows past their retention, until `signal` is aborted. */
 export async function forgetOldEvents (pool: pg.Pool, retentionHours: number, logger: Logger, signal: AbortSignal): Promise<void> {
+  let from: string | undefined
   while (!signal.aborted) {
     try {
-      const deleted = await deleteOldInbox(pool, retentionHours, AT_ONCE)
-      if (deleted === AT_ONCE) continue
+      const { count, upTo } = await deleteOldInbox(pool, retentionHours, AT_ONCE, from)
+      from = upTo
+      if (count === AT_ONCE) continue
     } catch (error) {
       logger.warn({ err: error }, 'old inbox rows were not deleted')
     }

@@ -1,11 +1,14 @@
 import { createKafka, runConsumer } from '@orders/kafka'
-import { createHealth, createMetrics, createOpsServer, drainHttp, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, runService } from '@orders/service-kit'
 import { buildApp } from './app.ts'
+import { ApplyingState } from './applying-state.ts'
 import { BatchApplier } from './batch-applier.ts'
 import { loadConsumerConfig } from './config.ts'
 import { ConsumerMetrics } from './consumer-metrics.ts'
+import { DatabaseCheck } from './database-check.ts'
 import { DeadLetterTopic } from './dead-letters.ts'
 import { forgetOldEvents } from './forget-old-events.ts'
+import { TopicsCheck } from './topics-check.ts'
 
 const health = createHealth()
 
@@ -21,18 +24,41 @@ await runService({
     onStop('ops server', () => ops.close())
 
     const app = await buildApp({ config, logger, health, registry })
-    const { pool } = app.pg
-    health.addReadiness('postgres', async () => { await pool.query('SELECT') })
+    // Of their own, for reads that wait for each other must not keep events from being applied, nor make a busy replica pass for
+    // one whose database is away. Batches are applied one after the other, so one connection is enough.
+    const poolOf = (purpose: string) => {
+      const pool = createPool({ url: config.DATABASE_URL, applicationName: `order-consumer ${purpose}`, max: 1, logger })
+      onStop(`${purpose} pool`, () => pool.end())
+      return pool
+    }
+    const database = new DatabaseCheck(poolOf('readiness'), logger)
+    health.addReadiness('postgres', () => database.assertUsable())
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()
-    const forgetting = forgetOldEvents(pool, config.CONSUMER_INBOX_RETENTION_HOURS, logger, housekeeping.signal)
+    const forgetting = forgetOldEvents(poolOf('housekeeping'), config.CONSUMER_INBOX_RETENTION_HOURS, logger, housekeeping.signal)
     onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
 
     const connection = createKafka(config, { clientId: 'order-consumer', logger })
     const deadLetters = new DeadLetterTopic(connection, config.CONSUMER_DEAD_LETTER_TOPIC)
     onStop('dead letters', () => deadLetters.close())
-    const applier = new BatchApplier({ pool, deadLetters, metrics, logger, poisonAttempts: config.CONSUMER_POISON_ATTEMPTS })
+    const state = new ApplyingState(logger)
+    const applier = new BatchApplier({
+      pool: poolOf('applier'),
+      deadLetters,
+      metrics,
+      logger,
+      poisonAttempts: config.CONSUMER_POISON_ATTEMPTS,
+      refusalsInARow: config.CONSUMER_REFUSALS_IN_A_ROW,
+      state
+    })
+
+    const topics = new TopicsCheck(connection, {
+      CONSUMER_TOPIC: config.CONSUMER_TOPIC, CONSUMER_DEAD_LETTER_TOPIC: config.CONSUMER_DEAD_LETTER_TOPIC
+    }, logger)
+    const looking = new AbortController()
+    const found = topics.run(looking.signal)
+    onStop('topics', () => { looking.abort(); return found })
 
     const consumer = runConsumer({
       connection,
@@ -45,8 +71,12 @@ await runService({
     })
     onStop('consumer', () => consumer.stop(config.SHUTDOWN_DEADLINE_MS / 2))
     health.addReadiness('consumer group', () => { consumer.health.assertJoined() })
+    health.addReadiness('topics', () => { topics.assertFound() })
+    health.addReadiness('applying', () => { state.assertAccepted() })
     health.addLiveness('consumer', () => { consumer.health.assertAlive() })
     metrics.observeMembership(registry, () => consumer.health.member)
+    metrics.observeUnreadable(registry, () => consumer.health.unreadablePartitions)
+    metrics.observeRefusal(registry, () => state.isRefused)
 
     logger.info({
       http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),

@@ -1,5 +1,6 @@
 import { CloudEventError, decodeCloudEvent } from '@orders/contracts/cloud-events'
 import type { ConsumedRecord } from '@orders/kafka'
+import { UNDECODABLE } from './dead-letter-headers.ts'
 import { InvalidOrderEventError, ORDER_AGGREGATE_TYPE, parseOrderEvent, STATUS_AFTER, type OrderStatus } from '@orders/contracts'
 
 /** An order event that can be applied. */
@@ -25,10 +26,11 @@ export class UnusableRecordError extends Error {
   }
 }
 
-/** @throws UnusableRecordError */
+/** @throws UnusableRecordError and nothing else: one record must not stop its partition, whatever is in it */
 export function readEvent (record: ConsumedRecord): ReceivedEvent {
+  if (record.damage !== undefined) throw new UnusableRecordError(UNDECODABLE, record.damage.message)
   try {
-    const event = decodeCloudEvent({ value: record.value, headers: record.headers ?? {} })
+    const event = decodeCloudEvent({ value: record.value, headers: record.headers })
     if (event.aggregateType !== ORDER_AGGREGATE_TYPE) {
       throw new UnusableRecordError('unknown-aggregate', `expected the aggregate type ${ORDER_AGGREGATE_TYPE}, found ${JSON.stringify(event.aggregateType)}`)
     }
@@ -50,6 +52,7 @@ export function readEvent (record: ConsumedRecord): ReceivedEvent {
   } catch (error) {
     if (error instanceof CloudEventError) throw new UnusableRecordError('not-a-cloud-event', error.message)
     if (error instanceof InvalidOrderEventError) throw new UnusableRecordError(error.reason, error.message)
-    throw error
+    if (error instanceof UnusableRecordError) throw error
+    throw new UnusableRecordError(UNDECODABLE, `expected an event, found what cannot be read: ${String(error)}`)
   }
 }

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { createAdmin, createKafka, openPlainPublisher, type StoredRecord } from '@orders/kafka'
 import { configOrExit, createLogger } from '@orders/service-kit'
 import { loadConsumerConfig, type ConsumerConfig } from './config.ts'
-import { readVerdict, withoutVerdict } from './dead-letter-headers.ts'
+import { isStandIn, readVerdict, withoutVerdict } from './dead-letter-headers.ts'
 import { MAX_SEND_BYTES } from './dead-letters.ts'
 
 const SEND_DEADLINE_MS = 30_000
@@ -16,7 +16,11 @@ const config = configOrExit('replay-dead-letters', () => loadConsumerConfig())
 const logger = createLogger({ name: 'replay-dead-letters', level: config.LOG_LEVEL })
 const connection = createKafka(config, { clientId: 'replay-dead-letters', logger })
 
-const letters = select(await readLetters(config))
+const selected = select(await readLetters(config))
+const letters = selected.filter(({ headers }) => !isStandIn(headers))
+for (const { headers } of selected) {
+  if (isStandIn(headers)) logger.warn({ event: 'dead_letter_not_replayable', ...readVerdict(headers) }, 'this dead letter does not hold its record: it cannot be replayed, only looked up at its origin')
+}
 for (const { headers } of letters) logger.info({ ...readVerdict(headers), dryRun }, 'dead letter')
 if (!dryRun) await replay(letters)
 logger.info({ letters: letters.length, topic: config.CONSUMER_TOPIC, dryRun }, dryRun ? 'would be replayed' : 'replayed')
@@ -32,7 +36,10 @@ function select (letters: readonly StoredRecord[]): StoredRecord[] {
   for (const letter of letters) {
     const verdict = readVerdict(letter.headers)
     if (verdict.origin.topic !== config.CONSUMER_TOPIC || (reason !== undefined && verdict.reason !== reason)) continue
-    byOrigin.set(`${verdict.origin.partition}/${verdict.origin.offset}`, letter)
+    const origin = `${verdict.origin.partition}/${verdict.origin.offset}`
+    const known = byOrigin.get(origin)
+    // A letter that was thought lost may be there all the same, before its stand-in.
+    if (known === undefined || isStandIn(known.headers)) byOrigin.set(origin, letter)
   }
   return [...byOrigin.values()]
 }

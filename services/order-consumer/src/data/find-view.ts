@@ -45,17 +45,23 @@ interface HistoryRow extends ViewRow {
   occurred_at: Date
 }
 
-/** In one statement: between two, an event could be applied that only one of them sees. */
+/** No order of ours changes so often; one made by others could, and its answer would have no limit. */
+const MAX_HISTORY = 1_000
+
+/**
+ * An order with its newest versions, up to 1,000. In one statement: between two, an event could be applied that only one of
+ * them sees.
+ */
 export async function findView (pool: pg.Pool, orderId: string): Promise<OrderView & { history: HistoryEntry[] } | undefined> {
   const { rows } = await pool.query<HistoryRow>({
     name: 'find_view',
     text: `SELECT ${VIEW_COLUMNS},
                   h.version AS history_version, h.status AS history_status, h.event_id, h.occurred_at
-           FROM order_views v JOIN order_history h USING (order_id) WHERE order_id = $1 ORDER BY h.version`,
-    values: [orderId]
+           FROM order_views v JOIN order_history h USING (order_id) WHERE order_id = $1 ORDER BY h.version DESC LIMIT $2`,
+    values: [orderId, MAX_HISTORY]
   })
   const [row] = rows
-  return row === undefined ? undefined : { ...toView(row), history: rows.map(toHistoryEntry) }
+  return row === undefined ? undefined : { ...toView(row), history: rows.reverse().map(toHistoryEntry) }
 }
 
 function toHistoryEntry (row: HistoryRow): HistoryEntry {

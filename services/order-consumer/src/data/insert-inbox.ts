@@ -15,13 +15,28 @@ export async function insertInbox (client: pg.ClientBase, eventIds: readonly str
   return new Set(rows.map((row) => row.event_id))
 }
 
-/** @returns how many were deleted */
-export async function deleteOldInbox (pool: pg.Pool, retentionHours: number, limit: number): Promise<number> {
-  const { rowCount } = await pool.query({
-    text: `DELETE FROM inbox WHERE event_id IN (
-             SELECT event_id FROM inbox WHERE received_at < clock_timestamp() - make_interval(hours => $1)
-             ORDER BY received_at LIMIT $2)`,
-    values: [retentionHours, limit]
+export interface DeletedInbox {
+  count: number
+  /** Of the newest one that was deleted: there is nothing older any more. */
+  upTo: string | undefined
+}
+
+/**
+ * Deletes the oldest rows past their retention.
+ *
+ * @param from the `upTo` of the time before: what was deleted until then stays in the index until no old snapshot needs it,
+ * and a search from the beginning would pass over all of it, each time over more
+ */
+export async function deleteOldInbox (pool: pg.Pool, retentionHours: number, limit: number, from?: string): Promise<DeletedInbox> {
+  const { rows: [row] } = await pool.query<{ count: number, up_to: string | null }>({
+    text: `WITH deleted AS (
+             DELETE FROM inbox WHERE event_id IN (
+               SELECT event_id FROM inbox
+               WHERE received_at >= coalesce($3::timestamptz, '-infinity') AND received_at < clock_timestamp() - make_interval(hours => $1)
+               ORDER BY received_at LIMIT $2)
+             RETURNING received_at)
+           SELECT count(*)::int AS count, max(received_at)::text AS up_to FROM deleted`,
+    values: [retentionHours, limit, from ?? null]
   })
-  return rowCount ?? 0
+  return { count: row?.count ?? 0, upTo: row?.up_to ?? from }
 }

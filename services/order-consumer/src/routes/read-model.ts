@@ -4,8 +4,9 @@ import type { FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
 import { findView } from '../data/find-view.ts'
 import { listViews } from '../data/list-views.ts'
-import { readStats } from '../data/read-stats.ts'
+import { readEffectCounts, readOrderCounts } from '../data/read-stats.ts'
 import { customerParamsSchema, orderParamsSchema, orderWithHistorySchema, pageQuerySchema, statsSchema, viewPageSchema } from '../schemas/read-model.ts'
+import { ShortCache } from '../short-cache.ts'
 
 const tags = ['read model']
 
@@ -66,5 +67,12 @@ export async function readModelRoutes (app: FastifyInstance): Promise<void> {
     return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.orderId ?? '') : null }
   })
 
-  app.get('/stats', { schema: getStats }, async () => readStats(app.pg.pool))
+  // Of each at most one at a time, whoever asks. What was applied is watched from outside, and has to be new; the orders are
+  // counted one by one, and may be a second old.
+  const effects = new ShortCache(() => readEffectCounts(app.pg.pool), { minMs: 0, perDuration: 1 })
+  const orders = new ShortCache(() => readOrderCounts(app.pg.pool), { minMs: 1_000, perDuration: 10 })
+  app.get('/stats', { schema: getStats }, async () => {
+    const [orderCounts, effectCounts] = await Promise.all([orders.get(), effects.get()])
+    return { ...orderCounts, ...effectCounts }
+  })
 }

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { findTopic, type KafkaConnection, type TopicState } from '@orders/kafka'
+import type { Logger } from 'pino'
+
+const EVERY_MS = 2_000
+
+/** By the setting that names it. */
+export type TopicsToFind = Readonly<Record<string, string>>
+
+/**
+ * Looks for the topics of the settings until each was there once. A dead-letter topic that is missing would else be found
+ * by the first record that needs it, which may be months later.
+ */
+export class TopicsCheck {
+  readonly #connection: KafkaConnection
+  readonly #topics: TopicsToFind
+  readonly #logger: Logger
+  /** What is known of those that were not found yet, by setting. */
+  readonly #problems = new Map<string, string>()
+
+  constructor (connection: KafkaConnection, topics: TopicsToFind, logger: Logger) {
+    this.#connection = connection
+    this.#topics = topics
+    this.#logger = logger
+    for (const [setting, topic] of Object.entries(topics)) this.#problems.set(setting, `the topic ${topic} (${setting}) has not been found yet`)
+  }
+
+  /** For readiness: once found is enough, an outage of Kafka later is none of the read model's. @throws while one is missing */
+  assertFound (): void {
+    const [problem] = this.#problems.values()
+    if (problem !== undefined) throw new Error(problem)
+  }
+
+  /** Ends when all were found, or when `signal` is aborted. Never throws. */
+  async run (signal: AbortSignal): Promise<void> {
+    const states = new Map<string, TopicState>()
+    while (this.#problems.size > 0 && !signal.aborted) {
+      for (const setting of [...this.#problems.keys()]) {
+        const topic = this.#topics[setting] ?? ''
+        try {
+          const state = await findTopic(this.#connection, topic)
+          if (state === 'found') this.#problems.delete(setting)
+          else this.#report(setting, topic, state, states.get(setting) !== state)
+          states.set(setting, state)
+        } catch (error) {
+          this.#problems.set(setting, `Kafka could not be asked for the topic ${topic} (${setting}): ${(error as Error).message}`)
+        }
+      }
+      if (this.#problems.size > 0) await delay(EVERY_MS, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  #report (setting: string, topic: string, state: 'missing' | 'forbidden', isNew: boolean): void {
+    const found = state === 'missing' ? 'no such topic' : 'that this client may not use it'
+    const problem = `expected the topic ${topic} of ${setting}, found ${found}`
+    this.#problems.set(setting, problem)
+    if (isNew) {
+      this.#logger.error({ event: `topic_${state}`, setting, topic, detail: `${problem}; create it or grant it, or correct ${setting}` },
+        `a topic of the settings is ${state}: not ready until it can be used`)
+    }
+  }
+}
