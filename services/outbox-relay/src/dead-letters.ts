@@ -1,5 +1,5 @@
 import { discardDeadLetter, listDeadLetters, replayDeadLetter } from '@orders/outbox'
-import { loadConfig, postgresSettings } from '@orders/service-kit'
+import { configOrExit, loadConfig, postgresSettings, withDatabaseTls } from '@orders/service-kit'
 import pg from 'pg'
 import { Type } from 'typebox'
 
@@ -7,7 +7,8 @@ const USAGE = `usage: dead-letters list | replay ID... | replay --all | discard 
 Works on the database DATABASE_URL, as a role with the grants of outbox_operator.`
 
 // The operator's tool for events that Kafka refused: see docs/operations.md.
-const { DATABASE_URL } = loadConfig(Type.Object({ DATABASE_URL: postgresSettings.DATABASE_URL }), { prefixes: [] })
+const { DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca } = postgresSettings
+const { DATABASE_URL } = configOrExit('dead-letters', () => withDatabaseTls(loadConfig(Type.Object({ DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca }), { prefixes: [] })))
 const client = new pg.Client({ connectionString: DATABASE_URL, application_name: 'dead-letters' })
 await client.connect()
 try {
