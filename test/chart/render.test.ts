@@ -117,7 +117,7 @@ t.test('images by digest, and everything else that a service can be given, are w
     metadata: { labels: { team: 'a', 'app.kubernetes.io/component': 'outbox-relay' } },
     spec: {
       priorityClassName: 'high',
-      affinity: { podAffinity: { x: /y/ } },
+      affinity: { podAffinity: {} },
       volumes: [{ name: 'database' }, { name: 'kafka-ca' }, { name: 'kafka-user' }, { name: 'api-server' }, { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }, { name: 'v' }],
       containers: [{ image: `localhost/orders/outbox-relay@${digest}`, env: [{ name: 'A', value: 'b' }] }]
     }
