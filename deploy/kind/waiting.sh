@@ -33,7 +33,7 @@ report() {
     # Of jobs and pod sets too, whose pods were refused and therefore do not exist.
     get events --field-selector type=Warning,reason=FailedCreate -o go-template='{{range .items}}{{.involvedObject.kind}} {{.involvedObject.name}}: {{.message}}{{"\n"}}{{end}}' | tail -n 3
     if [ "$STRIMZI_ENABLED" = true ]; then operator_errors 3; fi
-  } | sed 's/[[:space:]]*$//' | grep -v '^$'
+  } | sed 's/<no value>//g; s/[[:space:]]*$//' | grep -v '^$'
 }
 
 if [ $# -eq 0 ]; then

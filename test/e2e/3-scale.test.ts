@@ -25,10 +25,11 @@ t.test('scaled by hand, the release is upgraded all the same, and keeps the numb
   const replicas = async () => (await getObject<{ spec: { replicas: number } }>('deployment', RELAY)).spec.replicas
   const before = await replicas()
   t.teardown(() => kubectl('scale', 'deployment', RELAY, `--replicas=${before}`))
-  await kubectl('scale', 'deployment', RELAY, `--replicas=${before - 1}`)
+  const changed = before === 1 ? 2 : before - 1
+  await kubectl('scale', 'deployment', RELAY, `--replicas=${changed}`)
   await rolledOut(RELAY)
   await helm('upgrade', release, CHART, '--reset-then-reuse-values', '--wait', '--timeout', '10m')
-  t.equal(await replicas(), before - 1)
+  t.equal(await replicas(), changed)
   await kubectl('scale', 'deployment', RELAY, `--replicas=${before}`)
   await rolledOut(RELAY)
 })
