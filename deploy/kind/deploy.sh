@@ -13,11 +13,10 @@ for service in orderApi:order-api outboxRelay:outbox-relay orderConsumer:order-c
   [ -z "$id" ] || set -- "$@" --set-string "${service%:*}.podAnnotations.image-id=$id"
 done
 step "release $RELEASE: until everything is ready, at most 15 minutes"
+# Helm says nothing while it waits. In the foreground, so that Ctrl-C ends it.
+deploy/kind/waiting.sh $$ &
 helm_ upgrade --install "$RELEASE" deploy/helm --namespace "$NAMESPACE" --create-namespace \
-  --set "image.prefix=$IMAGE_PREFIX" --set-string "image.tag=$IMAGE_TAG" --wait --timeout 15m "$@" ${HELM_ARGS:-} &
-helm_process=$!
-deploy/kind/waiting.sh "$helm_process" &
-wait "$helm_process" || {
+  --set "image.prefix=$IMAGE_PREFIX" --set-string "image.tag=$IMAGE_TAG" --wait --timeout 15m "$@" ${HELM_ARGS:-} || {
   code=$?
   echo "== not everything became ready; waiting for:" >&2
   deploy/kind/waiting.sh >&2
