@@ -46,10 +46,13 @@ deploy: ## Install or upgrade the release in the cluster, and wait until it is r
 e2e: node_modules/.package-lock.json ## Test the release in the cluster, under load
 	@. deploy/kind/common.sh && export KUBE_CONTEXT NAMESPACE RELEASE KUBECTL HELM && npm run --silent e2e -- $(ARGS)
 
+waiting: ## What the release waits for, and what cannot start and why
+	@deploy/kind/waiting.sh
+
 logs: ## What happened in the cluster: pods, events, last lines of the logs
 	@deploy/kind/logs.sh
 
 clean: ## Remove what was installed and compiled
 	rm -rf node_modules packages/*/dist services/*/dist .tap
 
-.PHONY: help demo test bench lint build images kind-up kind-down deploy e2e logs stack clean
+.PHONY: help demo test bench lint build images kind-up kind-down deploy e2e waiting logs stack clean

@@ -20,7 +20,8 @@ else
     while [ "$node" -lt "$KIND_NODES" ]; do printf '  - role: worker\n'; node=$((node + 1)); done
   } | "$KIND" create cluster --name "$KIND_CLUSTER" ${KIND_NODE_IMAGE:+--image "$KIND_NODE_IMAGE"} --config - --wait 180s
 fi
-kubectl_ wait --for=condition=Ready node --all --timeout=180s
+echo "until every node is ready, at most 3 minutes"
+kubectl_ wait --for=condition=Ready node --all --timeout=180s || { kubectl_ describe nodes | grep -A 12 Conditions: >&2; exit 1; }
 
 step "images"
 deploy/images/build.sh
@@ -33,8 +34,15 @@ done
 step "Strimzi operator"
 if [ "$STRIMZI_ENABLED" = true ]; then
   # Its own release: a subchart's CRDs are never upgraded, and it has to outlive the topics that it looks after.
+  echo "until the operator is ready, at most 10 minutes"
   helm_ upgrade --install strimzi "$STRIMZI_CHART" ${STRIMZI_VERSION:+--version "$STRIMZI_VERSION"} \
-    --namespace "$STRIMZI_NAMESPACE" --create-namespace --set watchAnyNamespace=true --wait --timeout 10m
+    --namespace "$STRIMZI_NAMESPACE" --create-namespace --set watchAnyNamespace=true --wait --timeout 10m || {
+    code=$?
+    echo "the Strimzi operator did not become ready:" >&2
+    kubectl_ -n "$STRIMZI_NAMESPACE" get pods >&2
+    kubectl_ -n "$STRIMZI_NAMESPACE" get events --field-selector type=Warning --sort-by=.lastTimestamp >&2 | tail -n 10
+    exit "$code"
+  }
 else
   echo "not wanted (STRIMZI_ENABLED=$STRIMZI_ENABLED): the chart needs kafka.mode=external"
 fi
@@ -46,7 +54,8 @@ kubectl_ label --overwrite namespace "$NAMESPACE" pod-security.kubernetes.io/enf
 cat <<TEXT
 
 Ready. Next:
-  $HELM install $RELEASE deploy/helm --namespace $NAMESPACE     (or make deploy, which also upgrades)
+  $HELM install $RELEASE deploy/helm --namespace $NAMESPACE     (or make deploy, which also upgrades, and says what it waits for)
+  make waiting                                  says meanwhile what is not ready yet, and why
   $HELM test $RELEASE --namespace $NAMESPACE --logs
   make e2e
 TEXT

@@ -24,8 +24,7 @@ export function goldenFile (name: string): URL {
 }
 
 /** helm without a cluster. @throws with what helm said, in `stderr` */
-export async function runHelm (helm: string, command: 'lint' | 'template', args: readonly string[]): Promise<string> {
-  const chart = fileURLToPath(CHART)
+export async function runHelm (helm: string, command: 'lint' | 'template', args: readonly string[], chart = fileURLToPath(CHART)): Promise<string> {
   const { stdout } = await run(helm, [
     command, ...command === 'template' ? ['orders', chart] : [chart], '--kube-version', KUBERNETES, ...args
   ], { maxBuffer: 16 * 1_024 * 1_024 })

@@ -8,7 +8,6 @@ import { splitManifests } from './manifests.ts'
 import { testNamespace } from './test-namespace.ts'
 
 const SERVICE_ACCOUNT = 'orders-outbox-relay'
-const LEASE = 'orders-outbox-relay-1'
 
 const helm = await helmProgram((line) => { t.comment(line) })
 const admin = ApiServer.fromFile((await testKubernetes(t)).kubeconfig)
@@ -16,6 +15,7 @@ const admin = ApiServer.fromFile((await testKubernetes(t)).kubeconfig)
 /** What the chart makes for the relay's rights, for real, and the relay's own token. */
 async function build (t: Test) {
   const namespace = await testNamespace(t, admin)
+  const leaseName = `${namespace}.orders-outbox-relay-1`
   const manifests = splitManifests(await renderChart(helm, 'default', namespace, '--set', 'outboxRelay.shards=2'))
     .filter(({ object: { kind } }) => ['ServiceAccount', 'Role', 'RoleBinding', 'Lease'].includes(kind))
   for (const { text, object } of manifests) {
@@ -28,17 +28,17 @@ async function build (t: Test) {
   const config = admin.configFor((body.status as { token: string }).token)
   const relay = new ApiServer(config)
   // It hears of a new Role a moment after it was made.
-  await until(async () => (await relay.request('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${LEASE}`)).status === 200,
+  await until(async () => (await relay.request('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${leaseName}`)).status === 200,
     { what: 'the relay to be allowed its Lease' })
-  return { namespace, config, relay }
+  return { namespace, config, relay, leaseName }
 }
 
 t.test('the relay\'s own token is enough for its lease store', async (t) => {
-  const { namespace, config } = await build(t)
+  const { namespace, config, leaseName } = await build(t)
   const [cluster, user] = [config.getCurrentCluster(), config.getCurrentUser()]
   const store = new KubernetesLeaseStore({
     namespace,
-    name: LEASE,
+    name: leaseName,
     loadConfig (own) { if (cluster !== null && user !== null) own.loadFromClusterAndUser(cluster, user) }
   })
   const request = { signal: AbortSignal.timeout(30_000), timeoutMs: 30_000 }
@@ -59,7 +59,7 @@ t.test('the relay\'s own token is enough for its lease store', async (t) => {
 })
 
 t.test('everything else is forbidden', async (t) => {
-  const { namespace, relay } = await build(t)
+  const { namespace, relay, leaseName } = await build(t)
   const lease = (name: string) => JSON.stringify({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace } })
   const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
   const here = `/api/v1/namespaces/${namespace}`
@@ -68,14 +68,14 @@ t.test('everything else is forbidden', async (t) => {
     ['GET', leases],
     ['GET', `${leases}?watch=true`],
     ['GET', `${leases}?watch=true&fieldSelector=metadata.name%3Dother`],
-    ['POST', leases, lease(LEASE)],
+    ['POST', leases, lease(leaseName)],
     ['POST', leases, lease('other')],
     ['GET', `${leases}/other`],
     ['PUT', `${leases}/other`, lease('other')],
-    ['PATCH', `${leases}/${LEASE}`, '{"metadata":{"labels":{"a":"b"}}}', 'application/merge-patch+json'],
-    ['DELETE', `${leases}/${LEASE}`],
+    ['PATCH', `${leases}/${leaseName}`, '{"metadata":{"labels":{"a":"b"}}}', 'application/merge-patch+json'],
+    ['DELETE', `${leases}/${leaseName}`],
     ['DELETE', leases],
-    ['GET', `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${LEASE}`],
+    ['GET', `/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/${leaseName}`],
     ['GET', '/apis/coordination.k8s.io/v1/leases'],
     ...kinds.map((kind) => ['GET', `${here}/${kind}`] as const),
     ['GET', `${here}/secrets/orders-database`],

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { loadYaml } from '@kubernetes/client-node'
 import { alternateOf } from '@orders/kafka'
 import { helmProgram } from '@orders/local-stack'
@@ -6,9 +7,12 @@ import t from 'tap'
 import { readValues, renderReadme } from '../../scripts/chart/render-readme.ts'
 import { CHART, goldenFile, renderChart, renderValueSet, runHelm, valueSets, valuesFile } from '../../scripts/chart/value-sets.ts'
 import { nameOf, splitManifests, type Manifest } from './manifests.ts'
+import { operatorPods } from './operator-pods.ts'
 
 interface Schema {
   properties?: Record<string, Schema>
+  $ref?: string
+  $defs?: Record<string, Schema>
 }
 
 interface Container {
@@ -54,18 +58,38 @@ t.test('replicas are left to whoever scales', async (t) => {
   t.same(replicas, { 'orders-order-api': undefined, 'orders-order-consumer': undefined, 'orders-outbox-relay': 3 })
 })
 
-t.test('rights on Kafka follow shards and delivery', async (t) => {
+for (const name of await valueSets()) {
+  t.test(`${name}: a new version of the chart alone changes no pod, neither ours nor the operator's`, async (t) => {
+    const copy = t.testdir()
+    await cp(CHART, copy, { recursive: true })
+    const metadata = await readFile(`${copy}/Chart.yaml`, 'utf8')
+    await writeFile(`${copy}/Chart.yaml`, metadata.replace(/^version: .*$/m, 'version: 9.9.9').replace(/^appVersion: .*$/m, 'appVersion: 9.9.9'))
+    const before = await podsOf(name, fileURLToPath(CHART))
+    const after = await podsOf(name, copy)
+    t.ok(before.length >= 4, `${before.length} pods`)
+    t.same(after, before)
+  })
+}
+
+/** Templates of our pods, and the pods that the operator makes. The image is stated: another appVersion is another image. */
+async function podsOf (name: string, chart: string): Promise<unknown[]> {
+  const rendered = await runHelm(helm, 'template', ['--namespace', 'orders', '--values', valuesFile(name), '--set-string', 'image.tag=1'], chart)
+  const manifests = splitManifests(rendered.replaceAll(/(checksum\/database: )[0-9a-f]{64}/g, '$1RANDOM'))
+  return [...manifests.flatMap((manifest) => podTemplate(manifest) ?? []), ...operatorPods(manifests)]
+}
+
+t.test('rights on Kafka are those of every shard, and follow the delivery', async (t) => {
   const acls = async (...args: string[]) => {
     const user = splitManifests(await renderChart(helm, 'default', 'orders', ...args)).find((manifest) => nameOf(manifest) === 'KafkaUser orders-outbox-relay')
-    const { authorization } = user?.object.spec as { authorization: { acls: Array<{ resource: { type: string, name: string }, operations: string[] }> } }
-    return authorization.acls.map(({ resource: { type, name }, operations }) => `${type} ${name}: ${operations.join(' ')}`)
+    const { authorization } = user?.object.spec as { authorization: { acls: Array<{ resource: { type: string, name: string, patternType: string }, operations: string[] }> } }
+    return authorization.acls.map(({ resource: { type, name, patternType }, operations }) => `${patternType} ${type} ${name}: ${operations.join(' ')}`)
   }
-  const shards = ['orders-outbox-relay-0', 'orders-outbox-relay-1']
+  const prefix = 'orders.orders-outbox-relay-'
+  t.ok(alternateOf(`${prefix}1`).startsWith(prefix), 'also of the second transactional id')
   t.same(await acls('--set', 'outboxRelay.shards=2'), [
-    'topic order-events: Read Write',
-    ...shards.flatMap((name) => [`group ${name}: Read`, `transactionalId ${name}: Write`, `transactionalId ${alternateOf(name)}: Write`])
+    'literal topic order-events: Read Write', `prefix group ${prefix}: Read`, `prefix transactionalId ${prefix}: Write`
   ])
-  t.same(await acls('--set', 'outboxRelay.delivery=at-least-once'), ['topic order-events: Write'])
+  t.same(await acls('--set', 'outboxRelay.delivery=at-least-once'), ['literal topic order-events: Write'])
 })
 
 t.test('a dead letter may be larger than the record that it was, by the verdict', async (t) => {
@@ -83,6 +107,41 @@ t.test('options of Node reach the service that they are for, none the others', a
   t.same(options, { 'order-api': '--max-old-space-size=200', 'outbox-relay': undefined, 'order-consumer': undefined })
 })
 
+t.test('images by digest, and everything else that a service can be given, are where they belong', async (t) => {
+  const digest = `sha256:${'a'.repeat(64)}`
+  const manifests = splitManifests(await renderChart(helm, 'default', 'orders', '--set',
+    `image.digests.outboxRelay=${digest},outboxRelay.podLabels.team=a,outboxRelay.priorityClassName=high,outboxRelay.affinity.podAffinity.x=y,` +
+    'outboxRelay.extraEnv[0].name=A,outboxRelay.extraEnv[0].value=b,outboxRelay.extraVolumes[0].name=v,outboxRelay.extraVolumeMounts[0].name=v'))
+  const deployment = (service: string) => podTemplate(manifests.find((manifest) => nameOf(manifest) === `Deployment orders-${service}`) as Manifest)
+  t.match(deployment('outbox-relay'), {
+    metadata: { labels: { team: 'a', 'app.kubernetes.io/component': 'outbox-relay' } },
+    spec: {
+      priorityClassName: 'high',
+      affinity: { podAffinity: {} },
+      volumes: [{ name: 'database' }, { name: 'kafka-ca' }, { name: 'kafka-user' }, { name: 'api-server' }, { name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }, { name: 'v' }],
+      containers: [{ image: `localhost/orders/outbox-relay@${digest}`, env: [{ name: 'A', value: 'b' }] }]
+    }
+  })
+  t.match(deployment('order-api')?.spec.containers[0], { image: 'localhost/orders/order-api:0.1.0', env: undefined })
+})
+
+t.test('with a CloudNativePG cluster its authority is used, external servers get the one that is named', async (t) => {
+  for (const [set, secret] of [['ha', 'orders-postgres-ca'], ['external', 'postgres-ca']] as const) {
+    const manifests = splitManifests(await renderChart(helm, set, 'orders'))
+    for (const manifest of manifests.filter((manifest) => podTemplate(manifest) !== undefined && nameOf(manifest) !== 'StatefulSet orders-postgres')) {
+      const pod = podTemplate(manifest)?.spec as PodSpec & { volumes: unknown[] }
+      t.match(pod.volumes.find((volume) => (volume as { name: string }).name === 'database-ca'), { secret: { secretName: secret, items: [{ key: 'ca.crt', path: 'ca.crt' }] } }, `${set} ${nameOf(manifest)}`)
+      for (const container of [...pod.initContainers ?? [], ...pod.containers]) {
+        t.match((container as { volumeMounts?: unknown[] }).volumeMounts?.find((mount) => (mount as { name: string }).name === 'database-ca'), { mountPath: '/secrets/database-ca' }, container.name)
+      }
+    }
+    for (const service of ['order-api', 'outbox-relay', 'order-consumer']) {
+      const config = manifests.find((manifest) => nameOf(manifest) === `ConfigMap orders-${service}`)
+      t.match(config?.object.data, { DATABASE_SSL_CA_FILE: '/secrets/database-ca/ca.crt' })
+    }
+  }
+})
+
 t.test('numbers of settings stay numbers, and a setting replaces the chart\'s own', async (t) => {
   const rendered = await renderChart(helm, 'default', 'orders', '--set-json', 'outboxRelay.settings={"RELAY_BATCH_BYTES":104857600,"RELAY_EAGER_TAKEOVER":false}')
   const config = splitManifests(rendered).find((manifest) => nameOf(manifest) === 'ConfigMap orders-outbox-relay')
@@ -97,15 +156,16 @@ t.test('every value has a comment and a place in the schema, and the schema has 
   const yaml = await readFile(new URL('values.yaml', CHART), 'utf8')
   const schema = JSON.parse(await readFile(new URL('values.schema.json', CHART), 'utf8')) as Schema
   const documented = new Set(readValues(yaml).map(({ path }) => path))
-  const compare = (values: Record<string, unknown>, { properties = {} }: Schema, path: string[]) => {
+  const compare = (values: Record<string, unknown>, below: Schema, path: string[]) => {
+    const { properties = {} } = schema.$defs?.[below.$ref?.replace('#/$defs/', '') ?? ''] ?? below
     // Helm hands every chart a map called global.
     const expected = Object.keys(properties).filter((key) => path.length > 0 || key !== 'global')
     t.same(Object.keys(values).sort(), expected.sort(), path.join('.') || 'top level')
     for (const [key, value] of Object.entries(values)) {
-      const below = [...path, key]
-      if (documented.has(below.join('.'))) t.ok(key in properties, below.join('.'))
-      else if (typeof value === 'object' && value !== null) compare(value as Record<string, unknown>, properties[key] ?? {}, below)
-      else t.fail(`${below.join('.')} has no comment`)
+      const name = [...path, key]
+      if (documented.has(name.join('.'))) t.ok(key in properties, name.join('.'))
+      else if (typeof value === 'object' && value !== null) compare(value as Record<string, unknown>, properties[key] ?? {}, name)
+      else t.fail(`${name.join('.')} has no comment`)
     }
   }
   compare(loadYaml(yaml), schema, [])
@@ -127,7 +187,12 @@ const REFUSED: ReadonlyArray<readonly [values: string, complaint: RegExp]> = [
   ['postgres.mode=external', /existingSecret/],
   ['postgres.mode=mysql', /bundled/],
   ['networkPolicy.dns[0].podSelectors.a=b', /podSelectors/],
-  ['topics.events.name=Orders', /topics.*name/]
+  ['topics.events.name=Orders', /topics.*name/],
+  ['image.digests.orderApi=1.2.3', /digests.*orderApi/],
+  ['orderApi.podLabels.app\\.kubernetes\\.io/name=x', /app\.kubernetes\.io\/name/],
+  ['orderApi.ingress.enabled=true', /ingress.*host/],
+  ['orderApi.httpRoute.enabled=true', /parentRefs/],
+  ['orderApi.extraEnv[0].value=x', /extraEnv/]
 ]
 
 for (const [values, complaint] of REFUSED) {
@@ -138,6 +203,10 @@ for (const [values, complaint] of REFUSED) {
 }
 
 const TAKEN = [
+  `image.digests.orderApi=sha256:${'0'.repeat(64)},orderApi.podLabels.team=a,orderApi.priorityClassName=high,orderApi.serviceAccountAnnotations.a=b`,
+  'outboxRelay.extraEnv[0].name=HTTPS_PROXY,outboxRelay.extraEnv[0].value=x,outboxRelay.extraVolumes[0].name=v,outboxRelay.extraVolumeMounts[0].name=v',
+  'orderApi.ingress.enabled=true,orderApi.ingress.host=orders.example,orderConsumer.httpRoute.enabled=true,orderConsumer.httpRoute.parentRefs[0].name=gateway',
+  'migrations.ttlSecondsAfterFinished=3600,migrations.nodeSelector.a=b',
   'outboxRelay.shards=64,orderConsumer.settings.CONSUMER_BATCH_EVENTS=1000,orderApi.podAnnotations.a=b',
   'image.prefix=registry.example:5000/team/orders,image.tag=1.2.3-rc.1_4',
   'kafka.mode=external,kafka.external.brokers=a:9092\\,b:9093',
@@ -150,7 +219,11 @@ for (const values of TAKEN) {
   })
 }
 
-function podSpec ({ object: { kind, spec } }: Manifest): PodSpec | undefined {
-  if (kind === 'Pod') return spec as PodSpec
-  return ['Deployment', 'StatefulSet', 'Job'].includes(kind) ? (spec as { template: { spec: PodSpec } }).template.spec : undefined
+function podSpec (manifest: Manifest): PodSpec | undefined {
+  return manifest.object.kind === 'Pod' ? manifest.object.spec as PodSpec : podTemplate(manifest)?.spec
+}
+
+/** Of what makes pods; the pod of the test is made anew each time. */
+function podTemplate ({ object: { kind, spec } }: Manifest): { spec: PodSpec } | undefined {
+  return ['Deployment', 'StatefulSet', 'Job'].includes(kind) ? (spec as { template: { spec: PodSpec } }).template : undefined
 }

@@ -4,7 +4,7 @@ import { until } from '@orders/local-stack/harness'
 import t from 'tap'
 import { getObject, kubectl, ORDER_API, ORDER_CONSUMER, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
-import { nothingLost } from './verdict.ts'
+import { noRequestFailed, nothingLost } from './verdict.ts'
 
 t.setTimeout(1_200_000)
 
@@ -16,7 +16,7 @@ t.test('every deployment is restarted under load, and no request fails', async (
   }
   const verdict = await load.finish()
   nothingLost(t, verdict)
-  t.equal(verdict.failures, 0, `no request failed ${JSON.stringify(verdict.reasons)}`)
+  noRequestFailed(t, verdict)
 })
 
 t.test('Kafka is restarted under load, and no request fails', async (t) => {
@@ -24,7 +24,7 @@ t.test('Kafka is restarted under load, and no request fails', async (t) => {
   await restartKafka()
   const verdict = await load.finish()
   nothingLost(t, verdict, { redelivered: true })
-  t.equal(verdict.failures, 0, `no request failed ${JSON.stringify(verdict.reasons)}`)
+  noRequestFailed(t, verdict)
 })
 
 /** The release's own Kafka by its operator; another one by E2E_RESTART_KAFKA, a shell command that ends when it is back. */
@@ -34,7 +34,8 @@ async function restartKafka (): Promise<void> {
     await promisify(execFile)('/bin/sh', ['-c', command])
     return
   }
-  const pods = async () => (await getObject<{ items: Array<{ metadata: { uid: string } }> }>('pods', '-l', `strimzi.io/cluster=${release},strimzi.io/kind=Kafka`))
+  // Not by strimzi.io/kind: the entity operator has that label too, and is not restarted.
+  const pods = async () => (await getObject<{ items: Array<{ metadata: { uid: string } }> }>('pods', '-l', `strimzi.io/cluster=${release},strimzi.io/name=${release}-kafka`))
     .items.map(({ metadata: { uid } }) => uid)
   const before = await pods()
   if (before.length === 0) throw new Error('expected the release to have a Kafka of its own, found none: say by E2E_RESTART_KAFKA how the other one is restarted')

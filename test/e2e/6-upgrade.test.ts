@@ -2,14 +2,14 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { getObject, helm, ORDER_API, ORDER_CONSUMER, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
-import { nothingLost } from './verdict.ts'
+import { noRequestFailed, nothingLost } from './verdict.ts'
 
 const CHART = process.env.E2E_CHART ?? fileURLToPath(new URL('../../deploy/helm', import.meta.url))
 
 t.setTimeout(1_200_000)
 
-interface Jobs {
-  items: Array<{ metadata: { name: string }, status: { succeeded?: number } }>
+interface Job {
+  status: { succeeded?: number }
 }
 
 t.test('the release is upgraded to the chart of this checkout under load: pods are replaced, passwords stay, no request fails', async (t) => {
@@ -25,8 +25,9 @@ t.test('the release is upgraded to the chart of this checkout under load: pods a
   const verdict = await load.finish()
   t.equal(await revision(), from + 1)
   t.same(await secret(), before, 'passwords are kept')
-  const jobs = await getObject<Jobs>('jobs', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=migrations`)
-  t.match(jobs.items.map(({ metadata, status }) => [metadata.name, status.succeeded]), [[`${release}-migrations-${from + 1}`, 1]], 'migrated once more')
+  // By name: upgrades that failed before may have left theirs, until they are a day old.
+  const job = await getObject<Job>('job', `${release}-migrations-${from + 1}`)
+  t.equal(job.status.succeeded, 1, 'migrated once more')
   nothingLost(t, verdict)
-  t.equal(verdict.failures, 0, `no request failed ${JSON.stringify(verdict.reasons)}`)
+  noRequestFailed(t, verdict)
 })

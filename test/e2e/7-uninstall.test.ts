@@ -23,6 +23,9 @@ t.test('uninstalled, nothing is left or stuck but the data; installed again, it 
   const response = await fetch(`${place}/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"customerId":"e2e"}' })
   const { id } = await response.json() as { id: string }
 
+  // Helm forgets what a failed upgrade made.
+  await t.rejects(helm('upgrade', release, CHART, '--values', values, '--set-string', `orderApi.podAnnotations.failed-at=${Date.now()}`, '--wait', '--timeout', '1s'),
+    'an upgrade that has no time fails')
   await helm('uninstall', release, '--wait', '--timeout', '5m')
   let reinstalled = false
   const install = async () => {

@@ -12,7 +12,6 @@ export const release = RELEASE
 export const RELAY = `${RELEASE}-outbox-relay`
 export const ORDER_API = `${RELEASE}-order-api`
 export const ORDER_CONSUMER = `${RELEASE}-order-consumer`
-export const LEASE = `${RELAY}-0`
 
 /** @throws with what kubectl said */
 export async function kubectl (...args: string[]): Promise<string> {
@@ -34,33 +33,56 @@ export async function getObject<T> (...args: string[]): Promise<T> {
   return JSON.parse(await kubectl('get', '-o', 'json', ...args)) as T
 }
 
-/** Applies an object that was read before, as whoever wrote it wants to have it again. */
-export async function createObject (object: { apiVersion: string, kind: string, metadata: Record<string, unknown>, spec?: unknown }): Promise<void> {
-  const { apiVersion, kind, metadata: { name, labels, annotations }, spec } = object
-  const child = run(KUBECTL, [...kubectlOptions(), 'create', '-f', '-'])
-  child.child.stdin?.end(JSON.stringify({ apiVersion, kind, metadata: { name, labels, annotations }, ...spec === undefined ? {} : { spec } }))
+/** Creates an object of the tests' own. */
+export async function createObject (object: object): Promise<void> {
+  await withInput(JSON.stringify(object), 'create', '-f', '-')
+}
+
+/**
+ * Makes an object of the release again, as Helm made it, and in Helm's name: an object that somebody else made has fields that
+ * belong to somebody else, which Helm 4 refuses to change at the next upgrade.
+ */
+export async function restoreObject (kind: string, name: string): Promise<void> {
+  const manifest = (await helm('get', 'manifest', release)).split(/^---$/m)
+    .find((text) => new RegExp(`^kind: ${kind}$`, 'm').test(text) && new RegExp(`^  name: ${name.replaceAll('.', '\\.')}$`, 'm').test(text))
+  if (manifest === undefined) throw new Error(`expected ${kind} ${name} in the manifest of ${release}, found none`)
+  await withInput(manifest, 'apply', '--server-side', '--force-conflicts', '--field-manager=helm', '-f', '-')
+  const path = `${kind.toLowerCase()}/${name}`
+  await kubectl('annotate', path, '--overwrite', '--field-manager=helm', `meta.helm.sh/release-name=${release}`, `meta.helm.sh/release-namespace=${namespace}`)
+}
+
+async function withInput (text: string, ...args: string[]): Promise<void> {
+  const child = run(KUBECTL, [...kubectlOptions(), ...args])
+  child.child.stdin?.end(text)
   await child
 }
 
 /** Waits until every replica of a deployment is there, new and ready. */
 export async function rolledOut (deployment: string): Promise<void> {
-  await kubectl('rollout', 'status', `deployment/${deployment}`, '--timeout=300s')
+  await kubectl('rollout', 'status', `deployment/${deployment}`, '--timeout=600s')
+}
+
+/** The Lease of the first shard: its name is the relay's, which the release may have from an older chart. */
+export async function leaseName (): Promise<string> {
+  const { data } = await getObject<{ data: { RELAY_NAME: string } }>('configmap', RELAY)
+  return `${data.RELAY_NAME}-0`
 }
 
 /** The process that holds the Lease, and its pod. */
 export async function leader (): Promise<{ holder: string, pod: string }> {
+  const lease = await leaseName()
   return until(async () => {
-    const { spec } = await getObject<{ spec?: { holderIdentity?: string } }>('lease', LEASE)
+    const { spec } = await getObject<{ spec?: { holderIdentity?: string } }>('lease', lease)
     const holder = spec?.holderIdentity ?? ''
     // The pod, a random part of the process, and one of the elector.
     const [, pod] = /^(.+)-[0-9a-f]+_/.exec(holder) ?? []
     return pod === undefined ? undefined : { holder, pod }
-  }, { what: `a holder of Lease ${LEASE}`, deadlineMs: 60_000 })
+  }, { what: `a holder of Lease ${lease}`, deadlineMs: 120_000 })
 }
 
 export async function anotherLeader (than: string): Promise<{ holder: string, pod: string }> {
   return until(async () => {
     const now = await leader()
     return now.holder === than ? undefined : now
-  }, { what: `another holder than ${than}`, deadlineMs: 60_000 })
+  }, { what: `another holder than ${than}`, deadlineMs: 120_000 })
 }

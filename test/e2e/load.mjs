@@ -15,7 +15,10 @@ const say = (line) => { console.log(JSON.stringify({ at: Date.now(), ...line }))
 
 /** Order id → the version that it has to reach. */
 const accepted = new Map()
+/** Attempts that no client should have to see: no answer, or another one than success or "come back later". */
 let failures = 0
+/** Answers 503 with Retry-After, each of which the client heeded: the service has too much to do, and says so. */
+let postponed = 0
 const reasons = new Map()
 let inFlight = 0
 
@@ -24,7 +27,14 @@ async function post (path, body) {
   // With one key until there is an answer: whatever happened to an attempt, the order exists once.
   for (let attempt = 0; ; attempt++) {
     try {
-      const response = await fetch(`${ORDER_API}${path}`, { method: 'POST', headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(15_000) })
+      const response = await fetch(`${ORDER_API}${path}`, { method: 'POST', headers, body: body && JSON.stringify(body), signal: AbortSignal.timeout(30_000) })
+      const retryAfter = response.headers.get('retry-after')
+      if (response.status === 503 && retryAfter !== null) {
+        postponed++
+        await response.arrayBuffer()
+        await delay(Number(retryAfter) * 1_000 * (1 + Math.random()))
+        continue
+      }
       if (!response.ok) throw new Error(`status ${response.status} ${await response.json().then(({ type, detail }) => `${type}: ${detail}`, () => '')}`)
       return await response.json()
     } catch (error) {
@@ -97,6 +107,7 @@ const before = await patiently(() => get('/stats'))
 await patiently(() => placeOrder(false))
 say({ started: true })
 failures = 0
+postponed = 0
 reasons.clear()
 
 const watching = watchStalls(stop.signal)
@@ -133,6 +144,7 @@ say({
     events: [...accepted.values()].reduce((sum, version) => sum + version, 0),
     durationMs,
     failures: failuresUnderLoad,
+    postponed,
     reasons: Object.fromEntries(reasons),
     lost: lost.length,
     effects: after.applied - before.applied,

@@ -14,8 +14,10 @@ export interface Verdict {
   orders: number
   events: number
   durationMs: number
-  /** Attempts that had no answer, or another one than success. */
+  /** Attempts that had no answer, or another one than success or 503 with Retry-After. */
   failures: number
+  /** 503 with Retry-After: the load came back with the same Idempotency-Key, as clients do. */
+  postponed: number
   reasons: Record<string, number>
   lost: number
   /** Events that took effect. */
@@ -55,10 +57,10 @@ export class Load {
     const pod = `${release}-load-${randomBytes(3).toString('hex')}`
     await createObject(await podOf(pod, rate))
     t.teardown(() => kubectl('delete', 'pod', pod, '--ignore-not-found', '--grace-period=0', '--force').catch(() => {}))
-    await kubectl('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=120s')
+    await kubectl('wait', '--for=condition=Ready', `pod/${pod}`, '--timeout=300s')
     const load = new Load(pod)
     t.teardown(() => { load.#logs.kill() })
-    await until(() => load.#started, { what: 'the load to begin', deadlineMs: 120_000 })
+    await until(() => load.#started, { what: 'the load to begin', deadlineMs: 300_000 })
     return load
   }
 

@@ -25,6 +25,14 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name (.root.Chart.Version | replace "+" "_") }}
 {{- end -}}
 
+{{/* Of objects whose labels an operator copies into its pods: nothing that changes with the chart's version alone, or each new
+     version would restart Kafka. */}}
+{{- define "orders.stableLabels" -}}
+{{ include "orders.selectorLabels" . }}
+app.kubernetes.io/part-of: {{ .root.Chart.Name }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end -}}
+
 {{- define "orders.metadata" -}}
 name: {{ include "orders.name" . }}
 labels:
@@ -34,12 +42,51 @@ labels:
 {{/* Arguments: root, component. */}}
 {{- define "orders.image" -}}
 {{- with .root.Values.image -}}
+{{- $digest := get .digests (get (dict "order-api" "orderApi" "outbox-relay" "outboxRelay" "order-consumer" "orderConsumer") $.component) -}}
+{{- if $digest -}}
+{{- printf "%s/%s@%s" .prefix $.component $digest -}}
+{{- else -}}
 {{- printf "%s/%s:%s" .prefix $.component (.tag | default $.root.Chart.AppVersion) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "orders.imagePullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* A name that the release keeps in Kafka: the value if it is set; else the one that the release runs with already; else a new
+     one with the namespace in it, for two releases of one name may share one Kafka. A namespace has no dot, so no two are alike.
+     Arguments: root, value, component (whose ConfigMap has it), setting, suffix. */}}
+{{- define "orders.kafkaName" -}}
+{{- $live := (lookup "v1" "ConfigMap" .root.Release.Namespace (include "orders.name" .)).data | default dict -}}
+{{- .value | default (get $live .setting) | default (printf "%s.%s-%s" .root.Release.Namespace (include "orders.fullname" .root) .suffix) -}}
+{{- end -}}
 
 {{- define "orders.relayName" -}}
-{{- .Values.outboxRelay.name | default (printf "%s-outbox-relay" (include "orders.fullname" .)) -}}
+{{- include "orders.kafkaName" (dict "root" . "value" .Values.outboxRelay.name "component" "outbox-relay" "setting" "RELAY_NAME" "suffix" "outbox-relay") -}}
+{{- end -}}
+
+{{- define "orders.consumerGroup" -}}
+{{- include "orders.kafkaName" (dict "root" . "value" .Values.orderConsumer.group "component" "order-consumer" "setting" "CONSUMER_GROUP" "suffix" "order-consumer") -}}
+{{- end -}}
+
+{{/* Replicas of a Deployment that the chart scales. `kubectl scale` makes the number its own, and Helm 4, which applies on the
+     server's side, would be refused a different one. So a number that was changed by hand stays, as with Helm 3, until the value
+     itself changes: an annotation keeps the value of the last revision. Arguments: root, component, values. */}}
+{{- define "orders.replicas" -}}
+{{- $live := lookup "apps/v1" "Deployment" .root.Release.Namespace (include "orders.name" .) -}}
+{{- $before := get (dig "metadata" "annotations" dict $live) "orders-outbox/replicas" -}}
+{{- if and $live (eq $before (toString .values.replicas)) -}}{{ dig "spec" "replicas" .values.replicas $live }}{{- else -}}{{ .values.replicas }}{{- end -}}
+{{- end -}}
+
+{{- define "orders.replicasAnnotation" -}}
+orders-outbox/replicas: {{ .values.replicas | quote }}
 {{- end -}}
 
 {{/* An operator's resources are refused one by one by a cluster without it; one message says more. `helm template` and
@@ -68,19 +115,26 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* Of the containers that the operator of Kafka makes. By itself it states nothing, and a namespace that enforces `restricted`
+     admits none of its pods. Their root file system is written to. */}}
+{{- define "orders.operatorSecurityContext" -}}
+allowPrivilegeEscalation: false
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
 {{/* What the pods of all three services have in common. Arguments: root, component, values. */}}
 {{- define "orders.podSpec" -}}
 serviceAccountName: {{ include "orders.name" . }}
 automountServiceAccountToken: false
 # Else a Service called order-api would put ORDER_API_PORT into every pod, which order-api takes for a setting of its own.
 enableServiceLinks: false
-terminationGracePeriodSeconds: 30
-{{- with .root.Values.image.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
-{{- end }}
+# Above SHUTDOWN_DELAY_MS and SHUTDOWN_DEADLINE_MS together.
+terminationGracePeriodSeconds: 40
+{{- include "orders.imagePullSecrets" .root }}
 securityContext:
   {{- include "orders.podSecurityContext" (dict "uid" 65532) | nindent 2 }}
 topologySpreadConstraints:
@@ -94,13 +148,19 @@ topologySpreadConstraints:
     # Of the pods of one revision: else the old ones, about to go, decide where the new ones are put.
     matchLabelKeys: [pod-template-hash]
   {{- end }}
-{{- with .values.nodeSelector }}
-nodeSelector:
+{{- include "orders.scheduling" .values }}
+{{- end -}}
+
+{{/* Where pods may run. Argument: the values of a component. */}}
+{{- define "orders.scheduling" -}}
+{{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+{{- with get $ $key }}
+{{ $key }}:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .values.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
@@ -109,12 +169,14 @@ tolerations:
 startupProbe:
   httpGet: {path: /livez, port: ops}
   periodSeconds: 2
+  timeoutSeconds: 5
   failureThreshold: 60
+# Patient: a node that is busy for half a minute answers no probe in time, and restarts would keep it busy.
 livenessProbe:
   httpGet: {path: /livez, port: ops}
   periodSeconds: 10
-  timeoutSeconds: 5
-  failureThreshold: 3
+  timeoutSeconds: 10
+  failureThreshold: 6
 readinessProbe:
   httpGet: {path: /readyz, port: ops}
   periodSeconds: 3
@@ -132,6 +194,10 @@ readinessProbe:
   env:
     - name: DATABASE_URL_FILE
       value: /secrets/database/url
+    {{- if include "orders.databaseCaSecret" .root }}
+    - name: DATABASE_SSL_CA_FILE
+      value: /secrets/database-ca/ca.crt
+    {{- end }}
     - name: AWAIT_SCHEMA_DEADLINE_MS
       value: {{ int64 .root.Values.migrations.deadlineMs | quote }}
   resources:
@@ -139,9 +205,7 @@ readinessProbe:
   securityContext:
     {{- include "orders.containerSecurityContext" . | nindent 4 }}
   volumeMounts:
-    - name: database
-      mountPath: /secrets/database
-      readOnly: true
+    {{- include "orders.databaseMounts" .root | nindent 4 }}
 {{- end -}}
 
 {{- define "orders.databaseSecret" -}}
@@ -152,8 +216,30 @@ readinessProbe:
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret with the certificate authority of Postgres; nothing where the connection is not encrypted. */}}
+{{- define "orders.databaseCaSecret" -}}
+{{- if eq .Values.postgres.mode "cloudnativepg" -}}
+{{- printf "%s-ca" (include "orders.name" (dict "root" . "component" "postgres")) -}}
+{{- else if eq .Values.postgres.mode "external" -}}
+{{- .Values.postgres.external.tls.caSecret -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "orders.databaseCaVolume" -}}
+{{- with include "orders.databaseCaSecret" . }}
+# Not the key that the operator keeps beside it.
+- name: database-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+      - key: {{ if eq $.Values.postgres.mode "external" }}{{ $.Values.postgres.external.tls.caKey }}{{ else }}ca.crt{{ end }}
+        path: ca.crt
+{{- end }}
+{{- end -}}
+
 {{/* Arguments: root, key. */}}
-{{- define "orders.databaseVolume" -}}
+{{- define "orders.databaseVolumes" -}}
 - name: database
   secret:
     secretName: {{ include "orders.databaseSecret" .root }}
@@ -161,6 +247,18 @@ readinessProbe:
     items:
       - key: {{ .key }}
         path: url
+{{- include "orders.databaseCaVolume" .root }}
+{{- end -}}
+
+{{- define "orders.databaseMounts" -}}
+- name: database
+  mountPath: /secrets/database
+  readOnly: true
+{{- if include "orders.databaseCaSecret" . }}
+- name: database-ca
+  mountPath: /secrets/database-ca
+  readOnly: true
+{{- end }}
 {{- end -}}
 
 {{/* A host of the release's own Postgres. */}}
@@ -191,10 +289,13 @@ readinessProbe:
 {{- end -}}
 {{- end -}}
 
-{{/* Settings of every service. Argument: the values of the service. */}}
+{{/* Settings of every service. Arguments: root, values (of the service). */}}
 {{- define "orders.serviceSettings" -}}
 DATABASE_URL_FILE: /secrets/database/url
-{{- with .nodeOptions }}
+{{- if include "orders.databaseCaSecret" .root }}
+DATABASE_SSL_CA_FILE: /secrets/database-ca/ca.crt
+{{- end }}
+{{- with .values.nodeOptions }}
 NODE_OPTIONS: {{ . | quote }}
 {{- end }}
 {{- end }}
@@ -221,6 +322,12 @@ KAFKA_SASL_PASSWORD_FILE: /secrets/kafka-user/password
 {{- end }}
 {{- end -}}
 
+{{/* What selects the brokers, and not the entity operator: both have strimzi.io/kind=Kafka. */}}
+{{- define "orders.brokerLabels" -}}
+strimzi.io/cluster: {{ include "orders.fullname" . }}
+strimzi.io/name: {{ include "orders.fullname" . }}-kafka
+{{- end -}}
+
 {{- define "orders.kafkaCaSecret" -}}
 {{- if eq .Values.kafka.mode "strimzi" -}}{{ include "orders.fullname" . }}-cluster-ca-cert{{- else -}}{{ .Values.kafka.external.tls.caSecret }}{{- end -}}
 {{- end -}}
@@ -228,12 +335,22 @@ KAFKA_SASL_PASSWORD_FILE: /secrets/kafka-user/password
 {{/* Arguments: root, component. */}}
 {{- define "orders.kafkaUserSecret" -}}
 {{- $sasl := .root.Values.kafka.external.sasl -}}
-{{- if eq .root.Values.kafka.mode "strimzi" -}}
-{{- include "orders.name" . -}}
-{{- else if $sasl.mechanism -}}
 {{- $value := ternary "relaySecret" "consumerSecret" (eq .component "outbox-relay") -}}
+{{- if eq .root.Values.kafka.mode "strimzi" -}}
+{{- get .root.Values.kafka.strimzi $value | default (printf "%s-kafka" (include "orders.name" .)) -}}
+{{- else if $sasl.mechanism -}}
 {{- required (printf "kafka.external.sasl.%s: expected the name of a Secret, found none" $value) (get $sasl $value) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The password of a KafkaUser: that of the Secret that is there already, else the operator's own, else a new one. */}}
+{{- define "orders.kafkaPassword" -}}
+{{- $found := "" -}}
+{{- range list (include "orders.kafkaUserSecret" .) (include "orders.name" .) -}}
+{{- $data := (lookup "v1" "Secret" $.root.Release.Namespace .).data | default dict -}}
+{{- $found = $found | default (get $data "password" | b64dec) -}}
+{{- end -}}
+{{- $found | default (randAlphaNum 32) -}}
 {{- end -}}
 
 {{/* Whole folders, not single files: only those follow when the operator renews a certificate or a password. */}}
@@ -280,6 +397,14 @@ KAFKA_SASL_PASSWORD_FILE: /secrets/kafka-user/password
 {{- end }}
 {{- end -}}
 
+{{/* Labels of a service's pods. Arguments: root, component, values. */}}
+{{- define "orders.podLabels" -}}
+{{ include "orders.selectorLabels" . }}
+{{- with .values.podLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
 {{/* What makes pods start anew: changed settings, changed passwords. Not more: with a label of the chart in it, every new
      version of the chart would. Arguments: root, component, values. */}}
 {{- define "orders.podAnnotations" -}}
@@ -305,14 +430,14 @@ checksum/database: {{ .root.Values.generatedPasswords | toJson | sha256sum }}
 {{- with .Values.postgres -}}
 {{- if eq .mode "external" -}}
 - ports:
-    - port: {{ .external.port }}
+    - {port: {{ .external.port }}, protocol: TCP}
   {{- with .external.peers }}
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 {{- else -}}
 - ports:
-    - port: 5432
+    - {port: 5432, protocol: TCP}
   to:
     - podSelector:
         matchLabels:
@@ -332,14 +457,13 @@ checksum/database: {{ .root.Values.generatedPasswords | toJson | sha256sum }}
 {{- end -}}
 - ports:
     {{- range uniq $ports }}
-    - port: {{ . }}
+    - {port: {{ . }}, protocol: TCP}
     {{- end }}
   {{- if eq .Values.kafka.mode "strimzi" }}
   to:
     - podSelector:
         matchLabels:
-          strimzi.io/cluster: {{ include "orders.fullname" . }}
-          strimzi.io/kind: Kafka
+          {{- include "orders.brokerLabels" . | nindent 10 }}
   {{- else }}
   {{- with .Values.kafka.external.peers }}
   to:
@@ -352,5 +476,5 @@ checksum/database: {{ .root.Values.generatedPasswords | toJson | sha256sum }}
 - from:
     {{- toYaml .Values.networkPolicy.monitoring | nindent 4 }}
   ports:
-    - port: ops
+    - {port: ops, protocol: TCP}
 {{- end -}}

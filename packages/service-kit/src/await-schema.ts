@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import { configOrExit } from './config-or-exit.ts'
 import { loadConfig } from './config.ts'
 import { connectPatiently } from './connect-patiently.ts'
+import { databaseTlsSettings, withDatabaseTls } from './database-tls.ts'
 import { endOnSigterm } from './end-on-sigterm.ts'
 import { createLogger } from './logger.ts'
 import { logSettings, postgresSettings } from './settings.ts'
@@ -16,6 +17,7 @@ const INSUFFICIENT_PRIVILEGE = '42501'
 
 export const awaitSchemaSettings = Type.Object({
   DATABASE_URL: postgresSettings.DATABASE_URL,
+  ...databaseTlsSettings,
   ...logSettings,
   AWAIT_SCHEMA_DEADLINE_MS: Type.Integer({
     default: 600_000, minimum: 0, maximum: 3_600_000, description: 'A schema that is not there after this long ends the wait with exit code 1.'
@@ -35,7 +37,7 @@ export interface AwaitSchemaOptions {
  */
 export async function awaitSchema ({ name, directory }: AwaitSchemaOptions): Promise<void> {
   endOnSigterm()
-  const config = configOrExit(`${name}-await-schema`, () => loadConfig(awaitSchemaSettings, { prefixes: ['AWAIT_SCHEMA_'] }))
+  const config = configOrExit(`${name}-await-schema`, () => withDatabaseTls(loadConfig(awaitSchemaSettings, { prefixes: ['AWAIT_SCHEMA_'] })))
   const logger = createLogger({ name: `${name}-await-schema`, level: config.LOG_LEVEL })
   const needed = (await readdir(directory)).filter((file) => file.endsWith('.sql')).map((file) => file.slice(0, -'.sql'.length))
   const giveUpAt = performance.now() + config.AWAIT_SCHEMA_DEADLINE_MS

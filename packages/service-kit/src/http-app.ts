@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { fastify, LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { closeConnectionsWhileDraining } from './drain-http.ts'
+import { closeConnectionsWhileDraining, limitReuse } from './drain-http.ts'
 import type { Health } from './health.ts'
 import { createHttpServer, type HttpServerOptions } from './http-server.ts'
 import { httpMetrics } from './metrics.ts'
@@ -18,6 +18,8 @@ export interface HttpAppOptions extends HttpServerOptions {
   health: Health
   registry: Registry
   bodyLimitBytes: number
+  /** SHUTDOWN_DELAY_MS: idle connections are not to be reused for longer. */
+  shutdownDelayMs?: number
 }
 
 declare module 'fastify' {
@@ -28,7 +30,7 @@ declare module 'fastify' {
 }
 
 /** A Fastify app as every service of ours has it: strict, with problem details, metrics, time-outs and a clean drain. */
-export async function createHttpApp ({ logger, health, registry, bodyLimitBytes, ...server }: HttpAppOptions): Promise<FastifyInstance> {
+export async function createHttpApp ({ logger, health, registry, bodyLimitBytes, shutdownDelayMs = 0, ...server }: HttpAppOptions): Promise<FastifyInstance> {
   const app = fastify({
     ...serverOptions(server),
     loggerInstance: logger as NonNullable<FastifyServerOptions['loggerInstance']>,
@@ -40,6 +42,7 @@ export async function createHttpApp ({ logger, health, registry, bodyLimitBytes,
   })
   app.decorate('outages', new OutageLog(logger))
   closeConnectionsWhileDraining(app, () => health.draining)
+  limitReuse(app, shutdownDelayMs)
   await useHttpRules(app)
   await app.register(httpMetrics, { registry })
   return app

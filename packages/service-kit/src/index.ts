@@ -1,6 +1,7 @@
 export { configOrExit } from './config-or-exit.ts'
 export { ConfigError, loadConfig, type LoadConfigOptions } from './config.ts'
 export { CURSOR_PATTERN, decodeCursor, encodeCursor } from './cursor.ts'
+export { withDatabaseTls } from './database-tls.ts'
 export { drainHttp } from './drain-http.ts'
 export { createHealth, Health, type Check } from './health.ts'
 export { createHttpApp, type HttpAppOptions } from './http-app.ts'

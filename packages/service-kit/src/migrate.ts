@@ -1,16 +1,16 @@
 import { runner } from 'node-pg-migrate'
-import type pg from 'pg'
 import { Type, type TObject } from 'typebox'
 import { configOrExit } from './config-or-exit.ts'
 import { loadConfig } from './config.ts'
 import { connectPatiently } from './connect-patiently.ts'
+import { databaseTlsSettings, withDatabaseTls } from './database-tls.ts'
 import { endOnSigterm } from './end-on-sigterm.ts'
 import { createLogger } from './logger.ts'
+import { assertRoleOwner, setRolePassword } from './role-password.ts'
 import { logSettings, postgresSettings } from './settings.ts'
 
 /** Any constant: whoever holds this advisory lock migrates, the others wait, and then find nothing to do. */
 const MIGRATION_LOCK = 7_041_776
-const CONCURRENT_ROLE_CHANGES = 10
 
 export interface MigrateOptions {
   /** The service whose database it is. */
@@ -28,10 +28,15 @@ export function migrationSettings (roles: readonly string[]): TObject {
   }))] as const)
   return Type.Object({
     DATABASE_URL: postgresSettings.DATABASE_URL,
+    ...databaseTlsSettings,
     ...logSettings,
     MIGRATE_CONNECT_DEADLINE_MS: Type.Integer({
       default: 0, minimum: 0, maximum: 3_600_000, description: 'For how long a Postgres that cannot be reached yet is tried again.'
     }),
+    MIGRATE_ROLE_OWNER: Type.Optional(Type.String({
+      pattern: '^[a-zA-Z0-9._/-]{1,200}$',
+      description: 'The installation that sets the passwords, such as `namespace/release`. It is kept in the roles\' comments, and a role whose password another installation sets is refused: roles belong to the whole Postgres server. Not checked if not set.'
+    })),
     ...Object.fromEntries(passwords)
   })
 }
@@ -45,13 +50,17 @@ export function migrationSettings (roles: readonly string[]): TObject {
 export async function migrate ({ name, directory, roles }: MigrateOptions): Promise<void> {
   endOnSigterm()
   const settings = migrationSettings(roles)
-  const config = configOrExit(`${name}-migrate`, () => loadConfig(settings, { prefixes: ['MIGRATE_'] })) as Record<string, string | undefined>
+  const config = configOrExit(`${name}-migrate`, () => withDatabaseTls(loadConfig(settings, { prefixes: ['MIGRATE_'] }) as { DATABASE_URL: string })) as Record<string, string | undefined>
   const logger = createLogger({ name: `${name}-migrate`, level: config.LOG_LEVEL ?? 'info' })
   const client = await connectPatiently({
     url: config.DATABASE_URL ?? '', applicationName: `${name}-migrate`, deadlineMs: Number(config.MIGRATE_CONNECT_DEADLINE_MS), logger
   })
   try {
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK])
+    const owner = config.MIGRATE_ROLE_OWNER
+    for (const role of roles) {
+      if (owner !== undefined && config[passwordVariable(role)] !== undefined) await assertRoleOwner(client, role, owner)
+    }
     const applied = await runner({
       dbClient: client,
       dir: directory,
@@ -64,7 +73,8 @@ export async function migrate ({ name, directory, roles }: MigrateOptions): Prom
     for (const role of roles) {
       // Not by a migration: this table is the runner's, and how a service's pod knows that it may start (awaitSchema).
       await client.query(`GRANT SELECT ON schema_migrations TO ${client.escapeIdentifier(role)}`)
-      await setPassword(client, role, config[passwordVariable(role)])
+      const password = config[passwordVariable(role)]
+      if (password !== undefined) await setRolePassword(client, { role, password, owner })
     }
     logger.info({ applied: applied.map((migration) => migration.name) }, 'migrated')
   } finally {
@@ -74,18 +84,4 @@ export async function migrate ({ name, directory, roles }: MigrateOptions): Prom
 
 function passwordVariable (role: string): string {
   return `MIGRATE_${role.toUpperCase()}_PASSWORD`
-}
-
-async function setPassword (client: pg.Client, role: string, password: string | undefined): Promise<void> {
-  if (password === undefined) return
-  const statement = `ALTER ROLE ${client.escapeIdentifier(role)} PASSWORD ${client.escapeLiteral(password)}`
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await client.query(statement)
-      return
-    } catch (error) {
-      // Roles belong to the whole server: a migration of another database may change the same one just now.
-      if (!/tuple concurrently updated/.test((error as Error).message) || attempt === CONCURRENT_ROLE_CHANGES) throw error
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { databaseTlsSettings } from './database-tls.ts'
 
 const port = (value: number, description: string) => Type.Integer({ default: value, minimum: 0, maximum: 65_535, description })
 
@@ -7,6 +8,7 @@ export const postgresSettings = {
     pattern: '^postgres(ql)?://',
     description: 'The service\'s own database, as `postgres://user:password@host:port/database`.'
   }),
+  ...databaseTlsSettings,
   DATABASE_POOL_SIZE: Type.Integer({
     default: 10, minimum: 1, maximum: 200, description: 'Connections to Postgres for its work, at most. A few more, for probes and the like, come on top (docs/operations.md, *Connections*).'
   })
@@ -33,7 +35,7 @@ export const shutdownSettings = {
     default: 0,
     minimum: 0,
     maximum: 60_000,
-    description: 'After SIGTERM the service goes on this long, not ready, so that nobody sends to it any more when it closes. 5000 is right behind a Kubernetes Service.'
+    description: 'After SIGTERM the service goes on this long, not ready, so that nobody sends to it any more when it closes. From 2000 on, HTTP clients are told to reuse no connection that was idle for as long (`Keep-Alive: timeout`). 10000 is right behind a Kubernetes Service.'
   }),
   SHUTDOWN_DEADLINE_MS: Type.Integer({
     default: 20_000,

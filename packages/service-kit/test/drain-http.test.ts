@@ -8,10 +8,10 @@ import t, { type Test } from 'tap'
 /** Far below the 72 s for which Fastify keeps a connection open that ends with `keep-alive`. */
 const PROMPT_MS = 3_000
 
-async function listen (t: Test) {
+async function listen (t: Test, { shutdownDelayMs = 0 } = {}) {
   const health = createHealth()
   const { registry } = createMetrics({ service: 'test' })
-  const app = await createHttpApp({ logger: createLogger({ name: 'test', level: 'silent' }), health, registry, bodyLimitBytes: 100 })
+  const app = await createHttpApp({ logger: createLogger({ name: 'test', level: 'silent' }), health, registry, bodyLimitBytes: 100, shutdownDelayMs })
   const slow = Promise.withResolvers<void>()
   let slowBegun = false
   app.get('/quick', async () => 'quick')
@@ -75,4 +75,16 @@ t.test('at the deadline a request that does not end is cut off', async (t) => {
   t.ok(performance.now() - startedAt < PROMPT_MS, 'not by its socket\'s time-out')
   await t.rejects(slow, { code: 'ECONNRESET' })
   t.ok(sockets.every((socket) => socket.destroyed))
+})
+
+t.test('clients are told to reuse an idle connection for less time than the service goes on after SIGTERM', async (t) => {
+  const hint = async (shutdownDelayMs: number) => {
+    const { request, health } = await listen(t, { shutdownDelayMs })
+    const { headers } = await request('/quick')
+    health.draining = true
+    const last = await request('/quick')
+    return { reuse: headers['keep-alive'], connection: headers.connection, lastReuse: last.headers['keep-alive'], last: last.headers.connection }
+  }
+  t.same(await hint(10_000), { reuse: 'timeout=9', connection: 'keep-alive', lastReuse: undefined, last: 'close' })
+  t.match(await hint(1_000), { reuse: 'timeout=72', connection: 'keep-alive', last: 'close' }, 'not without a delay that is worth it')
 })

@@ -113,3 +113,24 @@ t.test('a service waits for its schema with the rights of its own role, and for 
   await migrate()
   await awaitSchema(deadline)
 })
+
+t.test('the password of a role that another installation sets is refused before anything is done; a comment of somebody else\'s stays', async (t) => {
+  const first = await build(t)
+  const password = (value: string, owner: string) => ({ [`MIGRATE_${first.name.toUpperCase()}_PASSWORD`]: value, MIGRATE_ROLE_OWNER: owner })
+  await first.migrate()
+  await first.query(first.database, `COMMENT ON ROLE ${first.name} IS 'asked for by ops'`)
+  await first.migrate(password('one', 'a/orders'))
+  await first.migrate(password('two', 'a/orders'))
+  const comment = async () => (await first.query(first.database, `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = '${first.name}'`))[0]?.comment
+  t.equal(await comment(), 'asked for by ops\npassword set by a/orders')
+
+  const refused = await first.migrate(password('three', 'b/orders')).catch((error: unknown) => error) as { stderr: string, code: number }
+  t.equal(refused.code, 1)
+  t.match(refused.stderr, /expected the role \S+ to be used by b\/orders alone, found that a\/orders sets its password/)
+  const login = Object.assign(new URL(first.database), { username: first.name, password: 'two' })
+  t.same(await first.query(login, 'SELECT 1 AS one'), [{ one: 1 }], 'the password is still the one of a/orders')
+
+  await first.query(first.database, `COMMENT ON ROLE ${first.name} IS NULL`)
+  await first.migrate(password('four', 'b/orders'))
+  t.equal(await comment(), 'password set by b/orders', 'as the error says')
+})

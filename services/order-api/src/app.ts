@@ -25,7 +25,7 @@ export type App = FastifyInstance
 
 /** The HTTP API, complete but not listening. */
 export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<App> {
-  const app: App = await createHttpApp({ logger, health, registry, bodyLimitBytes: 64 * KIBIBYTE })
+  const app: App = await createHttpApp({ logger, health, registry, bodyLimitBytes: 64 * KIBIBYTE, shutdownDelayMs: config.SHUTDOWN_DELAY_MS })
   await app.register(documentation, {
     title: 'order-api',
     version: '0.1.0',

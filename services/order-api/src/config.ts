@@ -1,4 +1,4 @@
-import { httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
+import { httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
 
 export const settings = Type.Object({
@@ -24,5 +24,5 @@ export const settings = Type.Object({
 export type OrderApiConfig = Readonly<Static<typeof settings>>
 
 export function loadOrderApiConfig (env: NodeJS.ProcessEnv): OrderApiConfig {
-  return loadConfig(settings, { prefixes: ['ORDER_API_'], env })
+  return withDatabaseTls(loadConfig(settings, { prefixes: ['ORDER_API_'], env }))
 }

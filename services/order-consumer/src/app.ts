@@ -17,7 +17,7 @@ export interface AppParts {
 
 /** The read model's HTTP API, complete but not listening. Its pool is its own: requests must not keep events from being applied. */
 export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<FastifyInstance> {
-  const app = await createHttpApp({ logger, health, registry, bodyLimitBytes: 1_024 })
+  const app = await createHttpApp({ logger, health, registry, bodyLimitBytes: 1_024, shutdownDelayMs: config.SHUTDOWN_DELAY_MS })
   await app.register(documentation, {
     title: 'order-consumer',
     version: '0.1.0',

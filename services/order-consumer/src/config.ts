@@ -1,6 +1,6 @@
 import { ORDER_EVENTS_DEAD_LETTER_TOPIC, ORDER_EVENTS_TOPIC, ORDER_GROUP } from '@orders/contracts'
 import { kafkaProblems, kafkaSettings } from '@orders/kafka'
-import { ConfigError, httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
+import { ConfigError, httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
 
 const topicName = '^[a-zA-Z0-9._-]{1,249}$'
@@ -44,7 +44,7 @@ export type ConsumerConfig = Readonly<Static<typeof settings>>
 
 /** @throws ConfigError also when settings contradict each other, or name a file that cannot be used */
 export function loadConsumerConfig (env?: NodeJS.ProcessEnv): ConsumerConfig {
-  const config = loadConfig(settings, { prefixes: ['CONSUMER_'], ...(env === undefined ? {} : { env }) })
+  const config = withDatabaseTls(loadConfig(settings, { prefixes: ['CONSUMER_'], ...(env === undefined ? {} : { env }) }))
   const problems = kafkaProblems(config)
   if (config.CONSUMER_DEAD_LETTER_TOPIC === config.CONSUMER_TOPIC) {
     problems.push(`CONSUMER_DEAD_LETTER_TOPIC: expected another topic than CONSUMER_TOPIC, found ${config.CONSUMER_TOPIC} for both: a dead letter would be read, and put aside again, for ever`)

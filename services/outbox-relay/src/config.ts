@@ -1,5 +1,5 @@
 import { kafkaProblems, kafkaSettings } from '@orders/kafka'
-import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings } from '@orders/service-kit'
+import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
 import { TopicMap } from './topics.ts'
 
@@ -113,7 +113,7 @@ const JITTER_FACTOR = 1.2
 
 /** @throws ConfigError also when settings contradict each other; it names them, with their values */
 export function loadRelayConfig (env?: NodeJS.ProcessEnv): RelayConfig {
-  const config = loadConfig(settings, { prefixes: ['RELAY_'], ...env === undefined ? {} : { env } })
+  const config = withDatabaseTls(loadConfig(settings, { prefixes: ['RELAY_'], ...env === undefined ? {} : { env } }))
   const problems = [...kafkaProblems(config), ...contradictions(config)]
   if (problems.length > 0) throw new ConfigError(problems)
   return config

@@ -1,7 +1,7 @@
 import {
   countDeadLetters, DeadLetterNotFoundError, discardDeadLetter, listDeadLetters, replayableDeadLetters, replayDeadLetter
 } from '@orders/outbox'
-import { loadConfig, postgresSettings } from '@orders/service-kit'
+import { configOrExit, loadConfig, postgresSettings, withDatabaseTls } from '@orders/service-kit'
 import pg from 'pg'
 import { Type } from 'typebox'
 
@@ -13,7 +13,8 @@ const USAGE = `usage: dead-letters list [--all] | replay ID... | replay --all | 
 Works on the database DATABASE_URL, as a role with the grants of outbox_operator.`
 
 // The operator's tool for events that Kafka refused: see docs/operations.md.
-const { DATABASE_URL } = loadConfig(Type.Object({ DATABASE_URL: postgresSettings.DATABASE_URL }), { prefixes: [] })
+const { DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca } = postgresSettings
+const { DATABASE_URL } = configOrExit('dead-letters', () => withDatabaseTls(loadConfig(Type.Object({ DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca }), { prefixes: [] })))
 const client = new pg.Client({ connectionString: DATABASE_URL, application_name: 'dead-letters' })
 await client.connect()
 try {
