@@ -13,7 +13,7 @@ export { assertHeld, Fence } from './fence.ts'
 export {
   announceLayoutChange, changeLayout, holdLayout, readLayout, type Layout, type LayoutSettings
 } from './layout.ts'
-export { READ_SESSION_OPTIONS, readBatch, type ReadOptions } from './read-batch.ts'
+export { READ_SESSION_OPTIONS, readBatch, type ReadOptions, type TypeFilter } from './read-batch.ts'
 export { ScanBound } from './scan-bound.ts'
 export { readShard, takeOverShard, type ShardState, type TakeOverOptions, type TakenOver } from './shard-fence.ts'
 export type { SqlClient, Statement } from './sql-client.ts'

@@ -15,7 +15,12 @@ export interface ReadOptions {
   maxEvents: number
   /** Payload and headers together. The first event is read whatever its size. */
   maxBytes: number
+  /** Leaves aggregate types out, such as those whose topic is missing; all are read when it is left out. */
+  types?: TypeFilter | undefined
 }
+
+/** Which aggregate types are read: these alone, or all but these. */
+export type TypeFilter = { only: readonly string[] } | { except: readonly string[] }
 
 /**
  * For the sessions that call {@link readBatch}: one plan for good, along the primary key. Left to choose, Postgres plans
@@ -34,22 +39,25 @@ export const READ_SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c en
  * Events behind a blocking dead letter of their aggregate are left where they are.
  */
 export async function readBatch (client: SqlClient, options: ReadOptions): Promise<OutboxEvent[]> {
-  const { rows } = await client.query({
-    name: options.shards === 1 ? 'outbox_read' : 'outbox_read_shard',
-    text: options.shards === 1 ? READ_ALL : READ_SHARD,
-    rowMode: 'array',
-    values: [
-      String(options.after), idArray(options.inFlight), options.maxEvents, options.maxBytes,
-      ...(options.shards === 1 ? [] : [options.shard, options.shards])
-    ]
-  })
+  const { shard, shards, types } = options
+  const values: unknown[] = [String(options.after), idArray(options.inFlight), options.maxEvents, options.maxBytes]
+  const parameter = (value: unknown) => `$${values.push(value)}`
+  let name = 'outbox_read'
+  let condition = ''
+  if (shards > 1) {
+    name += '_shard'
+    // The mask, not abs(): abs() of the smallest bigint is an error.
+    condition += ` AND (hashtextextended(aggregate_id, hashtext(aggregate_type)) & 9223372036854775807) % ${parameter(shards)} = ${parameter(shard)}`
+  }
+  if (types !== undefined) {
+    name += 'only' in types ? '_only' : '_except'
+    condition += 'only' in types
+      ? ` AND aggregate_type = ANY (${parameter(types.only)}::text[])`
+      : ` AND aggregate_type <> ALL (${parameter(types.except)}::text[])`
+  }
+  const { rows } = await client.query({ name, text: readStatement(condition), rowMode: 'array', values })
   return (rows as unknown as EventRow[]).map(toEvent)
 }
-
-const READ_ALL = readStatement('')
-// The mask, not abs(): abs() of the smallest bigint is an error.
-const READ_SHARD = readStatement(`
-        AND (hashtextextended(aggregate_id, hashtext(aggregate_type)) & 9223372036854775807) % $6 = $5`)
 
 /**
  * What it is made of, each measured to be the cheapest in Postgres:
@@ -59,7 +67,7 @@ const READ_SHARD = readStatement(`
  * - Nearly always there is no blocking dead letter at all, which is found out once and not for each row.
  * - to_json prints the time as RFC 3339 whatever the session's DateStyle, in half the time of to_char.
  */
-function readStatement (shardCondition: string): string {
+function readStatement (condition: string): string {
   return `
   SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type, payload, headers,
          to_json(created_at AT TIME ZONE 'UTC')::text
@@ -69,7 +77,7 @@ function readStatement (shardCondition: string): string {
       SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
              payload::text AS payload, headers::text AS headers, created_at
       FROM outbox_events AS e
-      WHERE id > $1 AND id NOT IN (SELECT unnest($2::bigint[]))${shardCondition}
+      WHERE id > $1 AND id NOT IN (SELECT unnest($2::bigint[]))${condition}
         AND (NOT EXISTS (SELECT FROM outbox_dead_letters WHERE blocking) OR NOT EXISTS (
           SELECT FROM outbox_dead_letters AS d
           WHERE d.blocking AND d.aggregate_type = e.aggregate_type AND d.aggregate_id = e.aggregate_id AND d.id < e.id))

@@ -1,4 +1,4 @@
-import { enqueue, readBatch } from '@orders/outbox'
+import { enqueue, readBatch, type ReadOptions } from '@orders/outbox'
 import t from 'tap'
 import { event, outboxDatabase, readAll } from './outbox-database.ts'
 
@@ -76,4 +76,18 @@ t.test('every event belongs to one shard, and an aggregate to the same one alway
       t.equal(events.filter((event) => event.aggregateId === aggregateId).length, 3, `${aggregateId} is whole`)
     }
   }
+})
+
+t.test('aggregate types can be left out of a read, in one shard or in several', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  await enqueue(pool, ['order', 'invoice', "o'dd, {type}", 'order'].map((aggregateType, index) => event(`a${index}`, 1, { aggregateType })))
+  const read = async (options: Partial<ReadOptions>) => (await readBatch(pool, readAll(options))).map(({ id }) => Number(id))
+  t.same(await read({ types: { except: ['invoice'] } }), [1, 3, 4])
+  t.same(await read({ types: { except: ['invoice', "o'dd, {type}"] } }), [1, 4])
+  t.same(await read({ types: { except: [] } }), [1, 2, 3, 4])
+  t.same(await read({ types: { only: ["o'dd, {type}"] } }), [3])
+  t.same(await read({ types: { only: [] } }), [])
+  const shards = await Promise.all([0, 1].map((shard) => read({ shard, shards: 2, types: { except: ['invoice'] } })))
+  t.same(shards.flat().sort(), [1, 3, 4])
+  t.same((await Promise.all([0, 1].map((shard) => read({ shard, shards: 2, types: { only: ['order'] } })))).flat().sort(), [1, 4])
 })

@@ -22,7 +22,7 @@ for (const [shards, statement] of [[1, 'outbox_read'], [3, 'outbox_read_shard']]
     const { rows: [counts] } = await client.query('SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name = $1', [statement])
     t.same(counts, { generic_plans: String(reads), custom_plans: '0' })
     const { rows } = await client.query<Record<'QUERY PLAN', string>>(
-      `EXPLAIN EXECUTE ${statement} (0, '{}', 1000, 1048576${shards === 1 ? '' : `, 0, ${shards}`})`)
+      `EXPLAIN EXECUTE ${statement} (0, '{}', 1000, 1048576${shards === 1 ? '' : `, ${shards}, 0`})`)
     const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
     t.match(plan, /Index Scan using outbox_events_pkey on outbox_events/)
     t.notMatch(plan, /Sort|Bitmap|Seq Scan on outbox_events/)
