@@ -6,7 +6,7 @@ export { DeadlineExceededError } from './deadline.ts'
 export type { EventRecord } from './event-record.ts'
 export type { ConsumedBatch, ConsumedRecord, HandleBatch } from './handle-fetch.ts'
 export { openPlainPublisher, type PlainPublisher } from './plain-publisher.ts'
-export { PublisherFencedError, PublishUncertainError, RecordRefusedError, type PublishError } from './publish-errors.ts'
+export { PublisherFencedError, PublishUncertainError, RecordRefusedError, TopicUnavailableError, type PublishError, type UnavailableTopic } from './publish-errors.ts'
 export { recordBytes } from './sends.ts'
 export { kafkaSettings, type KafkaSettings } from './settings.ts'
 export { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
@@ -14,3 +14,4 @@ export { KafkaTooOldError } from './stable-offset.ts'
 export {
   alternateOf, openTransactionalPublisher, type Position, type TransactionalPublisher, type TransactionalPublisherOptions
 } from './transactional-publisher.ts'
+export { createTopicProbe, type TopicAccess, type TopicProbe } from './topic-probe.ts'

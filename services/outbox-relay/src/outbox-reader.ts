@@ -1,4 +1,4 @@
-import { readBatch, ScanBound, type OutboxEvent, type SqlClient } from '@orders/outbox'
+import { readBatch, ScanBound, type OutboxEvent, type SqlClient, type TypeFilter } from '@orders/outbox'
 import { toBatch, type Batch, type RecordOptions } from './batch.ts'
 import type { Wakeups } from './wakeups.ts'
 
@@ -14,6 +14,8 @@ export interface OutboxReaderOptions extends RecordOptions {
   pollIntervalMs: number
   sweepIntervalMs: number
   wakeups: Wakeups
+  /** Which aggregate types are read, asked at each read; all of them when it is left out. */
+  types?: () => TypeFilter | undefined
 }
 
 /** Reads batches of one shard, in order, and waits when there is nothing to read. */
@@ -32,13 +34,14 @@ export class OutboxReader {
   /**
    * @param inFlight the ids of the batches that are published or being published, and not completed yet
    * @param maxEvents less than the setting while a refused record is being looked for
+   * @param types other aggregate types than those that are read usually
    */
-  async read (inFlight: readonly string[], maxEvents: number): Promise<Batch> {
+  async read (inFlight: readonly string[], maxEvents: number, types = this.#options.types?.()): Promise<Batch> {
     const { db, shard, shards, maxBatchEvents, maxBatchBytes, wakeups } = this.#options
     wakeups.forget()
     await this.#sweep()
     const limit = Math.min(maxEvents, maxBatchEvents)
-    const events = await readBatch(db, { shard, shards, inFlight, after: this.#bound.value, maxEvents: limit, maxBytes: maxBatchBytes })
+    const events = await readBatch(db, { shard, shards, inFlight, after: this.#bound.value, maxEvents: limit, maxBytes: maxBatchBytes, types })
     const last = BigInt(events.at(-1)?.id ?? 0)
     if (last > this.#lastRead) this.#lastRead = last
     this.#moveBound()
