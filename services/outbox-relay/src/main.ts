@@ -1,10 +1,11 @@
 import { hostname } from 'node:os'
 import { createKafka, createTopicProbe } from '@orders/kafka'
 import { assertReadable, listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
-import { createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
-import { loadRelayConfig } from './config.ts'
+import { ConfigError, createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
+import { loadRelayConfig, type RelayConfig } from './config.ts'
 import { hintFor } from './failure-hints.ts'
 import { processName } from './leadership/identity.ts'
+import { kubernetesProblems } from './leadership/kubernetes-settings.ts'
 import { LayoutGuard } from './layout-guard.ts'
 import { runElected } from './leadership/run-elected.ts'
 import { RelayMetrics } from './metrics.ts'
@@ -21,10 +22,11 @@ const health = createHealth()
 await runService({
   name: 'outbox-relay',
   health,
-  loadConfig: loadRelayConfig,
+  loadConfig: loadHere,
   async start ({ config, logger, onStop, fail }) {
     const { registry } = createMetrics({ service: 'outbox-relay' })
     const metrics = new RelayMetrics(registry)
+    metrics.competesFor(config.RELAY_SHARDS)
     const process = processName(config.RELAY_IDENTITY ?? hostname())
 
     const ops = createOpsServer({ health, registry })
@@ -84,3 +86,11 @@ await runService({
     logger.info({ ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT }) }, 'listening')
   }
 })
+
+/** What cannot work on this machine is refused like what cannot work anywhere. */
+function loadHere (env: NodeJS.ProcessEnv): RelayConfig {
+  const config = loadRelayConfig(env)
+  const problems = kubernetesProblems(config, env)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}

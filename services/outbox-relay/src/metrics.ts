@@ -115,6 +115,13 @@ export class RelayMetrics {
     }
   }
 
+  /** Gives each shard its series: one that no replica ever led would else have none, and an alert on it could not fire. */
+  competesFor (shards: number): void {
+    this.note(() => {
+      for (let shard = 0; shard < shards; shard++) this.#leader.set({ shard: String(shard) }, 0)
+    })
+  }
+
   tookOver (shard: number, epoch: bigint, durationMs: number): void {
     this.note(() => {
       const labels = { shard: String(shard) }
@@ -156,7 +163,7 @@ export class RelayMetrics {
   }
 
   positionForeign (shard: number): void {
-    this.#positionForeign.inc({ shard: String(shard) })
+    this.note(() => { this.#positionForeign.inc({ shard: String(shard) }) })
   }
 
   leaseEvent (shard: number, event: ElectorEvent): void {
