@@ -7,7 +7,7 @@ export type { EventRecord, HeaderValue, RecordHeaders } from './event-record.ts'
 export type { RecordDamage } from './fetched-records.ts'
 export type { ConsumedBatch, ConsumedRecord, HandleBatch } from './handle-fetch.ts'
 export { openPlainPublisher, type PlainPublisher } from './plain-publisher.ts'
-export { PublisherFencedError, PublishUncertainError, RecordRefusedError, type PublishError } from './publish-errors.ts'
+export { PublisherFencedError, PublishUncertainError, RecordRefusedError, TopicUnavailableError, type PublishError, type UnavailableTopic } from './publish-errors.ts'
 export { recordBytes, splitIntoSends } from './sends.ts'
 export { kafkaSettings, type KafkaSettings } from './settings.ts'
 export { findTopic, type TopicState } from './topic-state.ts'
@@ -17,3 +17,4 @@ export { KafkaTooOldError } from './stable-offset.ts'
 export {
   alternateOf, openTransactionalPublisher, type Position, type TransactionalPublisher, type TransactionalPublisherOptions
 } from './transactional-publisher.ts'
+export { createTopicProbe, type TopicAccess, type TopicProbe } from './topic-probe.ts'

@@ -1,4 +1,7 @@
 // The only file that imports kafkajs: what we change in it has to be in place before.
+// These first: others load modules that hold on to what these replace.
+import './named-failures-patch.ts'
+import './authorized-metadata-patch.ts'
 import './request-queue-patch.ts'
 import './produce-request-patch.ts'
 import './request-header-patch.ts'

@@ -1,17 +1,37 @@
-/**
- * Kafka will not take the record, however often it is sent. `scope` says what was refused: this record, or the whole
- * topic (it does not exist, or this client may not write to it).
- */
+import { nameOf, verdictOf } from './error-codes.ts'
+import type { Failure, WithFailures } from './named-failures-patch.ts'
+
+/** Kafka will not take a record of the send, however often it is sent: something is wrong with the record itself. */
 export class RecordRefusedError extends Error {
   readonly code = 'KAFKA_RECORD_REFUSED'
+  /** Kafka's name of the error. */
   readonly reason: string
-  readonly scope: 'record' | 'topic'
 
-  constructor (reason: string, scope: 'record' | 'topic', cause: unknown) {
-    super(`Kafka refused ${scope === 'record' ? 'a record' : 'the topic'}: ${reason} (${messageOf(cause)})`, { cause })
+  constructor (reason: string, cause: unknown) {
+    super(`Kafka refused a record: ${reason} (${messageOf(cause)})`, { cause })
     this.name = 'RecordRefusedError'
     this.reason = reason
-    this.scope = scope
+  }
+}
+
+/** One topic that cannot be written to. */
+export interface UnavailableTopic {
+  topic: string
+  /** Kafka's name of the error. */
+  reason: string
+  /** Whether it was the position that could not be committed for it. */
+  isPosition: boolean
+}
+
+/** Topics that do not exist, or that this client may not write to. Says nothing about the records. */
+export class TopicUnavailableError extends Error {
+  readonly code = 'KAFKA_TOPIC_UNAVAILABLE'
+  readonly topics: readonly UnavailableTopic[]
+
+  constructor (topics: readonly UnavailableTopic[], cause: unknown) {
+    super(`Kafka refused ${topics.map(({ topic, reason }) => `topic ${topic}: ${reason}`).join(', ')}`, { cause })
+    this.name = 'TopicUnavailableError'
+    this.topics = topics
   }
 }
 
@@ -28,45 +48,61 @@ export class PublisherFencedError extends Error {
 /** Whether Kafka took the records is unknown, or it was not reached at all. */
 export class PublishUncertainError extends Error {
   readonly code = 'KAFKA_PUBLISH_UNCERTAIN'
+  /** Kafka's name of the error, when it answered with one. */
+  readonly reason: string | undefined
 
-  constructor (cause: unknown) {
-    super(`not known whether Kafka took the records: ${messageOf(cause)}`, { cause })
+  constructor (cause: unknown, reason?: string) {
+    super(reason === CLOCK
+      ? `Kafka refused the time stamp of the records, which is this machine's clock: ${new Date().toISOString()} (${messageOf(cause)})`
+      : `not known whether Kafka took the records: ${messageOf(cause)}`, { cause })
     this.name = 'PublishUncertainError'
+    this.reason = reason
   }
 }
 
-export type PublishError = RecordRefusedError | PublisherFencedError | PublishUncertainError
+export type PublishError = RecordRefusedError | TopicUnavailableError | PublisherFencedError | PublishUncertainError
 
-// https://kafka.apache.org/protocol#protocol_error_codes
-const REFUSED_RECORD = new Set([
-  'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP', 'INVALID_TOPIC_EXCEPTION',
-  'UNSUPPORTED_FOR_MESSAGE_FORMAT', 'POLICY_VIOLATION'
-])
-const REFUSED_TOPIC = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'TOPIC_AUTHORIZATION_FAILED'])
-const FENCED = new Set(['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_PRODUCER_ID_MAPPING'])
-/** kafkajs 2.2.4 does not know the names of the newer codes. */
-const FENCED_CODES = new Set([47, 49, 90])
-const REFUSED_RECORD_CODES = new Set([87])
+const CLOCK = 'INVALID_TIMESTAMP'
+const MAX_CAUSES = 5
 
-/** Says which of the three kinds a failed publish is; what is not known for certain is uncertain. */
+/** Says which of the kinds a failed publish is; what is not known for certain is uncertain. */
 export function toPublishError (error: unknown): PublishError {
-  if (error instanceof RecordRefusedError || error instanceof PublisherFencedError || error instanceof PublishUncertainError) {
+  if (error instanceof RecordRefusedError || error instanceof TopicUnavailableError || error instanceof PublisherFencedError || error instanceof PublishUncertainError) {
     return error
   }
-  // kafkajs wraps the broker's answer, sometimes twice.
-  for (let cause = error as KafkaCause | undefined, depth = 0; cause && depth < 5; cause = cause.cause, depth++) {
-    const { type = '', code = 0 } = cause
-    if (FENCED.has(type) || FENCED_CODES.has(code)) return new PublisherFencedError(error)
-    if (REFUSED_RECORD.has(type) || REFUSED_RECORD_CODES.has(code)) return new RecordRefusedError(type || String(code), 'record', error)
-    if (REFUSED_TOPIC.has(type)) return new RecordRefusedError(type, 'topic', error)
+  const causes = causesOf(error)
+  const failures = causes.flatMap((cause) => (cause as Partial<WithFailures>).failures ?? [])
+  // Without failures: answers that are about no topic, such as that of InitProducerId.
+  const codes = failures.length > 0 ? failures.map(({ code }) => code) : causes.flatMap(({ code }) => typeof code === 'number' ? [code] : [])
+  if (codes.some((code) => verdictOf(code) === 'fenced')) return new PublisherFencedError(error)
+  const topics = unavailable(failures)
+  if (topics.length > 0) return new TopicUnavailableError(topics, error)
+  // Of a produce request alone: no other one has records in it.
+  const refused = failures.find(({ request, code }) => request === 'Produce' && verdictOf(code) === 'record')
+  if (refused !== undefined) return new RecordRefusedError(nameOf(refused.code), error)
+  const [code] = codes
+  return new PublishUncertainError(error, code === undefined ? causes.find(({ type }) => type !== undefined)?.type : nameOf(code))
+}
+
+function unavailable (failures: readonly Failure[]): UnavailableTopic[] {
+  const topics = new Map<string, UnavailableTopic>()
+  for (const { request, topic, code } of failures) {
+    if (verdictOf(code) === 'topic') topics.set(topic, { topic, reason: nameOf(code), isPosition: request === 'TxnOffsetCommit' })
   }
-  return new PublishUncertainError(error)
+  return [...topics.values()]
 }
 
 interface KafkaCause {
   type?: string
-  code?: number
+  code?: unknown
   cause?: KafkaCause
+}
+
+/** The error and what it was made of: kafkajs wraps the broker's answer, sometimes twice. */
+export function causesOf (error: unknown): KafkaCause[] {
+  const causes: KafkaCause[] = []
+  for (let cause = error as KafkaCause | undefined; typeof cause === 'object' && cause !== null && causes.length < MAX_CAUSES; cause = cause.cause) causes.push(cause)
+  return causes
 }
 
 function messageOf (error: unknown): string {

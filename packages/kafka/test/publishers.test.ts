@@ -1,5 +1,5 @@
 import {
-  createAdmin, openPlainPublisher, openTransactionalPublisher, PublisherFencedError, PublishUncertainError, RecordRefusedError,
+  createAdmin, openPlainPublisher, openTransactionalPublisher, PublisherFencedError, PublishUncertainError, RecordRefusedError, TopicUnavailableError,
   type EventRecord, type KafkaConnection, type Position, type TransactionalPublisher
 } from '@orders/kafka'
 import { Kafka } from '@orders/local-stack'
@@ -79,8 +79,10 @@ t.test('what Kafka refuses is told apart from what is not known', async (t) => {
   }
   const tooLarge = await refusal([record(topic, 'x'.repeat(2_000_000))])
   t.ok(tooLarge instanceof RecordRefusedError)
-  t.match(tooLarge, { reason: 'MESSAGE_TOO_LARGE', scope: 'record' })
-  t.match(await refusal([record('no-such-topic', 'x')]), { reason: 'UNKNOWN_TOPIC_OR_PARTITION', scope: 'topic' })
+  t.match(tooLarge, { reason: 'MESSAGE_TOO_LARGE' })
+  const missing = await refusal([record(topic, 'x'), record('no-such-topic', 'x')])
+  t.ok(missing instanceof TopicUnavailableError)
+  t.match(missing, { topics: [{ topic: 'no-such-topic', reason: 'UNKNOWN_TOPIC_OR_PARTITION', isPosition: false }] }, 'the one of two that it is')
   const nowhere = await openPlainPublisher(testConnection('127.0.0.1:1'), { sendDeadlineMs: 2_000 }).catch((error: unknown) => error)
   t.ok(nowhere instanceof PublishUncertainError, String(nowhere))
 })
@@ -162,7 +164,7 @@ t.test('a refused record takes its whole transaction with it', async (t) => {
   const { connection, topic } = await testTopic(t)
   const publisher = await open(t, connection, topic)
   t.match(await publisher.publish([record(topic, 'a', 'x'), record(topic, 'x'.repeat(2_000_000), 'y')], at(1n)).catch((error: unknown) => error),
-    { reason: 'MESSAGE_TOO_LARGE', scope: 'record' })
+    { code: 'KAFKA_RECORD_REFUSED', reason: 'MESSAGE_TOO_LARGE' })
   const successor = await open(t, connection, topic)
   t.equal(await successor.position(), undefined)
   await successor.publish([record(topic, 'b')], at(1n))

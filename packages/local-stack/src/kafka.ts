@@ -106,6 +106,11 @@ export class Kafka {
     return this.#options.advertise ?? this.address
   }
 
+  /** Bootstrap address of the listener by which the broker talks to itself: past any proxy, and without a password. */
+  get internalBrokers (): string {
+    return /INTERNAL:\/\/([^,]+)/.exec(this.#properties['advertised.listeners'] ?? '')?.[1] ?? ''
+  }
+
   get pid (): number {
     return this.#running.pid
   }

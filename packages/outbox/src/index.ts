@@ -1,4 +1,5 @@
-export { backlog, type Backlog } from './backlog.ts'
+export { assertReadable } from './assert-readable.ts'
+export { backlog, BacklogMeter, type Backlog } from './backlog.ts'
 export { claim, dropClaim, type BatchName } from './claim.ts'
 export { complete } from './complete.ts'
 export { readDdlOfRecord, type DdlFile } from './ddl-of-record.ts'

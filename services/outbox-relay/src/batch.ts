@@ -7,8 +7,16 @@ import type { TopicMap } from './topics.ts'
 export interface Batch extends EventNames {
   events: readonly OutboxEvent[]
   records: readonly EventRecord[]
+  /** Events of which no record can be made. They are in none of the lists above. */
+  unencodable: readonly UnencodableEvent[]
   /** Whether it ended at its limits, so that there is probably more. */
   isFull: boolean
+}
+
+export interface UnencodableEvent {
+  event: OutboxEvent
+  /** What was expected and what was found. */
+  reason: string
 }
 
 export interface RecordOptions {
@@ -18,16 +26,31 @@ export interface RecordOptions {
 }
 
 export function toBatch (events: readonly OutboxEvent[], isFull: boolean, options: RecordOptions): Batch {
+  const encoded: OutboxEvent[] = []
+  const records: EventRecord[] = []
+  const unencodable: UnencodableEvent[] = []
+  for (const event of events) {
+    try {
+      records.push(toRecord(event, options))
+      encoded.push(event)
+    } catch (error) {
+      // Whatever the reason: thrown on, it would stop every event behind this one, for ever.
+      unencodable.push({ event, reason: `no record can be made of it: ${(error as Error).message}` })
+    }
+  }
   return {
-    events,
-    ids: events.map(({ id }) => id),
-    eventIds: events.map(({ eventId }) => eventId),
-    records: events.map((event) => toRecord(event, options)),
-    isFull
+    events: encoded, ids: encoded.map(({ id }) => id), eventIds: encoded.map(({ eventId }) => eventId), records, unencodable, isFull
   }
 }
 
+/**
+ * As Postgres prints a time that CloudEvents can carry. It has others: infinity, years before Christ and after 9999. Passed on,
+ * such a time would fail every reader of the record.
+ */
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z$/
+
 function toRecord (event: OutboxEvent, { topics, source }: RecordOptions): EventRecord {
+  if (!RFC_3339.test(event.createdAt)) throw new Error(`expected a created_at that RFC 3339 can write (years 0001 to 9999), found ${event.createdAt.replace(/Z$/, '')}`)
   const record = encodeCloudEvent({
     id: event.eventId,
     type: event.eventType,
@@ -44,6 +67,7 @@ function toRecord (event: OutboxEvent, { topics, source }: RecordOptions): Event
 /** A writer in another language may have stored numbers; Kafka's headers are bytes. */
 function storedHeaders (json: string): Record<string, string> {
   const headers = JSON.parse(json) as Record<string, unknown>
+  if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) throw new Error(`expected headers that are a JSON object, found ${json.slice(0, 40)}`)
   for (const name of Object.keys(headers)) {
     if (typeof headers[name] !== 'string') headers[name] = JSON.stringify(headers[name])
   }

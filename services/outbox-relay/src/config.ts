@@ -1,7 +1,7 @@
 import { kafkaProblems, kafkaSettings } from '@orders/kafka'
 import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
-import { TopicMap } from './topics.ts'
+import { isTopicName, TopicMap } from './topics.ts'
 
 export const settings = Type.Object({
   ...postgresSettings,
@@ -83,9 +83,9 @@ export const settings = Type.Object({
     default: 'block',
     description: 'When Kafka refuses an event: `block` holds the later events of its aggregate back until the dead letter is replayed or discarded; `skip` lets them go on.'
   }),
-  RELAY_TOPIC_GRACE_MS: Type.Integer({
-    default: 30_000, minimum: 0, maximum: 3_600_000, description: 'How long a topic has to be unknown or forbidden before its events become dead letters.'
-  }),
+  RELAY_TOPIC_GRACE_MS: Type.Optional(Type.Integer({
+    minimum: 0, maximum: 604_800_000, description: 'Events of a topic that has been missing or forbidden for so long become dead letters. Never if not set: they wait in the outbox until the topic is there, and all others go on.'
+  })),
   RELAY_POLL_INTERVAL_MS: Type.Integer({
     default: 1_000, minimum: 10, maximum: 60_000, description: 'How often the outbox is read without a wake-up.'
   }),
@@ -143,6 +143,7 @@ function contradictions (config: RelayConfig): string[] {
 }
 
 function malformedTopics ({ RELAY_TOPICS, RELAY_DEFAULT_TOPIC }: RelayConfig): string[] {
+  if (!isTopicName(RELAY_DEFAULT_TOPIC)) return [`RELAY_DEFAULT_TOPIC: expected the name of a topic, found ${JSON.stringify(RELAY_DEFAULT_TOPIC)}`]
   try {
     TopicMap.parse(RELAY_TOPICS, RELAY_DEFAULT_TOPIC)
     return []

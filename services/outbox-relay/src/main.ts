@@ -1,9 +1,11 @@
 import { hostname } from 'node:os'
-import { createKafka } from '@orders/kafka'
-import { listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
-import { createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
-import { loadRelayConfig } from './config.ts'
+import { createKafka, createTopicProbe } from '@orders/kafka'
+import { assertReadable, listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
+import { ConfigError, createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
+import { loadRelayConfig, type RelayConfig } from './config.ts'
+import { hintFor } from './failure-hints.ts'
 import { processName } from './leadership/identity.ts'
+import { kubernetesProblems } from './leadership/kubernetes-settings.ts'
 import { LayoutGuard } from './layout-guard.ts'
 import { runElected } from './leadership/run-elected.ts'
 import { RelayMetrics } from './metrics.ts'
@@ -11,6 +13,8 @@ import { createShardRelay, layoutOf } from './relay.ts'
 import { reportBacklog } from './report-backlog.ts'
 import { runAlone } from './run-alone.ts'
 import { runInLayout } from './run-in-layout.ts'
+import { TopicGate } from './topic-gate.ts'
+import { TopicMap } from './topics.ts'
 import { Wakeups } from './wakeups.ts'
 
 const health = createHealth()
@@ -18,10 +22,11 @@ const health = createHealth()
 await runService({
   name: 'outbox-relay',
   health,
-  loadConfig: loadRelayConfig,
+  loadConfig: loadHere,
   async start ({ config, logger, onStop, fail }) {
     const { registry } = createMetrics({ service: 'outbox-relay' })
     const metrics = new RelayMetrics(registry)
+    metrics.competesFor(config.RELAY_SHARDS)
     const process = processName(config.RELAY_IDENTITY ?? hostname())
 
     const ops = createOpsServer({ health, registry })
@@ -31,20 +36,38 @@ await runService({
       url: config.DATABASE_URL, applicationName: 'outbox-relay', max: config.DATABASE_POOL_SIZE, sessionOptions: READ_SESSION_OPTIONS, logger
     })
     poolMetrics(registry, db)
-    health.addReadiness('postgres', async () => { await db.query('SELECT') })
+    health.addReadiness('postgres', async () => {
+      await assertReadable(db).catch((error: Error) => { throw new Error(`${error.message}${hintFor(error)}`, { cause: error }) })
+    })
     onStop('pool', () => db.end())
 
+    const kafka = createKafka(config, { clientId: process, logger })
+    const gate = new TopicGate({
+      topics: TopicMap.parse(config.RELAY_TOPICS, config.RELAY_DEFAULT_TOPIC),
+      positionTopic: config.RELAY_DELIVERY === 'exactly-once' ? config.RELAY_DEFAULT_TOPIC : undefined,
+      probe: createTopicProbe(kafka, { deadlineMs: config.RELAY_SEND_DEADLINE_MS }),
+      graceMs: config.RELAY_TOPIC_GRACE_MS,
+      logger,
+      onChange: (topic, isWithheld) => { metrics.topicWithheld(topic, isWithheld) }
+    })
+    // Once is enough: an outage later on is no reason to take the replica out, which would mend nothing.
+    health.addReadiness('kafka', () => { gate.assertFound() })
+
     const stop = new AbortController()
-    const reporting = reportBacklog(db, metrics, logger, stop.signal)
+    const reporting = reportBacklog({ db, metrics, logger, types: () => gate.types }, stop.signal)
     onStop('backlog report', () => { stop.abort(); return reporting })
+    const looking = gate.run(stop.signal)
+    onStop('topics', () => { stop.abort(); return looking })
 
     const layout = new LayoutGuard({ db, settings: layoutOf(config) })
-    const parts = { config, db, layout, kafka: createKafka(config, { clientId: process, logger }), metrics, process, logger }
+    const parts = { config, db, layout, kafka, metrics, gate, process, logger }
     const shards = Array.from({ length: config.RELAY_SHARDS }, (_, shard) => {
       const wakeups = new Wakeups()
       return { wakeups, relay: createShardRelay(shard, wakeups, parts) }
     })
     const relays = shards.map(({ relay }) => relay)
+    // What waited is behind the bound of the reads by now.
+    gate.onBack(() => { for (const { wakeups } of shards) wakeups.notify(true) })
     const listener = listenForWakeups({
       connection: { connectionString: config.DATABASE_URL, application_name: 'outbox-relay wake-up', connectionTimeoutMillis: 3_000, keepAlive: true },
       onWakeup: (sweep) => { for (const { wakeups } of shards) wakeups.notify(sweep) },
@@ -63,3 +86,11 @@ await runService({
     logger.info({ ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT }) }, 'listening')
   }
 })
+
+/** What cannot work on this machine is refused like what cannot work anywhere. */
+function loadHere (env: NodeJS.ProcessEnv): RelayConfig {
+  const config = loadRelayConfig(env)
+  const problems = kubernetesProblems(config, env)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}

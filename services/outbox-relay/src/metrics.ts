@@ -1,5 +1,5 @@
 import { FencedError, type Backlog } from '@orders/outbox'
-import { PublisherFencedError, RecordRefusedError } from '@orders/kafka'
+import { PublisherFencedError, RecordRefusedError, TopicUnavailableError } from '@orders/kafka'
 import type { ElectorEvent } from '@orders/leader-election'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { Batch } from './batch.ts'
@@ -7,7 +7,11 @@ import type { Batch } from './batch.ts'
 const SECOND_MS = 1_000
 const LATENCY_BUCKETS_S = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
-/** What the relay counts. The names are listed in docs/operations.md with what to alarm on. */
+/**
+ * What the relay counts. The names are listed in docs/operations.md with what to alert on.
+ *
+ * No method throws: a figure that cannot be kept must not end the work that it counts.
+ */
 export class RelayMetrics {
   readonly #published: Counter
   readonly #failures: Counter<'kind'>
@@ -26,8 +30,13 @@ export class RelayMetrics {
   readonly #leaseRenewDuration: Histogram
   readonly #leaseFailures: Counter<'reason'>
   readonly #deadLettered: Counter
+  readonly #topicsWithheld: Gauge<'topic'>
+  readonly #bookkeepingFailures: Counter
+  readonly #readable: Gauge
   readonly #backlog: Gauge
   readonly #oldestAge: Gauge
+  readonly #blocked: Gauge<'by'>
+  readonly #blockedAge: Gauge<'by'>
   readonly #deadLetters: Gauge
 
   constructor (registry: Registry) {
@@ -74,75 +83,147 @@ export class RelayMetrics {
     })
     this.#deadLettered = new Counter({ name: 'relay_dead_lettered_total', help: 'Events that became dead letters', registers })
     this.#backlog = new Gauge({ name: 'outbox_backlog_events', help: 'Events in the outbox, counted up to 100,001', registers })
-    this.#oldestAge = new Gauge({ name: 'outbox_oldest_age_seconds', help: 'Age of the oldest event in the outbox', registers })
+    this.#oldestAge = new Gauge({
+      name: 'outbox_oldest_age_seconds',
+      help: 'Age of the oldest event that can be published: neither behind a dead letter nor for a topic that cannot be written to; NaN while Postgres cannot be asked',
+      registers
+    })
+    this.#blocked = new Gauge({
+      name: 'outbox_blocked_events',
+      help: 'Events that wait for somebody to do something: behind a dead letter, or for a topic; counted up to 10,001 each',
+      labelNames: ['by'],
+      registers
+    })
+    this.#blockedAge = new Gauge({
+      name: 'outbox_blocked_oldest_age_seconds', help: 'Age of the oldest blocking dead letter, or of the oldest event for a topic that cannot be written to', labelNames: ['by'], registers
+    })
     this.#deadLetters = new Gauge({ name: 'outbox_dead_letters', help: 'Dead letters', registers })
+    this.#readable = new Gauge({ name: 'outbox_readable', help: '1 while this relay can read the outbox, 0 while it cannot: the other figures of it are NaN then', registers })
+    this.#topicsWithheld = new Gauge({
+      name: 'relay_topics_withheld', help: '1 while the topic cannot be written to and its events wait in the outbox', labelNames: ['topic'], registers
+    })
+    this.#bookkeepingFailures = new Counter({ name: 'relay_bookkeeping_failures_total', help: 'Figures and log lines that could not be kept', registers })
+    this.backlogUnknown()
+  }
+
+  /** Does what only counts or tells. Its failure is counted, and goes no further. */
+  note (work: () => void): void {
+    try {
+      work()
+    } catch {
+      this.#bookkeepingFailures.inc()
+    }
+  }
+
+  /** Gives each shard its series: one that no replica ever led would else have none, and an alert on it could not fire. */
+  competesFor (shards: number): void {
+    this.note(() => {
+      for (let shard = 0; shard < shards; shard++) this.#leader.set({ shard: String(shard) }, 0)
+    })
   }
 
   tookOver (shard: number, epoch: bigint, durationMs: number): void {
-    const labels = { shard: String(shard) }
-    this.#leader.set(labels, 1)
-    this.#epoch.set(labels, Number(epoch))
-    this.#takeOvers.inc(labels)
-    this.#takeOverDuration.observe(durationMs / SECOND_MS)
+    this.note(() => {
+      const labels = { shard: String(shard) }
+      this.#leader.set(labels, 1)
+      this.#epoch.set(labels, Number(epoch))
+      this.#takeOvers.inc(labels)
+      this.#takeOverDuration.observe(durationMs / SECOND_MS)
+    })
   }
 
   termEnded (shard: number): void {
-    this.#leader.set({ shard: String(shard) }, 0)
+    this.note(() => {
+      this.#leader.set({ shard: String(shard) }, 0)
+    })
   }
 
   published (batch: Batch, durationMs: number): void {
-    this.#published.inc(batch.events.length)
-    this.#batchSize.observe(batch.events.length)
-    this.#publishDuration.observe(durationMs / SECOND_MS)
-    this.#commitToPublish.observe(waitedS(batch))
+    this.note(() => {
+      this.#published.inc(batch.events.length)
+      this.#batchSize.observe(batch.events.length)
+      this.#publishDuration.observe(durationMs / SECOND_MS)
+      this.#commitToPublish.observe(waitedS(batch))
+    })
   }
 
   /** The first batch of a term. */
   firstPublished (batch: Batch): void {
-    this.#takeOverGap.observe(waitedS(batch))
+    this.note(() => {
+      this.#takeOverGap.observe(waitedS(batch))
+    })
   }
 
   termFailed (shard: number, error: unknown): void {
-    const fenced = error instanceof FencedError || error instanceof PublisherFencedError
-    this.#failures.inc({ kind: fenced ? 'fenced' : error instanceof RecordRefusedError ? 'refused' : 'uncertain' })
-    if (fenced) this.#fenced.inc({ shard: String(shard) })
+    this.note(() => {
+      const fenced = error instanceof FencedError || error instanceof PublisherFencedError
+      this.#failures.inc({ kind: fenced ? 'fenced' : error instanceof RecordRefusedError ? 'refused' : error instanceof TopicUnavailableError ? 'topic' : 'uncertain' })
+      if (fenced) this.#fenced.inc({ shard: String(shard) })
+    })
   }
 
   positionForeign (shard: number): void {
-    this.#positionForeign.inc({ shard: String(shard) })
+    this.note(() => { this.#positionForeign.inc({ shard: String(shard) }) })
   }
 
   leaseEvent (shard: number, event: ElectorEvent): void {
-    const labels = { shard: String(shard) }
-    switch (event.type) {
-      case 'acquired':
-        this.#leaseHeld.set(labels, 1)
-        break
-      case 'renewed':
-        this.#leaseRenewDuration.observe(event.durationMs / SECOND_MS)
-        break
-      case 'work-ended':
-        this.#leaseHeld.set(labels, 0)
-        break
-      case 'holder-changed':
-        this.#leaseTransitions.set(labels, event.transitions)
-        break
-      case 'attempt-failed':
-      case 'release-failed':
-        this.#leaseFailures.inc({ reason: event.error.reason })
-        break
-      default:
-    }
+    this.note(() => {
+      const labels = { shard: String(shard) }
+      switch (event.type) {
+        case 'acquired':
+          this.#leaseHeld.set(labels, 1)
+          break
+        case 'renewed':
+          this.#leaseRenewDuration.observe(event.durationMs / SECOND_MS)
+          break
+        case 'work-ended':
+          this.#leaseHeld.set(labels, 0)
+          break
+        case 'holder-changed':
+          this.#leaseTransitions.set(labels, event.transitions)
+          break
+        case 'attempt-failed':
+        case 'release-failed':
+          this.#leaseFailures.inc({ reason: event.error.reason })
+          break
+        default:
+      }
+    })
   }
 
   deadLettered (): void {
-    this.#deadLettered.inc()
+    this.note(() => {
+      this.#deadLettered.inc()
+    })
   }
 
-  backlog ({ events, oldestAgeMs, deadLetters }: Backlog): void {
-    this.#backlog.set(events)
-    this.#oldestAge.set(oldestAgeMs / SECOND_MS)
-    this.#deadLetters.set(deadLetters)
+  topicWithheld (topic: string, isWithheld: boolean): void {
+    this.note(() => { this.#topicsWithheld.set({ topic }, isWithheld ? 1 : 0) })
+  }
+
+  backlog ({ events, oldestAgeMs, blockedEvents, blockedAgeMs, withheldEvents, withheldAgeMs, deadLetters }: Backlog): void {
+    this.note(() => {
+      this.#readable.set(1)
+      this.#backlog.set(events)
+      this.#oldestAge.set(oldestAgeMs / SECOND_MS)
+      this.#blocked.set({ by: 'dead_letter' }, blockedEvents)
+      this.#blocked.set({ by: 'topic' }, withheldEvents)
+      this.#blockedAge.set({ by: 'dead_letter' }, blockedAgeMs / SECOND_MS)
+      this.#blockedAge.set({ by: 'topic' }, withheldAgeMs / SECOND_MS)
+      this.#deadLetters.set(deadLetters)
+    })
+  }
+
+  /** Postgres could not be asked. What it said before is nothing to alert on, and no reason not to. */
+  backlogUnknown (): void {
+    this.note(() => {
+      this.#readable.set(0)
+      for (const gauge of [this.#backlog, this.#oldestAge, this.#deadLetters]) gauge.set(NaN)
+      for (const by of ['dead_letter', 'topic']) {
+        this.#blocked.set({ by }, NaN)
+        this.#blockedAge.set({ by }, NaN)
+      }
+    })
   }
 }
 

@@ -3,15 +3,20 @@ import type { Batch } from './batch.ts'
 import type { Term } from './delivery.ts'
 import type { OutboxReader } from './outbox-reader.ts'
 import type { RefusedRecords } from './refused-records.ts'
+import type { TopicGate } from './topic-gate.ts'
 
 export interface PublishLoopOptions {
   db: SqlClient
   reader: OutboxReader
   refused: RefusedRecords
-  /** Everything that there was is published. */
+  gate: TopicGate
+  /** Everything that there was is published. Must not throw, as the other one: what only counts may not end a term. */
   onIdle: () => void
   onPublished: (batch: Batch, durationMs: number) => void
 }
+
+/** Of a topic that is given up: more would hold the other topics' events back, for each is a statement. */
+const GIVE_UP_AT_ONCE = 20
 
 /**
  * Read, publish, complete, until `signal` is aborted; then the batch in flight is finished first.
@@ -24,27 +29,36 @@ export interface PublishLoopOptions {
  * @throws whatever failed. The term is over then: nothing of it may be used again.
  */
 export async function publishLoop (term: Term, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
-  const { db, reader, refused, onIdle, onPublished } = options
+  const { db, gate, reader, refused, onIdle, onPublished } = options
   /** What is in Kafka, and not completed yet; no more of it than the names is kept in memory. */
   let before: EventNames = NO_EVENTS
   const completeBefore = async () => {
     if (before.ids.length > 0) await complete(db, term.fence, before)
     before = NO_EVENTS
   }
+  const giveUp = async () => {
+    const { givenUp } = gate
+    if (givenUp === undefined) return
+    // A dead letter clears the claim, and with it what is known of the batch before.
+    await completeBefore()
+    const { events } = await reader.read([], GIVE_UP_AT_ONCE, givenUp)
+    for (const event of events) await refused.giveUp(term.fence, event, gate.reasonFor(event.aggregateType))
+  }
   let next: Promise<Batch> | undefined
   while (!signal.aborted) {
+    if (next === undefined) await giveUp()
     const batch = await (next ?? reader.read(before.ids, refused.batchLimit))
     next = undefined
+    if (refused.hasUnsendable(batch)) {
+      // See giveUp.
+      await completeBefore()
+      await refused.removeUnsendable(term.fence, batch)
+      continue
+    }
     if (batch.ids.length === 0) {
       await completeBefore()
       onIdle()
       await reader.waitForEvents(signal)
-      continue
-    }
-    if (refused.hasOversized(batch)) {
-      // A dead letter clears the claim, and with it what is known of the batch before.
-      await completeBefore()
-      await refused.removeOversized(term.fence, batch)
       continue
     }
     const startedAt = performance.now()
@@ -58,7 +72,8 @@ export async function publishLoop (term: Term, options: PublishLoopOptions, sign
       throw error
     }
     before = { ids: batch.ids, eventIds: batch.eventIds }
-    refused.published(batch)
+    refused.published()
+    gate.written(batch)
     onPublished(batch, performance.now() - startedAt)
   }
   await completeBefore()

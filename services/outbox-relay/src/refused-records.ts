@@ -1,7 +1,7 @@
 import { recordBytes, RecordRefusedError } from '@orders/kafka'
-import { deadLetter, type Fence, type SqlClient } from '@orders/outbox'
+import { deadLetter, type Fence, type OutboxEvent, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import { sizeAtMost, type Batch } from './batch.ts'
+import { sizeAtMost, type Batch, type UnencodableEvent } from './batch.ts'
 
 export interface RefusedRecordsOptions {
   db: SqlClient
@@ -10,11 +10,6 @@ export interface RefusedRecordsOptions {
   maxBatchEvents: number
   /** Records above are not even offered: a broker that finds a request too large cuts the connection, without a word. */
   maxRecordBytes: number
-  /**
-   * How long a topic has to be refused before that counts, in milliseconds. A broker that starts, or whose permissions
-   * are being restored, says for a while that it knows no such topic.
-   */
-  topicGraceMs: number
   logger: Logger
   onDeadLetter: () => void
 }
@@ -23,12 +18,11 @@ export interface RefusedRecordsOptions {
  * Finds the record that Kafka refuses and puts it aside, so that it stops its own aggregate at most.
  *
  * Kafka refuses whole batches. The search has no path of its own: after a refusal the next batches are half as large,
- * until one of a single event is refused; with every success they double again. Only a refusal counts here: no number
- * of time-outs or lost connections ever makes a dead letter.
+ * until one of a single event is refused; with every success they double again. Only what is wrong with the record itself
+ * counts here: no outage, no missing topic or right and no wrong clock ever makes a dead letter.
  */
 export class RefusedRecords {
   readonly #options: RefusedRecordsOptions
-  readonly #refusedSince = new Map<string, number>()
   #batchLimit: number
   #steps = 0
 
@@ -47,35 +41,41 @@ export class RefusedRecords {
     return this.#steps
   }
 
-  hasOversized (batch: Batch): boolean {
-    return batch.events.some((_event, index) => this.#oversizeOf(batch, index) !== undefined)
+  /** Whether there are events that are not even offered to Kafka: too large, or no record can be made of them. */
+  hasUnsendable (batch: Batch): boolean {
+    return batch.unencodable.length > 0 || batch.events.some((_event, index) => this.#oversizeOf(batch, index) !== undefined)
   }
 
-  /** The batch has to be read again then. */
-  async removeOversized (fence: Fence, batch: Batch): Promise<void> {
-    for (const index of batch.events.keys()) {
-      const bytes = this.#oversizeOf(batch, index)
-      if (bytes === undefined) continue
-      await this.#toDeadLetter(fence, batch, index,
-        `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${Number.isFinite(bytes) ? bytes : 'more than Postgres can print'}`)
-    }
+  /** The batch has to be read again then: of the same aggregate there may be later events in it. */
+  async removeUnsendable (fence: Fence, batch: Batch): Promise<void> {
+    for (const { event, reason } of this.#unsendable(batch)) await this.#toDeadLetter(fence, event, reason)
   }
 
-  /** Looks at the error that ended a publish; does nothing unless Kafka refused something. */
+  /** Looks at the error that ended a publish; does nothing unless Kafka refused a record. */
   async handle (error: unknown, fence: Fence, batch: Batch): Promise<void> {
     if (!(error instanceof RecordRefusedError)) return
-    if (error.scope === 'topic' && !this.#graceIsOver(batch)) return
     this.#steps++
-    if (batch.ids.length > 1) {
-      this.#batchLimit = Math.max(1, batch.ids.length >> 1)
-      return
-    }
-    await this.#toDeadLetter(fence, batch, 0, error.reason)
+    const [event] = batch.events
+    if (batch.events.length > 1) this.#batchLimit = Math.max(1, batch.events.length >> 1)
+    else if (event !== undefined) await this.#toDeadLetter(fence, event, error.reason)
   }
 
-  published (batch: Batch): void {
+  /** Puts an event aside whose topic is given up (RELAY_TOPIC_GRACE_MS). */
+  async giveUp (fence: Fence, event: OutboxEvent, reason = 'its topic cannot be written to'): Promise<void> {
+    await this.#toDeadLetter(fence, event, reason)
+  }
+
+  published (): void {
     this.#batchLimit = Math.min(this.#batchLimit * 2, this.#options.maxBatchEvents)
-    if (this.#refusedSince.size > 0) for (const topic of topicsOf(batch)) this.#refusedSince.delete(topic)
+  }
+
+  #unsendable (batch: Batch): UnencodableEvent[] {
+    const oversized = batch.events.flatMap((event, index) => {
+      const bytes = this.#oversizeOf(batch, index)
+      return bytes === undefined ? [] : [{ event, reason: `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${Number.isFinite(bytes) ? bytes : 'more than Postgres can print in time'}` }]
+    })
+    // In the order of their ids: of two in one aggregate, the first is the one that blocks.
+    return [...batch.unencodable, ...oversized].sort((a, b) => Number(BigInt(a.event.id) - BigInt(b.event.id)))
   }
 
   #oversizeOf (batch: Batch, index: number): number | undefined {
@@ -87,24 +87,11 @@ export class RefusedRecords {
     return bytes > maxRecordBytes ? bytes : undefined
   }
 
-  #graceIsOver (batch: Batch): boolean {
-    const now = performance.now()
-    const topics = topicsOf(batch)
-    for (const topic of topics) if (!this.#refusedSince.has(topic)) this.#refusedSince.set(topic, now)
-    return [...topics].some((topic) => now - (this.#refusedSince.get(topic) ?? now) >= this.#options.topicGraceMs)
-  }
-
-  async #toDeadLetter (fence: Fence, batch: Batch, index: number, reason: string): Promise<void> {
+  async #toDeadLetter (fence: Fence, event: OutboxEvent, reason: string): Promise<void> {
     const { db, policy, logger, onDeadLetter } = this.#options
-    const event = batch.events[index]
-    if (event === undefined) return
     await deadLetter(db, fence, event, reason, policy === 'block')
-    logger.error({ eventId: event.eventId, aggregateType: event.aggregateType, aggregateId: event.aggregateId, reason, policy },
+    logger.error({ event: 'dead_lettered', eventId: event.eventId, aggregateType: event.aggregateType, aggregateId: event.aggregateId, reason, policy },
       'Kafka refuses this event: it is a dead letter now')
     onDeadLetter()
   }
-}
-
-function topicsOf (batch: Batch): Set<string> {
-  return new Set(batch.records.map(({ topic }) => topic))
 }

@@ -12,6 +12,7 @@ import type { RelayMetrics } from './metrics.ts'
 import { OutboxReader } from './outbox-reader.ts'
 import { RefusedRecords } from './refused-records.ts'
 import { ShardRelay } from './shard-relay.ts'
+import type { TopicGate } from './topic-gate.ts'
 import { TopicMap } from './topics.ts'
 import type { Wakeups } from './wakeups.ts'
 
@@ -21,6 +22,7 @@ export interface RelayParts {
   kafka: KafkaConnection
   metrics: RelayMetrics
   layout: LayoutGuard
+  gate: TopicGate
   /** This process, as it stands in `relay_shard`. */
   process: string
   logger: Logger
@@ -28,7 +30,7 @@ export interface RelayParts {
 
 /** One {@link ShardRelay} with everything that it needs. */
 export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayParts): ShardRelay {
-  const { config, db, layout, metrics, process, logger } = parts
+  const { config, db, gate, layout, metrics, process, logger } = parts
   const warned = new Set<string>()
   const onWarning = (warning: string) => {
     // Once, and not with every take-over.
@@ -48,6 +50,7 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
       shards: config.RELAY_SHARDS,
       wakeups,
       onWarning,
+      types: () => gate.types,
       topics: TopicMap.parse(config.RELAY_TOPICS, config.RELAY_DEFAULT_TOPIC),
       source: config.RELAY_SOURCE,
       maxBatchEvents: config.RELAY_BATCH_EVENTS,
@@ -61,10 +64,10 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
       policy: config.RELAY_REFUSED,
       maxBatchEvents: config.RELAY_BATCH_EVENTS,
       maxRecordBytes: config.RELAY_MAX_RECORD_BYTES,
-      topicGraceMs: config.RELAY_TOPIC_GRACE_MS,
       logger,
       onDeadLetter: () => { metrics.deadLettered() }
     }),
+    gate,
     backoff: new Backoff({ minMs: config.RELAY_BACKOFF_MIN_MS, maxMs: config.RELAY_BACKOFF_MAX_MS }),
     progressDeadlineMs: config.RELAY_PROGRESS_DEADLINE_MS,
     metrics,

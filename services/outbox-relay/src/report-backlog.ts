@@ -1,18 +1,40 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { backlog, type SqlClient } from '@orders/outbox'
+import { BacklogMeter, type SqlClient, type TypeFilter } from '@orders/outbox'
 import type { Logger } from 'pino'
+import { hintFor } from './failure-hints.ts'
 import type { RelayMetrics } from './metrics.ts'
 
 const EVERY_MS = 1_000
+/** A report may take a twentieth of the time: of a very long backlog there are fewer reports, not a busy database. */
+const PAUSE_FACTOR = 20
+const PAUSE_AT_MOST_MS = 30_000
+
+export interface ReportBacklogOptions {
+  db: SqlClient
+  metrics: RelayMetrics
+  logger: Logger
+  /** What the relays read now. */
+  types: () => TypeFilter | undefined
+}
 
 /** Keeps the backlog's gauges fresh, on every replica: if only a leader did, they would freeze when there is none. */
-export async function reportBacklog (db: SqlClient, metrics: RelayMetrics, logger: Logger, signal: AbortSignal): Promise<void> {
+export async function reportBacklog ({ db, metrics, logger, types }: ReportBacklogOptions, signal: AbortSignal): Promise<void> {
+  const meter = new BacklogMeter()
+  let failure: string | undefined
   while (!signal.aborted) {
+    const startedAt = performance.now()
     try {
-      metrics.backlog(await backlog(db))
+      metrics.backlog(await meter.measure(db, types()))
+      if (failure !== undefined) logger.info({ event: 'outbox_readable' }, 'the outbox can be read again')
+      failure = undefined
     } catch (error) {
-      logger.debug({ err: error }, 'the backlog could not be read')
+      // The last values would say that all is well, for as long as Postgres is away.
+      metrics.backlogUnknown()
+      const { message } = error as Error
+      if (failure !== message && !signal.aborted) logger.warn({ event: 'outbox_unreadable', err: error }, `the outbox cannot be read: ${message}${hintFor(error)}`)
+      failure = message
     }
-    await delay(EVERY_MS, undefined, { signal }).catch(() => {})
+    const pauseMs = Math.min(Math.max(EVERY_MS, (performance.now() - startedAt) * PAUSE_FACTOR), PAUSE_AT_MOST_MS)
+    await delay(pauseMs, undefined, { signal }).catch(() => {})
   }
 }

@@ -1,3 +1,5 @@
+import type { TypeFilter } from '@orders/outbox'
+
 /** Which topic the events of an aggregate type go to. */
 export class TopicMap {
   readonly #topics: ReadonlyMap<string, string>
@@ -12,6 +14,42 @@ export class TopicMap {
     return this.#topics.get(aggregateType) ?? this.#otherwise
   }
 
+  /** Every topic, each once. */
+  get all (): string[] {
+    return [...new Set([this.#otherwise, ...this.#topics.values()])]
+  }
+
+  /** The settings that name the topic, for a message. */
+  settingsOf (topic: string): string {
+    const settings = [...this.#topics.values()].includes(topic) ? ['RELAY_TOPICS'] : []
+    if (topic === this.#otherwise) settings.push('RELAY_DEFAULT_TOPIC')
+    return settings.join(' and ')
+  }
+
+  /** The aggregate types whose events go to the topic, for a message: the default topic has all that nobody named. */
+  typesOf (topic: string): string[] {
+    const named = [...this.#topics].filter(([, of]) => of === topic).map(([type]) => type)
+    return topic === this.#otherwise ? [...named, 'every type that RELAY_TOPICS does not name'] : named
+  }
+
+  /** What is left to read when these topics cannot be written to; undefined for everything. */
+  typesWithout (topics: ReadonlySet<string>): TypeFilter | undefined {
+    if (topics.size === 0) return undefined
+    // The types of the default topic have no list: what is read then are the named ones that have another.
+    if (topics.has(this.#otherwise)) return { only: this.#named((topic) => !topics.has(topic)) }
+    return { except: this.#named((topic) => topics.has(topic)) }
+  }
+
+  /** The events that go to these topics, and no others. */
+  typesOnly (topics: ReadonlySet<string>): TypeFilter {
+    if (topics.has(this.#otherwise)) return { except: this.#named((topic) => !topics.has(topic)) }
+    return { only: this.#named((topic) => topics.has(topic)) }
+  }
+
+  #named (isWanted: (topic: string) => boolean): string[] {
+    return [...this.#topics].filter(([, topic]) => isWanted(topic)).map(([type]) => type)
+  }
+
   /**
    * @param text `aggregateType=topic` pairs, separated by commas
    * @throws Error that says which pair is malformed
@@ -20,14 +58,19 @@ export class TopicMap {
     const topics = new Map<string, string>()
     for (const pair of text.split(',').map((part) => part.trim()).filter((part) => part !== '')) {
       const [aggregateType = '', topic = '', ...rest] = pair.split('=').map((part) => part.trim())
-      if (aggregateType === '' || rest.length > 0 || !TOPIC_NAME.test(topic)) {
+      if (aggregateType === '' || rest.length > 0 || !isTopicName(topic)) {
         throw new Error(`expected aggregateType=topic pairs separated by commas, found ${JSON.stringify(pair)}`)
       }
+      if (topics.has(aggregateType)) throw new Error(`expected one topic for each aggregate type, found ${JSON.stringify(aggregateType)} twice`)
       topics.set(aggregateType, topic)
     }
     return new TopicMap(topics, otherwise)
   }
 }
 
-// https://kafka.apache.org/documentation/#topicconfigs: what a broker accepts as a name.
+/** What a broker accepts as a name (Kafka's `Topic.validate`). */
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/
+
+export function isTopicName (name: string): boolean {
+  return TOPIC_NAME.test(name) && name !== '.' && name !== '..'
+}

@@ -13,6 +13,10 @@ const CONTRADICTIONS: Array<[settings: Record<string, string>, problem: RegExp]>
   [{ RELAY_LEASE_DURATION_MS: '15500' }, /RELAY_LEASE_DURATION_MS: expected whole seconds.*15500 ms/],
   [{ RELAY_TOPICS: 'invoice' }, /RELAY_TOPICS: expected aggregateType=topic pairs.*"invoice"/],
   [{ RELAY_TOPICS: 'invoice=no topic' }, /RELAY_TOPICS: .*"invoice=no topic"/],
+  [{ RELAY_TOPICS: 'invoice=..' }, /RELAY_TOPICS: .*"invoice=.."/],
+  [{ RELAY_TOPICS: 'invoice=one,invoice=two' }, /RELAY_TOPICS: expected one topic for each aggregate type, found "invoice" twice/],
+  [{ RELAY_DEFAULT_TOPIC: '.' }, /RELAY_DEFAULT_TOPIC: expected the name of a topic, found "\."/],
+  [{ RELAY_TOPIC_GRACE_MS: '-1' }, /RELAY_TOPIC_GRACE_MS: must be >= 0/],
   [{ RELAY_SENDDEADLINE_MS: '1000' }, /RELAY_SENDDEADLINE_MS: there is no such setting, did you mean RELAY_SEND_DEADLINE_MS\?/],
   [{ RELAY_BATCH_EVENTS: '0' }, /RELAY_BATCH_EVENTS: must be >= 1, found 0/],
   [{ RELAY_DELIVERY: 'at-most-once' }, /RELAY_DELIVERY: must be one of exactly-once, at-least-once/]

@@ -63,3 +63,46 @@ t.test('a leader and a standby', async (t) => {
     t.pass()
   })
 })
+
+const GAUGES = ['outbox_oldest_age_seconds', 'outbox_backlog_events', 'outbox_dead_letters', 'outbox_blocked_events', 'outbox_blocked_oldest_age_seconds']
+
+t.test('while Postgres cannot be asked, its figures are not known: the last ones would be a false alarm, or a false calm', async (t) => {
+  const stage = await Stage.set(t)
+  const { service, postgres } = await stage.relay('relay')
+  const known = () => GAUGES.filter((name) => !Number.isNaN(stageMetrics.sum(name)))
+  let stageMetrics = await stage.metrics(service)
+  const untilKnown = (names: string[], readable: number) => until(async () => {
+    stageMetrics = await stage.metrics(service)
+    const found = known()
+    if (found.length !== names.length || stageMetrics.sum('outbox_readable') !== readable) throw new Error(found.join())
+    return true
+  }, { what: `${names.length} of the figures of the outbox` })
+  await untilKnown(GAUGES, 1)
+  postgres.cut()
+  await untilKnown([], 0)
+  t.ok(service.logs.some(({ event }) => event === 'outbox_unreadable'))
+  postgres.heal()
+  await untilKnown(GAUGES, 1)
+})
+
+t.test('what waits behind a dead letter does not hide what is stuck, nor pass for it', async (t) => {
+  const stage = await Stage.set(t, { settings: { RELAY_MAX_RECORD_BYTES: '2000' } })
+  const { service } = await stage.relay('relay')
+  await stage.post({ aggregate: 'poison', bytes: 3_000 }, 'poison', 'poison', 'a')
+  await stage.published({ but: 2 })
+  const page = await until(async () => {
+    const page = await stage.metrics(service)
+    return page.sum('outbox_blocked_events', 'by="dead_letter"') === 2 ? page : undefined
+  }, { what: 'the blocked events' })
+  t.equal(page.sum('outbox_backlog_events'), 2)
+  t.equal(page.sum('outbox_oldest_age_seconds'), 0, 'nothing that could be published waits')
+  t.ok(page.sum('outbox_blocked_oldest_age_seconds', 'by="dead_letter"') > 0)
+
+  service.kill('SIGKILL')
+  const other = await stage.relay('other', { RELAY_DEFAULT_TOPIC: 'no-such-topic' })
+  await stage.post('a')
+  await until(async () => {
+    const page = await stage.metrics(other.service)
+    return page.sum('outbox_blocked_events', 'by="topic"') === 3 && page.sum('outbox_blocked_events', 'by="dead_letter"') === 2
+  }, { what: 'another relay that cannot write anywhere, and says so', deadlineMs: 60_000 })
+})

@@ -1,3 +1,4 @@
+import { createTopicProbe } from '@orders/kafka'
 import type { SqlClient } from '@orders/outbox'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -12,6 +13,7 @@ import { OutboxReader } from '../../../services/outbox-relay/src/outbox-reader.t
 import { RefusedRecords } from '../../../services/outbox-relay/src/refused-records.ts'
 import { runAlone } from '../../../services/outbox-relay/src/run-alone.ts'
 import { ShardRelay } from '../../../services/outbox-relay/src/shard-relay.ts'
+import { TopicGate } from '../../../services/outbox-relay/src/topic-gate.ts'
 import { TopicMap } from '../../../services/outbox-relay/src/topics.ts'
 import { Wakeups } from '../../../services/outbox-relay/src/wakeups.ts'
 import type { TestContext } from '@orders/local-stack/harness'
@@ -63,7 +65,10 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
       sweepIntervalMs: 60_000
     }),
     refused: new RefusedRecords({
-      db, policy: 'block', maxBatchEvents: batchEvents, maxRecordBytes, topicGraceMs: 60_000, logger, onDeadLetter: () => {}
+      db, policy: 'block', maxBatchEvents: batchEvents, maxRecordBytes, logger, onDeadLetter: () => {}
+    }),
+    gate: new TopicGate({
+      topics: TopicMap.parse('', stage.topic), positionTopic: undefined, probe: createTopicProbe(stage.connection, { deadlineMs: SEND_DEADLINE_MS }), graceMs: undefined, logger
     }),
     backoff: new Backoff({ minMs: 20, maxMs: 100 }),
     progressDeadlineMs: 60_000,

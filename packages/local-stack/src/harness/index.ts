@@ -3,6 +3,7 @@ export { killLeader, leaderOf, type KillSignal, type LeaderKill } from './leader
 export { migrateService, ROLES, testDatabase, type DatabaseOwner, type TestDatabase } from './database.ts'
 export { testKafka, testKubernetes, testPostgres, type TestContext } from './servers.ts'
 export { compareReaders, ReaderComparison, type ReadersRow } from './reader-comparison.ts'
+export { securedKafka, type SecuredKafka } from './secured-kafka.ts'
 export { ServiceProcess, startService, type LogLine, type ServiceName } from './service.ts'
 export { TcpProxy, type Filter } from './tcp-proxy.ts'
 export { testConnection, testTopic, type TestTopic } from './topic.ts'

@@ -6,7 +6,7 @@ export class Metrics {
 
   constructor (page: string) {
     this.declared = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name)
-    this.#samples = [...page.matchAll(/^([a-z_]+)(\{[^}]*\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({ name, labels, value: Number(value) }))
+    this.#samples = [...page.matchAll(/^([a-z_]+)(\{[^}]*\})? (\S+)$/gm)].map(([, name = '', labels = '', value]) => ({ name, labels, value: value?.toLowerCase() === 'nan' ? NaN : Number(value) }))
   }
 
   /** Over all labels, or those that hold this text. */
