@@ -57,7 +57,7 @@ export class RefusedRecords {
       const bytes = this.#oversizeOf(batch, index)
       if (bytes === undefined) continue
       await this.#toDeadLetter(fence, batch, index,
-        `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${Number.isFinite(bytes) ? bytes : 'more than Postgres can print'}`)
+        `expected at most ${this.#options.maxRecordBytes} bytes (RELAY_MAX_RECORD_BYTES), found ${Number.isFinite(bytes) ? bytes : 'more than Postgres can print in time'}`)
     }
   }
 
