@@ -112,6 +112,11 @@ export class ScanBound {
     return this.#all.bound
   }
 
+  /** The proven bound of reads of these types. */
+  boundFor (types: TypeFilter | undefined): bigint {
+    return this.#position(types).bound
+  }
+
   /** Whether there are ids below the head that were not looked at yet: it is worth reading on at once. */
   isBehind (types?: TypeFilter): boolean {
     const { cursor, head } = this.#position(types)

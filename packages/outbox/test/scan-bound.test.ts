@@ -49,10 +49,10 @@ const begin = (client: SqlClient, shard = 0, shards = 1) => ScanBound.begin(clie
 /** Until it has nothing more to look at. */
 async function settle (scan: ScanBound, types?: TypeFilter): Promise<void> {
   for (let quiet = 0; quiet < 3;) {
-    const before = scan.value
+    const before = scan.boundFor(types)
     await scan.read(everything({ types }))
     await scan.advance()
-    quiet = scan.value === before && !scan.isBehind(types) ? quiet + 1 : 0
+    quiet = scan.boundFor(types) === before && !scan.isBehind(types) ? quiet + 1 : 0
   }
 }
 
