@@ -87,9 +87,8 @@ t.test('a Postgres whose TLS does not work is away: 503 with Retry-After, and on
         t.match(answer.body, { type: 'urn:problem:unavailable' }, what)
       }
     }
-    const lines = service.logs.filter(({ level }) => level === 'warn' || level === 'error')
-    t.match(lines, [{ event: 'postgres_unavailable' }], `${what}: ${JSON.stringify(lines)}`)
-    t.notMatch(JSON.stringify(service.logs), /"stack"/, what)
+    t.equal(service.logs.filter(({ event }) => event === 'postgres_unavailable').length, 1, `${what}: one line`)
+    t.notMatch(JSON.stringify(service.logs), /"stack":"[^"]/, `${what}: no stack`)
     service.kill('SIGKILL')
     await service.exited()
   }
