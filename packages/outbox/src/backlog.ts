@@ -1,4 +1,4 @@
-import type { TypeFilter } from './read-batch.ts'
+import type { TypeFilter } from './readable.ts'
 import { onlyRow, type SqlClient } from './sql-client.ts'
 
 /** Counting stops here: the exact length of a very long backlog is not worth reading it all. */

@@ -136,7 +136,7 @@ function inSends (topic: string, letters: readonly DeadLetterRecord[]): DeadLett
 
 /** What says that Kafka will never take this letter. A topic that is missing or forbidden will take it when that is mended. */
 function refusalOf (error: unknown): string | undefined {
-  if (error instanceof RecordRefusedError) return error.scope === 'record' ? error.reason : undefined
+  if (error instanceof RecordRefusedError) return error.reason
   // What cannot even be written as a record will not be the next time.
   const cause = (error as Error).cause
   return cause instanceof TypeError || cause instanceof RangeError ? cause.message : undefined
