@@ -1,7 +1,9 @@
 import { hostname } from 'node:os'
 import { createKafka } from '@orders/kafka'
 import { listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
-import { createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
+import {
+  assertReadable, connectionOptions, createHealth, createMetrics, createOpsServer, createPool, poolMetrics, refuseUnfitPooler, runService
+} from '@orders/service-kit'
 import { loadRelayConfig } from './config.ts'
 import { processName } from './leadership/identity.ts'
 import { LayoutGuard } from './layout-guard.ts'
@@ -31,7 +33,8 @@ await runService({
       url: config.DATABASE_URL, applicationName: 'outbox-relay', max: config.DATABASE_POOL_SIZE, sessionOptions: READ_SESSION_OPTIONS, logger
     })
     poolMetrics(registry, db)
-    health.addReadiness('postgres', async () => { await db.query('SELECT') })
+    refuseUnfitPooler(db, fail)
+    health.addReadiness('postgres', () => assertReadable(db, 'relay_shard'))
     onStop('pool', () => db.end())
 
     const stop = new AbortController()
@@ -46,7 +49,7 @@ await runService({
     })
     const relays = shards.map(({ relay }) => relay)
     const listener = listenForWakeups({
-      connection: { connectionString: config.DATABASE_URL, application_name: 'outbox-relay wake-up', connectionTimeoutMillis: 3_000, keepAlive: true },
+      connection: connectionOptions({ url: config.DATABASE_URL, applicationName: 'outbox-relay wake-up' }),
       onWakeup: (sweep) => { for (const { wakeups } of shards) wakeups.notify(sweep) },
       onError: (error) => { logger.warn({ err: error }, 'wake-ups are not heard; polling') }
     })
