@@ -49,6 +49,9 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
     leader_lease: {
       outbox_relay: { select: 'all', insert: 'all', update: 'all' }
     },
+    idempotency_lock_seed: {
+      order_api: { select: 'all' }
+    },
     // By which a service's pod sees that it may start.
     schema_migrations: { order_api: { select: 'all' }, outbox_relay: { select: 'all' }, outbox_operator: { select: 'all' } }
   },
@@ -111,6 +114,7 @@ for (const service of Object.keys(RIGHTS) as DatabaseOwner[]) databases.set(serv
 
 for (const [service, database] of databases) {
   const tables = RIGHTS[service]
+  const roles: readonly string[] = ROLES[service]
 
   t.test(`${service}: every table is in the matrix, and every column that the matrix names is in its table`, async (t) => {
     const found = await columnsByTable(await connect(t, database.ownerUrl))
@@ -122,7 +126,36 @@ for (const [service, database] of databases) {
     }
   })
 
-  for (const role of everyRole) {
+  for (const role of everyRole.filter((role) => !roles.includes(role))) {
+    t.test(`${service}: ${role} does not come in`, async (t) => {
+      const client = new pg.Client({ connectionString: database.url(role) })
+      client.on('error', () => {})
+      await t.rejects(client.connect(), { code: REFUSED, message: /permission denied for database/ })
+    })
+  }
+
+  t.test(`${service}: the database is nobody's else`, async (t) => {
+    const owner = await connect(t, database.ownerUrl)
+    const { rows } = await owner.query<{ right: string, role: string }>(`
+      SELECT privilege_type AS right, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END AS role
+      FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE datname = current_database() AND grantee <> datdba ORDER BY role`)
+    t.same(rows, roles.toSorted().map((role) => ({ right: 'CONNECT', role })))
+  })
+
+  for (const role of roles) {
+    t.test(`${service}: ${role} leaves nothing in the database but rows of its tables`, async (t) => {
+      const client = await connect(t, database.url(role))
+      for (const statement of [
+        'CREATE TEMP TABLE own (n int)', 'CREATE TEMP VIEW own AS SELECT 1', 'SELECT lo_create(0)', 'SELECT lo_creat(-1)', "SELECT lo_from_bytea(0, 'x')", "SELECT lo_import('/etc/passwd')",
+        "COPY (SELECT 1) TO '/tmp/own'", 'CREATE PUBLICATION own', 'CREATE EXTENSION lo'
+      ]) {
+        const code = await attempt(client, statement)
+        t.equal(code, REFUSED, statement)
+      }
+      const owner = await connect(t, database.ownerUrl)
+      t.same((await owner.query('SELECT count(*)::int AS n FROM pg_largeobject_metadata')).rows, [{ n: 0 }])
+    })
+
     t.test(`${service}: ${role} may do what the matrix says, and nothing else`, async (t) => {
       const client = await connect(t, database.url(role))
       for (const [table, columns] of await columnsByTable(await connect(t, database.ownerUrl))) {
@@ -162,4 +195,14 @@ t.test('no role has powers over the server, or those of another role', async (t)
            EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) AS member
     FROM pg_roles AS r WHERE rolname = ANY ($1) ORDER BY rolname`, [everyRole])
   t.same(rows, [...everyRole].sort().map((name) => ({ name, powerful: false, member: false })))
+})
+
+t.test('a lock on what a key hashes to is not the lock of its requests, and the seed is read by order_api alone', async (t) => {
+  const database = databases.get('order-api')
+  if (database === undefined) throw new Error('expected the database of order-api, found none')
+  const stranger = await connect(t, database.url('outbox_relay'))
+  await stranger.query("SELECT pg_advisory_lock(hashtextextended('k', 0))")
+  t.equal(await attempt(stranger, 'SELECT seed FROM idempotency_lock_seed'), REFUSED)
+  const own = await connect(t, database.url('order_api'))
+  t.same((await own.query("SELECT pg_try_advisory_xact_lock(hashtextextended('k', (SELECT seed FROM idempotency_lock_seed))) AS locked")).rows, [{ locked: true }])
 })

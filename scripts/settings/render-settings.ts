@@ -24,12 +24,12 @@ const MIGRATIONS: readonly Program[] = Object.entries(ROLES).map(([service, role
 const INTRODUCTION = `# Settings
 
 Every setting is an environment variable. They are read once, at the start; a service with a setting that it cannot use, or
-with a variable of its own prefix that does not exist, prints everything that is wrong and ends with exit code 1.
+with a variable of its own or a shared prefix (\`DATABASE_\`, \`KAFKA_\` …) that does not exist, prints everything that is wrong and ends with exit code 1.
 
 - Any \`X\` can be given as \`X_FILE\`, the name of a file with the value: for passwords and for URLs with passwords.
 - An empty value counts as not set. Numbers are written with digits, truth values as \`true\` or \`false\`.
-- In Kubernetes set \`enableServiceLinks: false\`: otherwise a Service named \`order-api\` puts \`ORDER_API_PORT\` and others into
-  every pod of its namespace, and order-api refuses to start with variables that it does not know.
+- What Kubernetes puts into the environment for its Services (\`KAFKA_SERVICE_HOST\`, \`KAFKA_PORT=tcp://…\`) is ignored, also where it has the name
+  of a setting. \`enableServiceLinks: false\` keeps it away.
 
 This file is generated: \`npm run settings\`.
 `

@@ -1,3 +1,5 @@
+import { parseRfc3339 } from './rfc-3339.ts'
+
 /**
  * CloudEvents 1.0 in Kafka's binary mode: the value is the data, the attributes are headers `ce_…`.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
@@ -75,8 +77,6 @@ export interface KafkaRecord {
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-/** Date takes much more for a time, such as '7' or a year that Postgres cannot store. */
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i
 /** An Integer of CloudEvents has 32 bits. */
 const MAX_INTEGER = 2_147_483_647
 const MAX_TEXT_LENGTH = 1_024
@@ -88,8 +88,8 @@ export function decodeCloudEvent ({ value, headers }: KafkaRecord): IncomingEven
   const id = attribute(headers, 'ce_id')
   if (!UUID.test(id)) throw new CloudEventError('a UUID as ce_id', JSON.stringify(id))
   const timestamp = attribute(headers, 'ce_time')
-  const time = new Date(timestamp)
-  if (!RFC_3339.test(timestamp) || Number.isNaN(time.getTime())) throw new CloudEventError('an RFC 3339 ce_time', JSON.stringify(timestamp))
+  const time = parseRfc3339(timestamp)
+  if (time === undefined) throw new CloudEventError('an RFC 3339 ce_time', JSON.stringify(timestamp))
   const version = attribute(headers, 'ce_aggregateversion')
   const aggregateVersion = Number(version)
   if (!/^[0-9]{1,10}$/.test(version) || aggregateVersion < 1 || aggregateVersion > MAX_INTEGER) {

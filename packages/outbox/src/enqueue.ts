@@ -1,9 +1,16 @@
 import { v7 as uuidv7, validate as isUuid } from 'uuid'
 import { InvalidEventError } from './errors.ts'
 import type { NewEvent } from './event.ts'
+import { isStorable, jsonText } from './json-text.ts'
 import type { SqlClient } from './sql-client.ts'
 
 const MAX_NAME_LENGTH = 255
+/** Of a Postgres bigint. */
+const MAX_VERSION = 2n ** 63n - 1n
+/** The relay writes these itself: a stored one would be replaced without a word. Names of headers are compared as they are. */
+const RESERVED_HEADERS = new Set([
+  'ce_specversion', 'ce_id', 'ce_source', 'ce_type', 'ce_time', 'ce_subject', 'ce_aggregatetype', 'ce_aggregateversion', 'content-type'
+])
 
 /**
  * Writes events into the outbox. Call it inside the transaction that makes them true, after the statement that locked
@@ -53,35 +60,30 @@ function toRow (event: NewEvent) {
     aggregateId: name('aggregateId', event.aggregateId),
     aggregateVersion: version(event.aggregateVersion),
     eventType: name('eventType', event.eventType),
-    payload: json('payload', event.payload),
-    headers: json('headers', headers(event.headers ?? {}))
+    payload: jsonText('payload', event.payload),
+    headers: jsonText('headers', headers(event.headers ?? {}))
   }
 }
 
 function name (field: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_LENGTH || value.includes('\0')) {
-    throw new InvalidEventError(field, `a string of 1 to ${MAX_NAME_LENGTH} characters without NUL`, value)
+  // Half a surrogate pair becomes U+FFFD on its way to Postgres: two aggregates would be one.
+  if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_LENGTH || !isStorable(value)) {
+    throw new InvalidEventError(field, `a string of 1 to ${MAX_NAME_LENGTH} characters without U+0000 and lone surrogates`, value)
   }
   return value
 }
 
 function version (value: unknown): string {
-  if ((typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) && value > 0) return String(value)
-  throw new InvalidEventError('aggregateVersion', 'a whole number above 0', value)
+  if ((typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) && value > 0 && value <= MAX_VERSION) return String(value)
+  throw new InvalidEventError('aggregateVersion', `a whole number from 1 to ${MAX_VERSION}, as a bigint above ${Number.MAX_SAFE_INTEGER}`, value)
 }
 
-function headers (value: Record<string, string>): Record<string, string> {
+function headers (value: unknown): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InvalidEventError('headers', 'an object of strings', value)
   for (const [key, text] of Object.entries(value)) {
-    if (key === '' || typeof text !== 'string') throw new InvalidEventError(`headers.${key}`, 'a string', text)
+    if (key === '' || key === '__proto__' || !isStorable(key)) throw new InvalidEventError('headers', 'an object of named headers', key)
+    if (RESERVED_HEADERS.has(key.toLowerCase())) throw new InvalidEventError(`headers.${key}`, 'left to the relay, which writes it for every event', text)
+    if (typeof text !== 'string' || !isStorable(text)) throw new InvalidEventError(`headers.${key}`, 'a string without U+0000 and lone surrogates', text)
   }
   return value
-}
-
-function json (field: string, value: unknown): string {
-  const text: unknown = JSON.stringify(value)
-  if (typeof text !== 'string') throw new InvalidEventError(field, 'a JSON value', value)
-  // jsonb refuses U+0000; found here, the error names the field and the transaction is not aborted. An odd number of
-  // backslashes before it: "\\u0000" is the text \u0000 and fine.
-  if (/(?<!\\)(?:\\\\)*\\u0000/.test(text)) throw new InvalidEventError(field, 'JSON without the character U+0000', value)
-  return text
 }

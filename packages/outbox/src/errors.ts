@@ -2,11 +2,14 @@
 export class InvalidEventError extends Error {
   readonly code = 'OUTBOX_INVALID_EVENT'
   readonly field: string
+  /** Where in the field, as a JSON pointer; empty for the field itself. */
+  readonly pointer: string
 
-  constructor (field: string, expected: string, found: unknown) {
-    super(`invalid event: ${field} must be ${expected}, found ${describe(found)}`)
+  constructor (field: string, expected: string, found: unknown, pointer = '') {
+    super(`invalid event: ${field}${pointer === '' ? '' : ` at ${pointer}`} must be ${expected}, found ${describe(found)}`)
     this.name = 'InvalidEventError'
     this.field = field
+    this.pointer = pointer
   }
 }
 
@@ -58,6 +61,8 @@ export class DeadLetterIdTakenError extends Error {
 
 function describe (value: unknown): string {
   if (typeof value === 'string') return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value)
-  if (typeof value === 'number' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'number') return String(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : 'a Date'
   return value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
 }

@@ -3,6 +3,7 @@ export { backlog, BacklogMeter, type Backlog } from './backlog.ts'
 export { claim, dropClaim, type BatchName } from './claim.ts'
 export { complete } from './complete.ts'
 export { readDdlOfRecord, type DdlFile } from './ddl-of-record.ts'
+export type { Connection } from './connection.ts'
 export {
   countDeadLetters, deadLetter, discardDeadLetter, listDeadLetters, replayableDeadLetters, replayDeadLetter, type DeadLetter
 } from './dead-letters.ts'

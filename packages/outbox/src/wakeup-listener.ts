@@ -1,11 +1,12 @@
 import { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Connection } from './connection.ts'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
 export interface WakeupListenerOptions {
   /** A connection of its own, and not through a transaction pooler: `LISTEN` belongs to the session. */
-  connection: pg.ClientConfig
+  connection: Connection
   /** `sweep`: an event may have come back under an old id. Also called after every reconnect, with `sweep` true. */
   onWakeup: (sweep: boolean) => void
   onError?: (error: Error) => void
@@ -44,6 +45,7 @@ export function listenForWakeups (options: WakeupListenerOptions): WakeupListene
     stop.signal.addEventListener('abort', hangUp)
     try {
       await client.connect()
+      await options.connection.onConnect?.(client)
       await client.query(`LISTEN ${WAKEUP_CHANNEL}`)
       onWakeup(true)
       const gone = AbortSignal.any([stop.signal, broken.signal])

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Connection } from './connection.ts'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
 export interface WakeupSenderOptions {
   /** A connection of its own: the hint must never wait for, or hold, one that an order needs. */
-  connection: pg.ClientConfig
+  connection: Connection
   /** At most one notification in this time; further calls are folded into the next one. */
   minIntervalMs?: number
   /** No new connection sooner than this after one has failed. */
@@ -43,7 +44,13 @@ export function createWakeupSender (options: WakeupSenderOptions): WakeupSender 
     fresh.once('error', lost)
     // A second 'error' event without a listener would end the process.
     fresh.on('error', () => {})
-    return fresh.connect().then(() => fresh, (error: Error) => { lost(error); throw error })
+    return begin(fresh).catch((error: Error) => { lost(error); throw error })
+  }
+
+  async function begin (fresh: pg.Client): Promise<pg.Client> {
+    await fresh.connect()
+    await connection.onConnect?.(fresh)
+    return fresh
   }
 
   /** The first hint goes at once; those that come meanwhile are one more, after the interval. */

@@ -59,11 +59,82 @@ t.test('what the outbox cannot hold is refused before anything is sent', async (
     ['payload', { ...event('a', 1), payload: undefined }],
     ['payload', event('a', 1, { payload: { text: 'a\0b' } })],
     ['payload', event('a', 1, { payload: '\\\0' })],
-    ['headers.n', { ...event('a', 1), headers: { n: 1 } }]
+    ['headers.n', { ...event('a', 1), headers: { n: 1 } }],
+    ['aggregateId', event('x\ud800', 1)],
+    ['aggregateId', event('\udfff', 1)],
+    ['aggregateType', event('a', 1, { aggregateType: 'x\ud800y' })],
+    ['eventType', event('a', 1, { eventType: '\ud800' })],
+    ['aggregateVersion', event('a', 1, { aggregateVersion: 2n ** 63n })],
+    ['aggregateVersion', { ...event('a', 1), aggregateVersion: 2 ** 53 }],
+    ['aggregateVersion', { ...event('a', 1), aggregateVersion: -1n }],
+    ['headers', { ...event('a', 1), headers: 'text' }],
+    ['headers', { ...event('a', 1), headers: ['x'] }],
+    ['headers', event('a', 1, { headers: { '': 'x' } })],
+    ['headers', event('a', 1, { headers: { 'a\udc00': 'x' } })],
+    ['headers', event('a', 1, { headers: JSON.parse('{"__proto__": "x"}') as Record<string, string> })],
+    ['headers.h', event('a', 1, { headers: { h: '\ud800' } })],
+    ['headers.h', event('a', 1, { headers: { h: '\0' } })],
+    ['headers.ce_id', event('a', 1, { headers: { ce_id: 'mine' } })],
+    ['headers.ce_aggregateversion', event('a', 1, { headers: { ce_aggregateversion: '7' } })],
+    ['headers.Content-Type', event('a', 1, { headers: { 'Content-Type': 'text/plain' } })]
   ]
   for (const [field, value] of bad) {
     const error = await enqueue(client, value as NewEvent).catch((error: unknown) => error)
     t.ok(error instanceof InvalidEventError, `${field}: InvalidEventError`)
     t.match(error, { code: 'OUTBOX_INVALID_EVENT', field })
   }
+})
+
+t.test('a payload that JSON would change, or that Postgres does not store, is refused with its place', async (t) => {
+  const client = { query: () => { throw new Error('not to be called') } }
+  const nested = (depth: number, wrap: (inner: unknown) => unknown) => Array.from({ length: depth }).reduce((inner) => wrap(inner), 'x' as unknown)
+  const loop: Record<string, unknown> = { list: [] }
+  loop.list = [loop]
+  const bad: Array<[string, unknown]> = [
+    ['/a', { a: 'x\ud800y' }],
+    ['/a/1', { a: ['', '\udc00'] }],
+    ['/\ufffd', { '\udc00': 1 }],
+    ['/a~1b', { 'a/b': '\0' }],
+    ['/total', { total: NaN }],
+    ['/total', { total: -Infinity }],
+    ['', NaN],
+    ['/total', { total: 9_007_199_254_740_993n }],
+    ['/0', [undefined]],
+    ['/0', Array(2)],
+    ['/f', { f: () => {} }],
+    ['/s', { s: Symbol('x') }],
+    ['/at', { at: new Date(NaN) }],
+    ['/m', { m: new Map([[1, 2]]) }],
+    ['/m', { m: new Set([1]) }],
+    ['/m', { m: /x/ }],
+    ['/m', { m: new Uint8Array(2) }],
+    ['/m', { m: { toJSON () { throw new Error('no') } } }],
+    ['/m', { m: { toJSON: () => NaN } }],
+    ['/a/__proto__', JSON.parse('{"a": {"__proto__": {"admin": true}}}')],
+    ['/list/0', loop],
+    [undefined as unknown as string, nested(501, (inner) => [inner])],
+    [undefined as unknown as string, nested(8_000, (inner) => ({ a: inner }))],
+    [undefined as unknown as string, nested(200_000, (inner) => [inner])]
+  ]
+  for (const [pointer, payload] of bad) {
+    const error: unknown = await enqueue(client, { ...event('a', 1), payload } as NewEvent).catch((error: unknown) => error)
+    t.ok(error instanceof InvalidEventError, String(pointer))
+    t.match(error, { field: 'payload', ...pointer === undefined ? {} : { pointer } })
+    t.ok((error as Error).message.isWellFormed())
+  }
+  const large = await enqueue(client, event('a', 1, { payload: { a: 'x'.repeat(268_000_000) } })).catch((error: unknown) => error)
+  t.match(large, { code: 'OUTBOX_INVALID_EVENT', field: 'payload', message: /bytes/ })
+})
+
+t.test('what is unusual and can be stored is stored as it is', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const shared = { n: 1 }
+  const payload = { emoji: '😀', escaped: '\\u0000 \\ud800', at: new Date(0), undef: undefined, twice: [shared, shared], deep: [[[[]]]], none: Object.create(null) as object, zero: -0, big: 1e308 }
+  await enqueue(pool, { ...event('😀'.repeat(127), 1), payload, headers: { traceparent: '00-1-2-01', ce_tenant: 'a', toString: 'x', ключ: 'значение' } } as unknown as NewEvent)
+  await enqueue(pool, event('b', 1, { aggregateVersion: 2n ** 63n - 1n }))
+  const [first, second] = await readBatch(pool, readAll())
+  t.same(JSON.parse(first?.payload ?? ''), JSON.parse(JSON.stringify(payload)))
+  t.same(JSON.parse(first?.headers ?? ''), { traceparent: '00-1-2-01', ce_tenant: 'a', toString: 'x', ключ: 'значение' })
+  t.equal(first?.aggregateId, '😀'.repeat(127))
+  t.equal(second?.aggregateVersion, '9223372036854775807')
 })

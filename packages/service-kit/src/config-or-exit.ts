@@ -1,4 +1,4 @@
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-error.ts'
 
 /** For the entry point of a process: settings that cannot be used are printed, all of them, and end it with exit code 1. */
 export function configOrExit<Config> (name: string, load: () => Config): Config {

@@ -2,27 +2,31 @@ import { readFileSync } from 'node:fs'
 import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { Static, TObject } from 'typebox'
+import { ConfigError } from './config-error.ts'
+import { databaseUrlProblems } from './database-url.ts'
+import { isForeign, isServiceLink } from './foreign-variables.ts'
+import { nearest } from './nearest.ts'
+import { httpSettings, logSettings, opsSettings, postgresSettings, shutdownSettings } from './settings.ts'
 
-/** Settings that cannot be used. Lists everything that is wrong, each with its variable. */
-export class ConfigError extends Error {
-  readonly code = 'CONFIG_INVALID'
-  readonly problems: readonly string[]
+/** Several programs share these prefixes, and often one environment: what another one knows is no typing error here. */
+const SHARED_SETTINGS = Object.keys({ ...postgresSettings, ...httpSettings, ...opsSettings, ...logSettings, ...shutdownSettings })
+const SHARED_PREFIXES = ['DATABASE_', 'HTTP_', 'KAFKA_', 'LOG_', 'OPS_', 'SHUTDOWN_']
 
-  constructor (problems: readonly string[]) {
-    super(`the settings cannot be used:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
-    this.name = 'ConfigError'
-    this.problems = problems
-  }
-}
+/** What a schema cannot say of a text, by the `format` of its property. Each answers with what is wrong. */
+const FORMATS: Readonly<Record<string, (text: string) => string[]>> = { 'database-url': databaseUrlProblems }
 
 export interface LoadConfigOptions {
-  /** A variable that begins so and is not in the schema is a typing error, and refused. */
+  /**
+   * A variable that begins so and is not in the schema is a typing error, and refused. So is one of the prefixes that the
+   * services share (`DATABASE_`, `KAFKA_` …), of those that the schema has settings of.
+   */
   prefixes: readonly string[]
   env?: NodeJS.ProcessEnv
 }
 
 interface PropertySchema {
   type?: string
+  format?: string
   enum?: readonly string[]
   default?: unknown
   description?: string
@@ -46,16 +50,20 @@ export function loadConfig<T extends TObject> (schema: T, { prefixes, env = proc
       problems.push(`${name}: ${(error as Error).message}`)
     }
   }
-  const unparsed = new Set(problems.map((problem) => problem.split(':', 1)[0]))
-  problems.push(...validate(schema, values).filter((problem) => !unparsed.has(problem.split(':', 1)[0])))
+  for (const found of [validate(schema, values), malformed(properties, values)]) {
+    const named = new Set(problems.map((problem) => problem.split(':', 1)[0]))
+    problems.push(...found.filter((problem) => !named.has(problem.split(':', 1)[0])))
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   return Object.freeze(values) as Readonly<Static<T>>
 }
 
 function unknownVariables (known: readonly string[], prefixes: readonly string[], env: NodeJS.ProcessEnv): string[] {
-  const names = new Set(known.flatMap((name) => [name, `${name}_FILE`]))
+  const shared = SHARED_PREFIXES.filter((prefix) => known.some((name) => name.startsWith(prefix)))
+  const candidates = [...known, ...SHARED_SETTINGS]
+  const names = new Set(candidates.flatMap((name) => [name, `${name}_FILE`]))
   return Object.keys(env)
-    .filter((name) => prefixes.some((prefix) => name.startsWith(prefix)) && !names.has(name))
+    .filter((name) => [...prefixes, ...shared].some((prefix) => name.startsWith(prefix)) && !names.has(name) && !isForeign(name, env[name]))
     .map((name) => {
       const close = nearest(name, known)
       return `${name}: there is no such setting${close === undefined ? '' : `, did you mean ${close}?`}`
@@ -63,7 +71,7 @@ function unknownVariables (known: readonly string[], prefixes: readonly string[]
 }
 
 function readVariable (name: string, env: NodeJS.ProcessEnv): string | undefined {
-  const value = env[name]
+  const value = isServiceLink(name, env[name]) ? undefined : env[name]
   const file = env[`${name}_FILE`]
   if (value !== undefined && value !== '') {
     if (file !== undefined && file !== '') throw new Error(`set together with ${name}_FILE, expected one of them`)
@@ -92,10 +100,20 @@ function parse (text: string, { type }: PropertySchema): unknown {
   }
 }
 
+/** The value itself is not repeated: it may be a secret. */
+function malformed (properties: Record<string, PropertySchema>, values: Record<string, unknown>): string[] {
+  return Object.entries(properties).flatMap(([name, { format = '' }]) => {
+    const value = values[name]
+    const problemsOf = FORMATS[format]
+    return problemsOf === undefined || typeof value !== 'string' ? [] : problemsOf(value).map((problem) => `${name}: ${problem}`)
+  })
+}
+
 /** Also fills the defaults in. The values themselves are not repeated in a message: some are secrets. */
 function validate (schema: TObject, values: Record<string, unknown>): string[] {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false })
   addFormats.default(ajv)
+  for (const format of Object.keys(FORMATS)) ajv.addFormat(format, true)
   const check = ajv.compile(schema)
   if (check(values)) return []
   return (check.errors ?? []).map(({ instancePath, keyword, message = 'is wrong', params }) => {
@@ -105,24 +123,4 @@ function validate (schema: TObject, values: Record<string, unknown>): string[] {
     const found = type === 'integer' || type === 'number' ? `, found ${String(values[name])}` : ''
     return `${name}: ${allowed === undefined ? message : `must be one of ${allowed.join(', ')}`}${found}`
   })
-}
-
-function nearest (name: string, known: readonly string[]): string | undefined {
-  const [best] = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .sort((a, b) => a.distance - b.distance)
-  return best !== undefined && best.distance <= 3 ? best.candidate : undefined
-}
-
-/** Levenshtein distance. */
-function editDistance (a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let row = 1; row <= a.length; row++) {
-    const current = [row]
-    for (let column = 1; column <= b.length; column++) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1)
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1))
-    }
-    previous = current
-  }
-  return previous[b.length] ?? 0
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Type } from 'typebox'
-import { ConfigError } from './config.ts'
+import { ConfigError } from './config-error.ts'
 
 export const databaseTlsSettings = {
   DATABASE_SSL_CA_FILE: Type.Optional(Type.String({

@@ -4,9 +4,11 @@ const OUTAGE_CLASSES = new Set(['08', '28', '3D', '53', '57', '58'])
 /** A read-only transaction: during a fail-over the old connection, or an old address, leads to a standby. */
 const OUTAGE_STATES = new Set(['25006'])
 /** Worth the same statement once more: the transaction lost against another one. */
-const LOST_RACES = new Set(['40001', '40P01', '55P03'])
+const LOST_RACES = new Set(['40001', '40P01'])
+/** A lock was not had in time. Not worth the same at once: who holds it holds it still. */
+const LOCK_NOT_AVAILABLE = '55P03'
 /** Of one statement: it lost a race, waited too long for a lock, or was cancelled for its time. */
-const CONTENTION = new Set(['40001', '40P01', '55P03', '57014'])
+const CONTENTION = new Set([...LOST_RACES, LOCK_NOT_AVAILABLE, '57014'])
 const NETWORK_CODES = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'EPROTO', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN'
 ])
@@ -44,6 +46,12 @@ export function isContention (error: unknown): boolean {
   return CONTENTION.has(code)
 }
 
+/** Whether a transaction lost against another one (serialization failure, deadlock), and is rolled back: the same can succeed at once. */
+export function isLostRace (error: unknown): boolean {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return error instanceof Error && typeof code === 'string' && LOST_RACES.has(code)
+}
+
 function isOutageState (code: string): boolean {
-  return LOST_RACES.has(code) || OUTAGE_STATES.has(code) || (code.length === 5 && OUTAGE_CLASSES.has(code.slice(0, 2)))
+  return LOST_RACES.has(code) || code === LOCK_NOT_AVAILABLE || OUTAGE_STATES.has(code) || (code.length === 5 && OUTAGE_CLASSES.has(code.slice(0, 2)))
 }

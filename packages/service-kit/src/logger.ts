@@ -1,4 +1,5 @@
-import { pino, stdSerializers, type Logger } from 'pino'
+import { pino, type Logger } from 'pino'
+import { errorFields } from './error-fields.ts'
 
 /** Where secrets can come by: headers of a request, and connection strings. */
 const REDACTED = ['authorization', '*.authorization', '*.headers.authorization', '*.headers.cookie', 'password', '*.password']
@@ -15,7 +16,7 @@ export function createLogger ({ name, level }: LoggerOptions): Logger {
     name,
     level,
     redact: { paths: REDACTED, censor: '[redacted]' },
-    serializers: { err: stdSerializers.err },
+    serializers: { err: errorFields },
     formatters: {
       level: (label) => ({ level: label }),
       log: (fields) => {

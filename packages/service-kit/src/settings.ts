@@ -6,7 +6,8 @@ const port = (value: number, description: string) => Type.Integer({ default: val
 export const postgresSettings = {
   DATABASE_URL: Type.String({
     pattern: '^postgres(ql)?://',
-    description: 'The service\'s own database, as `postgres://user:password@host:port/database`.'
+    format: 'database-url',
+    description: 'The service\'s own database, as `postgres://user:password@host:port/database`; special characters of the password as %-escapes, one host.'
   }),
   ...databaseTlsSettings,
   DATABASE_POOL_SIZE: Type.Integer({

@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig } from '@orders/service-kit'
+import { ConfigError, loadConfig, opsSettings, postgresSettings } from '@orders/service-kit'
 import t from 'tap'
 import { Type } from 'typebox'
 
@@ -56,4 +56,47 @@ t.test('X_FILE gives the value of X by a file', async (t) => {
   t.equal(load({ DATABASE_URL_FILE: `${folder}/url` }).DATABASE_URL, 'postgres://from/file')
   t.match(problemsOf({ DATABASE_URL_FILE: `${folder}/none` }), [/^DATABASE_URL: DATABASE_URL_FILE cannot be read: ENOENT/])
   t.match(problemsOf({ ...url, DATABASE_URL_FILE: `${folder}/url` }), [/^DATABASE_URL: set together with DATABASE_URL_FILE/])
+})
+
+const shared = Type.Object({ ...postgresSettings, ...opsSettings, KAFKA_BROKERS: Type.String({ default: 'b:1' }), KAFKA_SSL_CA_FILE: Type.Optional(Type.String()) })
+const loadShared = (env: NodeJS.ProcessEnv) => {
+  try {
+    return loadConfig(shared, { prefixes: ['RELAY_'], env: { DATABASE_URL: 'postgres://h/d', ...env } })
+  } catch (error) {
+    return (error as ConfigError).problems
+  }
+}
+
+t.test('a typing error in a setting that several services share is refused with the right name', async (t) => {
+  t.match(loadShared({ DATABASE_POOLSIZE: '3' }), [/^DATABASE_POOLSIZE: there is no such setting, did you mean DATABASE_POOL_SIZE\?$/])
+  t.match(loadShared({ KAFKA_SSL: 'true' }), [/^KAFKA_SSL: there is no such setting, did you mean KAFKA_SSL_CA_FILE\?$/])
+  t.match(loadShared({ KAFKA_BROKER: 'k:1' }), [/KAFKA_BROKERS\?$/])
+  t.match(loadShared({ OPS_PROT: '1', DATABASE_PASSWORD: 'secret' }), [/^OPS_PROT: .*OPS_PORT\?$/, /^DATABASE_PASSWORD: there is no such setting$/])
+})
+
+t.test('what others put into the environment refuses no start', async (t) => {
+  const foreign = {
+    // Kubernetes, for Services called kafka, kafka-bootstrap, database and ops.
+    KAFKA_SERVICE_HOST: '10.0.0.1',
+    KAFKA_SERVICE_PORT: '9092',
+    KAFKA_SERVICE_PORT_TCP_CLIENTS: '9092',
+    KAFKA_PORT: 'tcp://10.0.0.1:9092',
+    KAFKA_PORT_9092_TCP: 'tcp://10.0.0.1:9092',
+    KAFKA_PORT_9092_TCP_PROTO: 'tcp',
+    KAFKA_PORT_9092_TCP_PORT: '9092',
+    KAFKA_PORT_9092_TCP_ADDR: '10.0.0.1',
+    KAFKA_BOOTSTRAP_PORT: 'tcp://10.0.0.2:9092',
+    DATABASE_PORT_5432_UDP_ADDR: '10.0.0.1',
+    DATABASE_SERVICE_HOST: '10.0.0.3',
+    RELAY_SERVICE_HOST: '10.0.0.4',
+    OPS_PORT: 'tcp://10.0.0.5:80',
+    // Other programs.
+    KAFKA_HEAP_OPTS: '-Xmx1g',
+    HTTP_PROXY: 'http://proxy:3128',
+    // Another service of ours, from the same ConfigMap.
+    SHUTDOWN_DELAY_MS: '1',
+    HTTP_PORT: '3000'
+  }
+  t.match(loadShared(foreign), { DATABASE_URL: 'postgres://h/d', OPS_PORT: 9090 })
+  t.match(loadShared({ KAFKA_PORT: '9092' }), [/^KAFKA_PORT: there is no such setting/], 'a port that somebody wrote is a typing error')
 })

@@ -12,6 +12,18 @@ const MIGRATE = fileURLToPath(new URL('./fixtures/migrate.ts', import.meta.url))
 const AWAIT_SCHEMA = fileURLToPath(new URL('./fixtures/await-schema.ts', import.meta.url))
 const run = promisify(execFile)
 
+interface Failure {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** The last line of a job that failed, which has to be the only trace of it. */
+function failureOf ({ code, stdout, stderr }: Failure): unknown {
+  const last: unknown = JSON.parse(stdout.trim().split('\n').at(-1) ?? '')
+  return code === 1 && stderr === '' ? last : { code, stderr }
+}
+
 async function build (t: Test) {
   const { url } = await testPostgres(t)
   const name = `migrate_${randomBytes(4).toString('hex')}`
@@ -85,12 +97,12 @@ t.test('a job that comes before Postgres waits for it, as long as it is told to'
   t.teardown(() => proxy.close())
   proxy.cut()
   const DATABASE_URL = Object.assign(new URL(database), { host: proxy.address }).href
-  const hasty = await migrate({ DATABASE_URL }).catch((error: unknown) => error) as { code: number }
-  t.equal(hasty.code, 1)
+  const hasty = await migrate({ DATABASE_URL }).catch((error: unknown) => error) as Failure
+  t.match(failureOf(hasty), { setting: 'DATABASE_URL', err: { message: /Connection terminated|ECONN/ } })
   const patient = migrate({ DATABASE_URL, MIGRATE_CONNECT_DEADLINE_MS: '60000' })
   await once(patient.child.stdout ?? patient.child, 'data')
   proxy.heal()
-  t.match((await patient).stdout, /lets nobody in yet.*"applied":\["001_role","002_things"\]/s)
+  t.match((await patient).stdout, /does not accept connections yet.*"applied":\["001_role","002_things"\]/s)
   t.same(await query(database, 'SELECT n FROM things'), [{ n: 1 }])
 })
 
@@ -98,8 +110,8 @@ t.test('a service waits for its schema with the rights of its own role, and for 
   const { name, database, folder, migrate, awaitSchema } = await build(t)
   const ownUrl = Object.assign(new URL(database), { username: name, password: 'own' }).href
   const deadline = { DATABASE_URL: ownUrl, AWAIT_SCHEMA_DEADLINE_MS: '0' }
-  const noRole = await awaitSchema(deadline).catch((error: unknown) => error) as { code: number, stderr: string }
-  t.equal(noRole.code, 1, 'no role yet')
+  const noRole = await awaitSchema(deadline).catch((error: unknown) => error) as Failure
+  t.match(failureOf(noRole), { setting: 'DATABASE_URL' }, 'no role yet')
 
   const waiting = awaitSchema({ DATABASE_URL: ownUrl })
   await migrate({ [`MIGRATE_${name.toUpperCase()}_PASSWORD`]: 'own' })
@@ -107,9 +119,8 @@ t.test('a service waits for its schema with the rights of its own role, and for 
   await awaitSchema(deadline)
 
   await writeFile(`${folder}/migrations/003_more.sql`, 'CREATE TABLE more (n int)')
-  const oldSchema = await awaitSchema(deadline).catch((error: unknown) => error) as { code: number, stderr: string }
-  t.equal(oldSchema.code, 1)
-  t.match(oldSchema.stderr, /found these missing: 003_more/)
+  const oldSchema = await awaitSchema(deadline).catch((error: unknown) => error) as Failure
+  t.match(failureOf(oldSchema), { setting: 'AWAIT_SCHEMA_DEADLINE_MS', msg: /found these missing: 003_more/ })
   await migrate()
   await awaitSchema(deadline)
 })
@@ -124,13 +135,52 @@ t.test('the password of a role that another installation sets is refused before 
   const comment = async () => (await first.query(first.database, `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = '${first.name}'`))[0]?.comment
   t.equal(await comment(), 'asked for by ops\npassword set by a/orders')
 
-  const refused = await first.migrate(password('three', 'b/orders')).catch((error: unknown) => error) as { stderr: string, code: number }
-  t.equal(refused.code, 1)
-  t.match(refused.stderr, /expected the role \S+ to be used by b\/orders alone, found that a\/orders sets its password/)
+  const refused = await first.migrate(password('three', 'b/orders')).catch((error: unknown) => error) as Failure
+  t.match(failureOf(refused), { setting: 'MIGRATE_ROLE_OWNER', msg: /expected the role \S+ to be used by b\/orders alone, found that a\/orders sets its password/ })
   const login = Object.assign(new URL(first.database), { username: first.name, password: 'two' })
   t.same(await first.query(login, 'SELECT 1 AS one'), [{ one: 1 }], 'the password is still the one of a/orders')
 
   await first.query(first.database, `COMMENT ON ROLE ${first.name} IS NULL`)
   await first.migrate(password('four', 'b/orders'))
   t.equal(await comment(), 'password set by b/orders', 'as the error says')
+})
+
+t.test('a migration that waits for a lock says so, and gives up with who holds it', async (t) => {
+  const { database, query, migrate, folder } = await build(t)
+  await migrate()
+  await writeFile(`${folder}/migrations/003_wider.sql`, 'ALTER TABLE things ADD COLUMN more int')
+  const holder = new pg.Client({ connectionString: database.href, application_name: 'a long report' })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  const cases = [
+    { hold: 'BEGIN; SELECT FROM things', release: 'ROLLBACK', what: 'a table' },
+    { hold: 'SELECT pg_advisory_lock(7041776)', release: 'SELECT pg_advisory_unlock_all()', what: 'the lock of the migrations' }
+  ]
+  for (const { hold, what, release } of cases) {
+    await holder.query(hold)
+    const failed = await migrate({ MIGRATE_LOCK_DEADLINE_MS: '1500' }).catch((error: unknown) => error) as Failure
+    t.match(failed.stdout, /"event":"migration_waits"/, what)
+    t.match(failureOf(failed), {
+      setting: 'MIGRATE_LOCK_DEADLINE_MS', msg: new RegExp(`expected ${what} to be free .* held by process \\d+ of the role postgres \\(a long report`)
+    })
+    await holder.query(release)
+  }
+  t.same(await query(database, 'SELECT * FROM things'), [{ n: 1 }], 'nothing was changed')
+
+  await holder.query('BEGIN; SELECT FROM things')
+  const patient = migrate()
+  await once(patient.child.stdout ?? patient.child, 'data')
+  await holder.query('ROLLBACK')
+  await patient
+  t.same(await query(database, 'SELECT * FROM things'), [{ n: 1, more: null }], 'a migration that has the time goes on by itself')
+})
+
+t.test('a migration that is wrong is one line of the log, and a database that everybody may use is named', async (t) => {
+  const { database, query, migrate, folder } = await build(t)
+  t.match((await migrate()).stdout, /"rights":\["CONNECT","TEMPORARY"\].*"event":"public_rights"/)
+  await query(database, `REVOKE ALL ON DATABASE ${database.pathname.slice(1)} FROM PUBLIC`)
+  t.notMatch((await migrate()).stdout, /public_rights/)
+  await writeFile(`${folder}/migrations/003_wrong.sql`, 'SELECT nonsense')
+  const failed = await migrate().catch((error: unknown) => error) as Failure
+  t.match(failureOf(failed), { level: 'fatal', event: 'job_failed', msg: /nonsense/, err: { code: '42703' } })
 })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { ProblemError, withTransaction } from '@orders/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type pg from 'pg'
-import { findAnswer, lockKey, storeAnswer } from './data/idempotency-keys.ts'
+import { findAnswer, isAnsweredElsewhere, lockKey, storeAnswer } from './data/idempotency-keys.ts'
 import type { Order } from './schemas/order.ts'
 
 /** Set on an answer that was stored at an earlier time. */
@@ -29,9 +29,7 @@ export async function answerOnce (
     const requestHash = hashOf(request)
     // Sent together, carried out one after the other: with the lock, nobody else can store an answer after we looked for it.
     const [locked, stored] = await Promise.all([lockKey(client, key), findAnswer(client, key)])
-    if (!locked) {
-      throw new ProblemError(409, 'request-in-flight', 'a request with this Idempotency-Key is still in flight', { retryAfter: 1 })
-    }
+    if (!locked) throw inFlight()
     if (stored !== undefined) {
       if (stored.requestHash !== requestHash) {
         throw new ProblemError(422, 'idempotency-key-reused', 'this Idempotency-Key was used for another request')
@@ -41,7 +39,14 @@ export async function answerOnce (
     const answer = await work(client)
     await storeAnswer(client, key, { requestHash, statusCode: answer.statusCode, response: answer.body })
     return { done: true, answer }
+  }).catch((error: unknown) => {
+    // While versions are mixed that lock a key in different ways, the table has the last word, and nothing else is stored.
+    throw isAnsweredElsewhere(error) ? inFlight() : error
   })
+}
+
+function inFlight (): ProblemError {
+  return new ProblemError(409, 'request-in-flight', 'a request with this Idempotency-Key is still in flight', { retryAfter: 1 })
 }
 
 function hashOf ({ method, url, body }: FastifyRequest): string {

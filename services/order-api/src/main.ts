@@ -1,4 +1,4 @@
-import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from './app.ts'
 import { loadOrderApiConfig } from './config.ts'
 import { assertUsable } from './data/assert-usable.ts'
@@ -10,7 +10,7 @@ await runService({
   name: 'order-api',
   health,
   loadConfig: loadOrderApiConfig,
-  async start ({ config, logger, onStop }) {
+  async start ({ config, logger, onStop, fail }) {
     const { registry } = createMetrics({ service: 'order-api' })
 
     const ops = createOpsServer({ health, registry, logger })
@@ -21,6 +21,7 @@ await runService({
     // to the others, one after the other.
     const probe = createPool({ url: config.DATABASE_URL, applicationName: 'order-api readiness', max: 1, logger })
     app.outages?.watch(probe)
+    refuseUnfitPooler(probe, fail)
     health.addReadiness('postgres', () => assertUsable(probe))
     onStop('readiness', () => probe.end())
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))

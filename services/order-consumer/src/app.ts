@@ -1,5 +1,5 @@
 import postgres from '@fastify/postgres'
-import { createHttpApp, guardPool, overload, poolMetrics, poolOptions, type Health } from '@orders/service-kit'
+import { createHttpApp, guardPool, overload, poolMetrics, poolOptions, postgresDriver, type Health } from '@orders/service-kit'
 import { documentation } from '@orders/service-kit/documentation'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -25,7 +25,9 @@ export async function buildApp ({ config, logger, health, registry }: AppParts):
     tags: [{ name: 'read model', description: 'Orders as the events that were applied left them. It lags behind the order-api by what is on its way.' }],
     page: config.CONSUMER_DOCS
   })
-  await app.register(postgres, poolOptions({ url: config.DATABASE_URL, applicationName: 'order-consumer http', max: config.DATABASE_POOL_SIZE }))
+  await app.register(postgres, {
+    ...poolOptions({ url: config.DATABASE_URL, applicationName: 'order-consumer http', max: config.DATABASE_POOL_SIZE }), pg: postgresDriver
+  })
   guardPool(app.pg.pool, logger)
   app.outages?.watch(app.pg.pool)
   poolMetrics(registry, app.pg.pool)

@@ -1,5 +1,5 @@
 import { createKafka, runConsumer } from '@orders/kafka'
-import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from './app.ts'
 import { ApplyingState } from './applying-state.ts'
 import { BatchApplier } from './batch-applier.ts'
@@ -33,6 +33,7 @@ await runService({
     }
     const database = new DatabaseCheck(poolOf('readiness'), logger)
     health.addReadiness('postgres', () => database.assertUsable())
+    refuseUnfitPooler(app.pg.pool, fail)
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()

@@ -64,15 +64,22 @@ function toRecord (event: OutboxEvent, { topics, source }: RecordOptions): Event
   return { topic: topics.topicOf(event.aggregateType), ...record }
 }
 
-/** A writer in another language may have stored numbers; Kafka's headers are bytes. */
+/** Strings, nearly always. A writer in another language may have stored something else; Kafka's headers are bytes. */
 function storedHeaders (json: string): Record<string, string> {
   const headers = JSON.parse(json) as Record<string, unknown>
   if (typeof headers !== 'object' || headers === null || Array.isArray(headers)) throw new Error(`expected headers that are a JSON object, found ${json.slice(0, 40)}`)
-  for (const name of Object.keys(headers)) {
-    if (typeof headers[name] !== 'string') headers[name] = JSON.stringify(headers[name])
-  }
-  return headers as Record<string, string>
+  if (Object.values(headers).every((value) => typeof value === 'string')) return headers as Record<string, string>
+  const exact = JSON.parse(json, keepDigits) as Record<string, unknown>
+  return Object.fromEntries(Object.entries(exact).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]))
 }
+
+/** A number as it is written: as a JavaScript number, 12345678901234567890 would lose its last digits. */
+function keepDigits (_name: string, value: unknown, context?: { source?: string }): unknown {
+  return typeof value === 'number' && context?.source !== undefined ? rawJSON(context.source) : value
+}
+
+/** Of ECMAScript; TypeScript's library does not have it yet. */
+const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => unknown }
 
 /** Names of the headers that every event has, and what is in them besides the event's own texts. */
 const FIXED_BYTES = 512

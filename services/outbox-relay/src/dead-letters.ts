@@ -1,8 +1,7 @@
 import {
   countDeadLetters, DeadLetterNotFoundError, discardDeadLetter, listDeadLetters, replayableDeadLetters, replayDeadLetter
 } from '@orders/outbox'
-import { configOrExit, loadConfig, postgresSettings, withDatabaseTls } from '@orders/service-kit'
-import pg from 'pg'
+import { configOrExit, connectionOptions, loadConfig, openClient, postgresSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type } from 'typebox'
 
 /** Of `list` without `--all`. */
@@ -15,8 +14,7 @@ Works on the database DATABASE_URL, as a role with the grants of outbox_operator
 // The operator's tool for events that Kafka refused: see docs/operations.md.
 const { DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca } = postgresSettings
 const { DATABASE_URL } = configOrExit('dead-letters', () => withDatabaseTls(loadConfig(Type.Object({ DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca }), { prefixes: [] })))
-const client = new pg.Client({ connectionString: DATABASE_URL, application_name: 'dead-letters' })
-await client.connect()
+const client = await openClient(connectionOptions({ url: DATABASE_URL, applicationName: 'dead-letters' }))
 try {
   const [command, ...args] = process.argv.slice(2)
   switch (command) {

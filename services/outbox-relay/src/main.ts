@@ -1,7 +1,9 @@
 import { hostname } from 'node:os'
 import { createKafka, createTopicProbe } from '@orders/kafka'
 import { assertReadable, listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
-import { ConfigError, createHealth, createMetrics, createOpsServer, createPool, poolMetrics, runService } from '@orders/service-kit'
+import {
+  ConfigError, connectionOptions, createHealth, createMetrics, createOpsServer, createPool, poolMetrics, refuseUnfitPooler, runService
+} from '@orders/service-kit'
 import { loadRelayConfig, type RelayConfig } from './config.ts'
 import { hintFor } from './failure-hints.ts'
 import { processName } from './leadership/identity.ts'
@@ -36,6 +38,7 @@ await runService({
       url: config.DATABASE_URL, applicationName: 'outbox-relay', max: config.DATABASE_POOL_SIZE, sessionOptions: READ_SESSION_OPTIONS, logger
     })
     poolMetrics(registry, db)
+    refuseUnfitPooler(db, fail)
     health.addReadiness('postgres', async () => {
       await assertReadable(db).catch((error: Error) => { throw new Error(`${error.message}${hintFor(error)}`, { cause: error }) })
     })
@@ -69,7 +72,7 @@ await runService({
     // What waited is behind the bound of the reads by now.
     gate.onBack(() => { for (const { wakeups } of shards) wakeups.notify(true) })
     const listener = listenForWakeups({
-      connection: { connectionString: config.DATABASE_URL, application_name: 'outbox-relay wake-up', connectionTimeoutMillis: 3_000, keepAlive: true },
+      connection: connectionOptions({ url: config.DATABASE_URL, applicationName: 'outbox-relay wake-up' }),
       onWakeup: (sweep) => { for (const { wakeups } of shards) wakeups.notify(sweep) },
       onError: (error) => { logger.warn({ err: error }, 'wake-ups are not heard; polling') }
     })

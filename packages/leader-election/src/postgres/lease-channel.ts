@@ -1,26 +1,20 @@
-import type { RecordFields } from '../record.ts'
-
 /** `NOTIFY` goes to everybody in the database who listens here; the payload names the lease. */
 export const LEASE_CHANNEL = 'leader_lease'
 
-export interface LeaseNotice {
-  name: string
-  /** Missing: it changed, and the notice does not say to what. */
-  record?: RecordFields | undefined
-}
-
-/** @returns undefined for what is no notice: whoever can connect to the database can send anything, and must not end us with it */
-export function noticeOf (payload = ''): LeaseNotice | undefined {
+/**
+ * The lease that a notice is about. A notice says that a lease may have changed, never to what: every role that can connect to
+ * the database can send one, and a forged record could show a dead leader as alive for as long as its sender likes.
+ *
+ * @returns undefined for what is no notice
+ */
+export function leaseOf (payload = ''): string | undefined {
   let notice: unknown
   try {
     notice = JSON.parse(payload)
   } catch {
     return undefined
   }
-  if (!isObject(notice) || typeof notice.name !== 'string') return undefined
-  return { name: notice.name, record: isObject(notice.record) ? notice.record : undefined }
-}
-
-function isObject (value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+  if (typeof notice !== 'object' || notice === null) return undefined
+  const { name } = notice as { name?: unknown }
+  return typeof name === 'string' ? name : undefined
 }

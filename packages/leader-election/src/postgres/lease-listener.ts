@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { parseRecord, type LeaderElectionRecord, type RecordFields } from '../record.ts'
 import type { LeaseObserver } from '../store.ts'
-import { LEASE_CHANNEL, noticeOf } from './lease-channel.ts'
+import { LEASE_CHANNEL, leaseOf } from './lease-channel.ts'
 import { SELECT_LEASE } from './lease-row.ts'
-import { openClient } from './open-client.ts'
+import { openClient, type Connection } from './open-client.ts'
 
 const HEARTBEAT_MS = 5_000
 const MIN_PAUSE_MS = 100
@@ -12,7 +12,7 @@ const MAX_PAUSE_MS = 10_000
 
 /** Hears of changes of holder until `signal` is aborted, and connects again for ever. */
 export async function listenForLease (
-  connection: pg.ClientConfig, name: string, observer: LeaseObserver, signal: AbortSignal
+  connection: Connection, name: string, observer: LeaseObserver, signal: AbortSignal
 ): Promise<void> {
   for (let failures = 0; !signal.aborted; failures++) {
     try {
@@ -26,31 +26,48 @@ export async function listenForLease (
 }
 
 async function listenOnce (
-  connection: pg.ClientConfig, name: string, observer: LeaseObserver, signal: AbortSignal, onListening: () => void
+  connection: Connection, name: string, observer: LeaseObserver, signal: AbortSignal, onListening: () => void
 ): Promise<void> {
   // The time-outs are ours: those of the caller's queries, or none at all, would let a dead connection live.
-  const { client, broken, hangUp } = openClient({ ...connection, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS })
+  const { client, connect, broken, hangUp } = openClient({ ...connection, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS })
+  const inTurn = oneAfterTheOther()
+  /** Notices that come while the row is being read are one more read after it, however many there are. */
+  let noticed = false
   client.on('notification', ({ payload }) => {
-    const notice = noticeOf(payload)
-    if (notice?.name === name) observer.onHint(notice.record && parseRecord(notice.record).record)
+    if (noticed || leaseOf(payload) !== name) return
+    noticed = true
+    void inTurn(async () => {
+      noticed = false
+      if (!over.aborted) observer.onHint(await readRecord(client, name))
+    })
   })
   const over = AbortSignal.any([signal, broken])
   over.addEventListener('abort', hangUp)
   try {
-    await client.connect()
+    await connect()
     await client.query(`LISTEN ${LEASE_CHANNEL}`)
     onListening()
     // What happened while nobody listened: a leader that was deposed meanwhile would hear of it at its next renewal only.
-    observer.onHint(await readRecord(client, name))
+    await inTurn(async () => { observer.onHint(await readRecord(client, name)) })
     while (!over.aborted) {
       await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
       // A connection whose packets vanish delivers nothing and reports nothing.
-      if (!over.aborted) await client.query('SELECT')
+      if (!over.aborted) await inTurn(() => client.query('SELECT'))
     }
     if (!signal.aborted) throw broken.reason
   } finally {
     over.removeEventListener('abort', hangUp)
     hangUp()
+  }
+}
+
+/** A connection answers one query at a time. */
+function oneAfterTheOther (): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve()
+  return (work) => {
+    const turn = last.then(work)
+    last = turn.catch(() => {})
+    return turn
   }
 }
 

@@ -1,9 +1,9 @@
-import type pg from 'pg'
 import { parseRecord, type LeaderElectionRecord, type RecordFields } from '../record.ts'
 import { LeaseStoreError, type LeaseObserver, type LeaseSnapshot, type LeaseStore, type LeaseWatch, type StoreRequest } from '../store.ts'
 import { LEASE_CHANNEL } from './lease-channel.ts'
 import { listenForLease } from './lease-listener.ts'
 import { RECORD, SELECT_LEASE } from './lease-row.ts'
+import type { Connection } from './open-client.ts'
 import { toStoreError } from './postgres-errors.ts'
 
 /** The part of `pg` that the store needs: a `Pool`, or a `Client`. */
@@ -17,10 +17,10 @@ export interface PostgresLeaseStoreOptions {
   /** The row. */
   name: string
   /** For one more connection, which `LISTEN`s; not through a transaction pooler. Without it, standbys only poll. */
-  listen?: pg.ClientConfig
+  listen?: Connection
 }
 
-const NOTIFY = `pg_notify('${LEASE_CHANNEL}', json_build_object('name', $1::text, 'record', written.record)::text)`
+const NOTIFY = `pg_notify('${LEASE_CHANNEL}', json_build_object('name', $1::text)::text)`
 
 /** The record as a row of `leader_lease` (sql/001-leader-lease.sql). */
 export class PostgresLeaseStore implements LeaseStore {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import type pg from 'pg'
-import { openClient, type OpenClient } from './open-client.ts'
+import { openClient, type Connection, type OpenClient } from './open-client.ts'
 
 const HEARTBEAT_MS = 5_000
 const RECONNECT_MS = 500
@@ -19,7 +18,7 @@ const SESSION_SETTINGS = `
 
 export interface ProcessSessionOptions {
   /** Not through a transaction pooler: the lock belongs to the session. */
-  connection: pg.ClientConfig
+  connection: Connection
   /** The processes that watch each other have it in common. */
   group: string
   /** This process; no other one, before or after it, has the same. */
@@ -98,7 +97,7 @@ export class ProcessSession {
  * @throws when Postgres cannot be reached
  */
 export async function untilProcessEnds (
-  connection: pg.ClientConfig, group: string, process: string, signal: AbortSignal
+  connection: Connection, group: string, process: string, signal: AbortSignal
 ): Promise<boolean> {
   if (signal.aborted) return false
   const enough = AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)])
@@ -132,12 +131,12 @@ export async function countProcesses (client: { query: (text: string, values: un
 }
 
 /** @param signal also ends a connect, or a first statement, that gets no answer */
-async function connect (config: pg.ClientConfig, signal: AbortSignal): Promise<OpenClient> {
+async function connect (config: Connection, signal: AbortSignal): Promise<OpenClient> {
   const open = openClient({ connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config })
   signal.addEventListener('abort', open.hangUp)
   try {
     signal.throwIfAborted()
-    await open.client.connect()
+    await open.connect()
     await open.client.query(SESSION_SETTINGS)
     signal.throwIfAborted()
     return open

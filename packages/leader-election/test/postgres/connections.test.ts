@@ -102,6 +102,20 @@ t.test('what others send on the channel does no harm', async (t) => {
   t.same([...first.all('watch-failed'), ...second.all('watch-failed')], [])
 })
 
+t.test('a forged notice does not keep a dead leader alive', async (t) => {
+  const first = new RunningElector(t, table.store('forged'), PATIENT_TIMINGS)
+  await first.untilLeading()
+  const seen: unknown[] = []
+  const watch = table.store('forged').watch({ onHint: (record) => { seen.push(record) }, onError: () => {} })
+  t.teardown(() => watch.close())
+  await until(() => seen.length > 0, { what: 'the watch to listen' })
+  const forged = { holderIdentity: 'a stranger', leaseDurationSeconds: 3_600, acquireTime: '', renewTime: '', leaseTransitions: 9 }
+  await table.pool.query("SELECT pg_notify('leader_lease', $1)", [JSON.stringify({ name: 'forged', record: forged })])
+  await until(() => seen.length > 1, { what: 'the notice to be heard' })
+  t.match(seen.at(-1), { holderIdentity: first.identity }, 'what is heard of is looked up')
+  await first.stop()
+})
+
 t.test('a pool that gives no connection costs the term, not the election', async (t) => {
   const pool = new pg.Pool({ connectionString: table.url, max: 1 })
   t.teardown(() => pool.end())

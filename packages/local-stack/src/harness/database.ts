@@ -37,6 +37,7 @@ export async function testDatabase (
     // Only one copy of a template can be made at a time.
     await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
+    await copyDatabaseRights(client, template, name)
   })
   t.teardown(() => withClient(url, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)).catch(() => {}))
   return {
@@ -68,6 +69,15 @@ async function ensureTemplate (url: string, service: DatabaseOwner): Promise<str
     await client.query(`ALTER DATABASE ${name}_new RENAME TO ${name}`)
   })
   return name
+}
+
+/** A copy has everything that is in its template, and not the rights on the database itself. */
+async function copyDatabaseRights (client: pg.Client, template: string, copy: string): Promise<void> {
+  const { rows } = await client.query<{ grant: string }>(`
+    SELECT format('GRANT %s ON DATABASE %I TO %s', privilege_type, $2::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS grant
+    FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = $1 AND grantee <> datdba`, [template, copy])
+  await client.query([`REVOKE ALL ON DATABASE ${copy} FROM PUBLIC`, ...rows.map(({ grant }) => grant)].join('; '))
 }
 
 /** Runs a service's own migration job; `password` is set on its roles, which are left alone without one. */

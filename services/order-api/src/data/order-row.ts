@@ -5,7 +5,8 @@ export interface OrderRow {
   id: string
   customer_id: string
   status: OrderStatus
-  version: number
+  /** A text once the column is wider than an integer, which the driver reads exactly. */
+  version: number | string
   created_at: Date
   updated_at: Date
 }
@@ -17,7 +18,7 @@ export function toOrder (row: OrderRow): Order {
     id: row.id,
     customerId: row.customer_id,
     status: row.status,
-    version: row.version,
+    version: Number(row.version),
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString()
   }

@@ -1,5 +1,6 @@
 import type { OrderEventType } from '@orders/contracts'
 import { createWakeupSender } from '@orders/outbox'
+import { connectionOptions } from '@orders/service-kit'
 import fp from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -24,7 +25,7 @@ export default fp(async (app: FastifyInstance, { url, minIntervalMs, registry, l
     name: 'order_events_committed_total', help: 'Events committed with their orders', labelNames: ['type'], registers: [registry]
   })
   const sender = createWakeupSender({
-    connection: { connectionString: url, application_name: 'order-api wake-up', connectionTimeoutMillis: 3_000, query_timeout: 3_000, keepAlive: true },
+    connection: { ...connectionOptions({ url, applicationName: 'order-api wake-up' }), query_timeout: 3_000 },
     minIntervalMs,
     onError: (error) => { logger.warn({ err: error }, 'a wake-up was not sent; the relay polls') }
   })

@@ -1,5 +1,5 @@
 import postgres from '@fastify/postgres'
-import { guardPool, poolOptions } from '@orders/service-kit'
+import { guardPool, poolOptions, postgresDriver } from '@orders/service-kit'
 import fp from 'fastify-plugin'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -14,6 +14,7 @@ export interface DatabaseOptions {
 export default fp(async (app: FastifyInstance, { url, poolSize, logger }: DatabaseOptions) => {
   await app.register(postgres, {
     ...poolOptions({ url, applicationName: 'order-api', max: poolSize }),
+    pg: postgresDriver,
     // Statements that do not wait for each other's answers travel together, and cost one round trip.
     pipeline: true
   })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { LeaseStore } from '@orders/leader-election'
-import { PostgresLeaseStore } from '@orders/leader-election/postgres'
+import { PostgresLeaseStore, type Connection } from '@orders/leader-election/postgres'
 import type pg from 'pg'
 import type { RelayConfig } from '../config.ts'
 
@@ -12,7 +12,7 @@ export interface LeaseStoreParts {
   /** A pool apart from the relay's: a renewal must not wait behind a slow batch. */
   db: pg.Pool
   /** For one more connection, which listens. */
-  connection: pg.ClientConfig
+  connection: Connection
 }
 
 /** Where the lease of one shard is. All replicas have to name the same place. */

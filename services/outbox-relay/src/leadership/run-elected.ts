@@ -1,6 +1,5 @@
 import { ProcessSession } from '@orders/leader-election/postgres'
-import { createPool, type Health } from '@orders/service-kit'
-import type pg from 'pg'
+import { connectionOptions, createPool, type Health } from '@orders/service-kit'
 import type { ShardRelay } from '../shard-relay.ts'
 import type { RelayParts } from '../relay.ts'
 import { shareFairly } from './fair-share.ts'
@@ -16,7 +15,7 @@ export async function runElected (
 ): Promise<void> {
   const { config, logger, metrics, process } = parts
   const group = config.RELAY_NAME
-  const connection: pg.ClientConfig = { connectionString: config.DATABASE_URL, application_name: `outbox-relay ${process}` }
+  const connection = connectionOptions({ url: config.DATABASE_URL, applicationName: `outbox-relay ${process}`, needsSession: 'RELAY_EAGER_TAKEOVER=false' })
   const db = createPool({ url: config.DATABASE_URL, applicationName: 'outbox-relay lease', max: LEASE_CONNECTIONS, logger })
   // Before the first lease can be won: who leads without a session looks dead to the others.
   const session = config.RELAY_EAGER_TAKEOVER

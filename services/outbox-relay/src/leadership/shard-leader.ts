@@ -1,7 +1,7 @@
 import { LeaderElector, type ElectorEvent, type LeaseStore, type Term } from '@orders/leader-election'
+import type { Connection } from '@orders/leader-election/postgres'
 import type { ShardState, SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import type pg from 'pg'
 import type { RelayMetrics } from '../metrics.ts'
 import type { ShardRelay } from '../shard-relay.ts'
 import { logElection } from './election-log.ts'
@@ -17,7 +17,7 @@ export interface ShardLeaderOptions {
   store: LeaseStore
   timings: { leaseDurationMs: number, renewDeadlineMs: number, retryPeriodMs: number }
   /** What the eager take-over needs; undefined where there is none. */
-  eager: { db: SqlClient, connection: pg.ClientConfig } | undefined
+  eager: { db: SqlClient, connection: Connection } | undefined
   metrics: RelayMetrics
   logger: Logger
 }

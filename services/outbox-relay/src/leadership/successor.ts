@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LeaderElector } from '@orders/leader-election'
-import { untilProcessEnds } from '@orders/leader-election/postgres'
+import { untilProcessEnds, type Connection } from '@orders/leader-election/postgres'
 import { FencedError, readShard, type ShardState, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import type pg from 'pg'
 import { processOf } from './identity.ts'
 
 export interface SuccessorOptions {
@@ -14,7 +13,7 @@ export interface SuccessorOptions {
   group: string
   elector: LeaderElector
   db: SqlClient
-  connection: pg.ClientConfig
+  connection: Connection
   /** Publishes the shard without its lease, if it still has this epoch and holder. Resolves or rejects when that has ended. */
   standIn: (expected: ShardState) => Promise<void>
   pauseMs: number

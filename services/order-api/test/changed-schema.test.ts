@@ -1,0 +1,59 @@
+// What a migration, or another default of the database, does to a service that runs.
+import { testDatabase, until } from '@orders/local-stack/harness'
+import type { LightMyRequestResponse } from 'fastify'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { orderApi, orderOf } from './order-api.ts'
+
+const CONNECTIONS = 3
+
+/** Repeats a request that the overload gate sent away, as a client does: on a machine with much else to do that is no failure. */
+function answered (request: () => Promise<LightMyRequestResponse>): Promise<LightMyRequestResponse> {
+  return until(async () => {
+    const response = await request()
+    return response.payload.includes('urn:problem:overloaded') ? undefined : response
+  }, { what: 'an answer that is not overloaded', deadlineMs: 60_000 })
+}
+
+/** The service with its statements prepared on every connection, and the owner of its database. */
+async function prepared (t: Test, before: readonly string[] = []) {
+  const database = await testDatabase(t, { service: 'order-api' })
+  const owner = new pg.Client({ connectionString: database.ownerUrl })
+  await owner.connect()
+  t.teardown(() => owner.end())
+  const name = new URL(database.ownerUrl).pathname.slice(1)
+  for (const setting of before) await owner.query(`ALTER DATABASE ${name} SET ${setting}`)
+  const api = await orderApi(t, { database, timeouts: 'patient', env: { DATABASE_POOL_SIZE: String(CONNECTIONS) } })
+  const orders = (await Promise.all(Array.from({ length: 2 * CONNECTIONS }, () => answered(() => api.create())))).map(orderOf)
+  /** Everything that the service does, all of it at once. */
+  const useAll = async (key: string) => Promise.all(orders.flatMap(({ id }, index) => [
+    () => api.request({ method: 'GET', url: `/orders/${id}` }),
+    () => api.create({ headers: { 'idempotency-key': `${key}-${index}` } }),
+    () => api.request({ method: 'GET', url: '/orders' })
+  ].map(answered)))
+  return { api, owner, orders, useAll }
+}
+
+t.test('columns that get another type while the service runs: no request fails', async (t) => {
+  const { api, owner, orders, useAll } = await prepared(t)
+  await useAll('before')
+  for (const [index, change] of [
+    'orders ALTER COLUMN version TYPE bigint', 'orders ALTER COLUMN customer_id TYPE varchar(300)', 'orders ADD COLUMN note text',
+    'idempotency_keys ALTER COLUMN status_code TYPE bigint', 'outbox_events ALTER COLUMN event_type TYPE varchar(300)'
+  ].entries()) {
+    await owner.query(`ALTER TABLE ${change}`)
+    const answers = await useAll(`after-${index}`)
+    t.same(answers.filter(({ statusCode }) => statusCode !== 200 && statusCode !== 201).map(({ payload }) => payload), [], change)
+  }
+  for (const { id } of orders) t.equal((await answered(() => api.change('confirm', id))).statusCode, 200)
+  await api.evidence.assertWhole(t)
+})
+
+t.test('a database with other defaults: answered as everywhere, and of changes at once one wins and the others are 409', async (t) => {
+  const { api, orders, useAll } = await prepared(t, ["DateStyle = 'German'", "TimeZone = 'Asia/Kolkata'", "default_transaction_isolation = 'serializable'"])
+  t.same(new Set((await useAll('k')).map(({ statusCode }) => statusCode)), new Set([200, 201]))
+  const [order] = orders
+  const changes = await Promise.all(Array.from({ length: 2 * CONNECTIONS }, () => answered(() => api.change('confirm', order?.id ?? ''))))
+  t.same(changes.map(({ statusCode }) => statusCode).toSorted(), [200, ...Array.from({ length: 2 * CONNECTIONS - 1 }, () => 409)])
+  await api.evidence.assertWhole(t)
+})
