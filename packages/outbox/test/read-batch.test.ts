@@ -119,7 +119,7 @@ t.test('a batch of payloads that compress well ends at its size too', async (t) 
 for (const [what, payload] of [
   ['that does not compress', "(SELECT to_jsonb(string_agg(md5(n::text), '')) FROM generate_series(1, 100000) AS n)"],
   ['that compresses well', "to_jsonb(repeat('x', 20000000))"],
-  ['of numbers that are short in the table and long as text', "(SELECT jsonb_agg(1e100000) FROM generate_series(1, 30))"],
+  ['of numbers that are short in the table and long as text', '(SELECT jsonb_agg(1e100000) FROM generate_series(1, 30))'],
   ['just above the limit', "to_jsonb(repeat('x', 1048577))"]
 ] as const) {
   t.test(`a payload ${what} is withheld when it is too large, and holds nothing else up`, async (t) => {

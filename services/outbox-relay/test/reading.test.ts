@@ -24,7 +24,7 @@ t.test('the identity starts again, or an old id comes back: no event waits for a
   ]) {
     await stage.pool.query(sql)
     for (let times = 0; times < 2; times++) {
-      await stage.pool.query(insert(`VALUES ('order', gen_random_uuid()::text, 1, 'E', '{}')`))
+      await stage.pool.query(insert('VALUES (\'order\', gen_random_uuid()::text, 1, \'E\', \'{}\')'))
       await stage.published(AT_ONCE)
     }
   }
