@@ -68,7 +68,7 @@ export class ExactlyOnce implements Delivery {
     const { db, logger, shard } = this.#options
     const { fence, batch, token, tokenBefore, outstanding } = taken
     const found = position ?? NO_POSITION
-    const about = { shard, batch, position: found.batch, events: outstanding?.ids.length ?? 0 }
+    const about = { shard, epoch: fence.epoch, batch, position: found.batch, events: outstanding?.ids.length ?? 0 }
     if (outstanding !== undefined && token !== '' && found.token === token) {
       logger.info({ event: 'claim_published', ...about }, 'the batch that was in flight is in Kafka')
       await complete(db, fence, outstanding)
@@ -89,7 +89,7 @@ export class ExactlyOnce implements Delivery {
     return true
   }
 
-  #reportForeign (about: { shard: number, batch: bigint, position: bigint, events: number }): void {
+  #reportForeign (about: { shard: number, epoch: bigint, batch: bigint, position: bigint, events: number }): void {
     const { logger, name } = this.#options
     logger.error({ event: 'position_foreign', relayName: name, ...about },
       `the position in Kafka is not of this database: expected RELAY_NAME ${name} to be used by one database only, and that one not to be restored. ` +

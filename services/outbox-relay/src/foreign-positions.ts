@@ -5,7 +5,8 @@ const LIMIT = 3
 /** … within so long are no restore any more. */
 const WINDOW_MS = 600_000
 const FIRST_PAUSE_MS = 10_000
-const LONGEST_PAUSE_MS = 300_000
+/** Shorter than people wait before they look: the other database may be gone. */
+const LONGEST_PAUSE_MS = 120_000
 
 /** Take-over after take-over finds the position of another database: two databases share RELAY_NAME on one Kafka. */
 export class SharedNameError extends Error {
@@ -26,6 +27,7 @@ export class ForeignPositions {
   readonly #relayName: string
   readonly #shard: number
   #foundAt: number[] = []
+  #lastAt = -Infinity
   #steppedDown = 0
   #pausedUntil = 0
 
@@ -36,6 +38,9 @@ export class ForeignPositions {
 
   /** @throws SharedNameError when it is one too many */
   note (now = performance.now()): void {
+    // The other database was quiet for so long, and the next pause need not be as long as the last.
+    if (now - this.#lastAt >= WINDOW_MS) this.#steppedDown = 0
+    this.#lastAt = now
     this.#foundAt = [...this.#foundAt.filter((at) => now - at < WINDOW_MS), now]
     if (this.#foundAt.length < LIMIT) return
     this.#foundAt = []
