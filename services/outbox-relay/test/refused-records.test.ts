@@ -45,6 +45,8 @@ t.test('a record that Kafka refuses blocks its aggregate alone, until it is repl
   await stage.published()
   t.same(await stage.verdict(), EXACTLY_ONCE)
   t.equal(await cli(stage, 'list'), '')
+  // Each dead letter cleared a claim that Kafka has not, and a take-over followed: that is nobody else's position.
+  t.equal((await stage.metrics(service)).sum('relay_position_foreign_total'), 0)
 })
 
 t.test('skip: the later events of its aggregate go on', async (t) => {
