@@ -1,5 +1,6 @@
 import { until } from '@orders/local-stack/harness'
 import type { LightMyRequestResponse } from 'fastify'
+import type pg from 'pg'
 import t from 'tap'
 import { orderApi } from './order-api.ts'
 
@@ -26,6 +27,11 @@ t.test('an exhausted pool: 503 with Retry-After, at once for those that would wa
   t.same(await api.evidence.counts(), { orders: 2, events: 2, keys: 0 }, 'what was refused left nothing')
 })
 
+async function sessions (pool: pg.Pool): Promise<number> {
+  const { rows } = await pool.query("SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'order-api reads'")
+  return rows.length
+}
+
 t.test('reads that wait, however many, keep no order from being taken', async (t) => {
   const api = await orderApi(t, { timeouts: 'patient', env: { DATABASE_POOL_SIZE: '2', ORDER_API_READ_POOL_SIZE: '2' } })
   const placed = await api.create()
@@ -36,6 +42,18 @@ t.test('reads that wait, however many, keep no order from being taken', async (t
                     CREATE POLICY slow ON orders USING (
                       current_setting('application_name') NOT LIKE '%reads' OR pg_advisory_xact_lock_shared(1) IS NOT NULL)`)
   const holder = await pool.connect()
+  let held = true
+  const release = async () => {
+    if (!held) return
+    held = false
+    await holder.query('SELECT pg_advisory_unlock(1)').finally(() => { holder.release() })
+  }
+  t.teardown(release)
+  // Both connections are made before: on a busy machine making one can take longer than a request waits.
+  await until(async () => {
+    await Promise.all(Array.from({ length: 20 }, () => api.request({ url: '/orders' })))
+    return await sessions(pool) === 2
+  }, { what: 'two connections for reads' })
   await holder.query('SELECT pg_advisory_lock(1)')
   const reads = Promise.all(Array.from({ length: 200 }, (_, index) =>
     api.request({ url: index % 2 === 0 ? '/orders?limit=200' : `/orders/${placed.json<{ id: string }>().id}` })))
@@ -45,8 +63,7 @@ t.test('reads that wait, however many, keep no order from being taken', async (t
   t.same(orders.filter(({ statusCode }) => statusCode !== 201), [], 'orders are taken')
   t.equal((await api.change('confirm', placed.json<{ id: string }>().id)).statusCode, 200, 'and changed')
 
-  await holder.query('SELECT pg_advisory_unlock(1)')
-  holder.release()
+  await release()
   const statuses = (await reads).map(({ statusCode }) => statusCode)
   t.same([...new Set(statuses)].sort(), [200, 503], 'of the reads, those that had no hope of a turn were told so')
   t.ok(statuses.filter((status) => status === 200).length >= 2)
