@@ -2,8 +2,9 @@
 // Arguments are for tap (files, or options such as --grep): then only those tests run. The last line is the count.
 import { createWriteStream } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { helmProgram, runCommand, startLocalStack, type LocalStack } from '@orders/local-stack'
+import { helmProgram, runCommand, startLocalStack, type LocalStack, type LocalStackOptions } from '@orders/local-stack'
 import { summary } from './test/summary.ts'
+import { inTwoParts, testFiles } from './test/test-files.ts'
 import { TapReading, type Failure } from './test/tap-reading.ts'
 
 const REPORT = '.tap/report.tap'
@@ -38,10 +39,8 @@ async function checkTypes (): Promise<void> {
   await check('types of the tests', 'tsc', ['-p', 'tsconfig.tests.json'])
 }
 
-async function startServers (): Promise<LocalStack | undefined> {
-  const starting = startLocalStack({
-    postgres: true, kafka: true, kubernetes: process.env.TEST_WITHOUT_KUBERNETES !== 'true', progress: (line) => { console.log(line) }
-  })
+async function startServers (what: LocalStackOptions): Promise<LocalStack | undefined> {
+  const starting = startLocalStack({ ...what, progress: (line) => { console.log(line) } })
   try {
     // A build may take minutes; it ends with us.
     return await Promise.race([starting, aborted()])
@@ -54,7 +53,8 @@ async function startServers (): Promise<LocalStack | undefined> {
 /** Here, and not by the first test that needs it: where helm is not installed it is built, which takes longer than a test may. */
 async function prepareHelm (): Promise<void> {
   try {
-    await Promise.race([helmProgram((line) => { console.log(line) }), aborted()])
+    const program = await Promise.race([helmProgram((line) => { console.log(line) }), aborted()])
+    if (program !== undefined) console.log(`helm: ${program}`)
   } catch (error) {
     fail('helm', (error as Error).message.split('\n'))
   }
@@ -65,12 +65,10 @@ async function aborted (): Promise<undefined> {
   return undefined
 }
 
-async function runTests ({ postgres, kafka, kubernetes }: LocalStack): Promise<void> {
-  await mkdir('.tap', { recursive: true })
-  const report = createWriteStream(REPORT)
-  const env = { ...process.env, DATABASE_URL: postgres?.url, KAFKA_BROKERS: kafka?.brokers, LOCAL_STACK_KUBECONFIG: kubernetes?.kubeconfig }
-  await runCommand('tap', ['run', '--reporter=tap', ...tapArguments], {
-    env,
+/** @param args files, or options of tap */
+async function runTests (args: readonly string[], servers: NodeJS.ProcessEnv): Promise<void> {
+  await runCommand('tap', ['run', '--reporter=tap', ...args], {
+    env: { ...process.env, ...servers },
     signal: interruption.signal,
     onLine (line, stream) {
       report.write(`${line}\n`)
@@ -78,17 +76,35 @@ async function runTests ({ postgres, kafka, kubernetes }: LocalStack): Promise<v
       else reading.readError(line)
     }
   }).catch(() => { if (reading.failures.length === 0) fail('tap', ['it ended with an error, and with no failed test']) })
-  report.end()
-  if (reading.files.length === 0) fail('tap', ['no test ran'])
 }
 
+await mkdir('.tap', { recursive: true })
+const report = createWriteStream(REPORT)
+const isWhole = tapArguments.length === 0
+const parts = isWhole ? inTwoParts(testFiles()) : { first: [], withKubernetes: tapArguments }
+const { TEST_WITHOUT_KUBERNETES: without, KUBEBUILDER_ASSETS: assets } = process.env
+
+console.log(assets === undefined || assets === '' ? 'kube-apiserver and etcd: built once, unless KUBEBUILDER_ASSETS names a folder that has them' : `kube-apiserver and etcd: those of KUBEBUILDER_ASSETS, ${assets}`)
+let isPrepared = false
+const preparing = Promise.all([
+  without === 'true' ? undefined : startServers({ kubernetes: true }), isWhole ? prepareHelm() : undefined
+]).finally(() => { isPrepared = true })
 const [stack] = await Promise.all([
-  startServers(),
+  startServers({ postgres: true, kafka: true }),
   check('tap', 'tap', ['build']),
-  ...tapArguments.length === 0 ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), checkTypes(), prepareHelm()] : []
+  ...isWhole ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), checkTypes()] : []
 ])
-if (stack !== undefined && !interruption.signal.aborted) await runTests(stack)
-await stack?.close()
+const servers = { DATABASE_URL: stack?.postgres?.url, KAFKA_BROKERS: stack?.kafka?.brokers }
+const goesOn = () => stack !== undefined && !interruption.signal.aborted
+// A test that needs an API server all the same must not wait for a build until its time is up: it fails with what is missing.
+const NOT_LISTED = '/needed-by-a-test-that-scripts/test/test-files.ts-does-not-list'
+if (goesOn() && parts.first.length > 0) await runTests(parts.first, { ...servers, KUBEBUILDER_ASSETS: NOT_LISTED, HELM: NOT_LISTED })
+if (goesOn() && !isPrepared) console.log('waiting for the API server and helm, which the other tests need')
+const [cluster] = await preparing
+if (goesOn()) await runTests(parts.withKubernetes, { ...servers, LOCAL_STACK_KUBECONFIG: cluster?.kubernetes?.kubeconfig })
+report.end()
+if (goesOn() && reading.files.length === 0) fail('tap', ['no test ran'])
+await Promise.all([stack?.close(), cluster?.close()])
 
 if (interruption.signal.aborted) failures.push({ title: 'interrupted', details: [] })
 if (reading.failures.length > 0) console.log(`\nthe whole report is in ${REPORT}`)
