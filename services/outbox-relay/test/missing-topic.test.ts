@@ -1,37 +1,9 @@
-import { createAdmin } from '@orders/kafka'
-import { securedKafka, testTopic, until, type ServiceProcess } from '@orders/local-stack/harness'
+import { testTopic, until } from '@orders/local-stack/harness'
 import t from 'tap'
 import { Stage } from './stage/stage.ts'
+import { createTopic, deadLetters, inTopic, invoices, untilLogged } from './stage/topics.ts'
 
 const ORDERS = ['a', 'b', 'c']
-
-function invoices (count: number, from = 0): Array<{ aggregate: string, type: string }> {
-  return Array.from({ length: count }, (_, index) => ({ aggregate: `invoice-${from + index}`, type: 'invoice' }))
-}
-
-async function untilLogged (service: ServiceProcess, event: string, topic: string): Promise<Record<string, unknown>> {
-  return until(() => service.logs.find((line) => line.event === event && line.topic === topic), { what: `${event} of ${topic}` })
-}
-
-async function createTopic (stage: Stage, topic: string): Promise<void> {
-  const admin = await createAdmin(stage.connection)
-  await admin.ensureTopics([{ topic, partitions: 1 }]).finally(() => admin.close())
-}
-
-async function deleteTopic (stage: Stage, topic: string): Promise<void> {
-  const admin = await createAdmin(stage.connection)
-  await admin.deleteTopics([topic]).finally(() => admin.close())
-}
-
-async function deadLetters (stage: Stage): Promise<number> {
-  const { rowCount } = await stage.pool.query('SELECT FROM outbox_dead_letters')
-  return rowCount ?? 0
-}
-
-/** The ids of a topic's records, by aggregate and version. */
-async function inTopic (stage: Stage, topic: string, atLeast: number): Promise<string[]> {
-  return (await stage.records({ topic, atLeast })).map(({ key, headers }) => `${key} ${String(headers.ce_aggregateversion)}`)
-}
 
 for (const delivery of ['exactly-once', 'at-least-once']) {
   t.test(`${delivery}: a topic that is missing from the start holds its own events back, until it is there`, async (t) => {
@@ -67,34 +39,6 @@ for (const delivery of ['exactly-once', 'at-least-once']) {
     }
     await untilLogged(service, 'topic_back', missing)
     t.equal((await stage.metrics(service)).sum('relay_topics_withheld'), 0)
-  })
-}
-
-for (const delivery of ['exactly-once', 'at-least-once']) {
-  t.test(`${delivery}: a topic that is deleted while events flow to it costs one take-over`, async (t) => {
-    const invoiceTopic = await testTopic(t, { partitions: 1 })
-    const creditTopic = await testTopic(t, { partitions: 1 })
-    const stage = await Stage.set(t, {
-      settings: { RELAY_DELIVERY: delivery, RELAY_LEASE: 'none', RELAY_TOPICS: `invoice=${invoiceTopic.topic},credit=${creditTopic.topic}` }
-    })
-    await stage.relay('relay')
-    await stage.post(...ORDERS, ...invoices(3))
-    await stage.published()
-    const epoch = await stage.epoch()
-
-    await Promise.all([deleteTopic(stage, invoiceTopic.topic), deleteTopic(stage, creditTopic.topic)])
-    for (let times = 0; times < 10; times++) await stage.post(...ORDERS, ...invoices(3), { aggregate: 'credit', type: 'credit' })
-    await until(async () => {
-      const { rows: [row] } = await stage.pool.query<{ orders: number }>('SELECT count(*)::int AS orders FROM outbox_events WHERE aggregate_type = \'order\'')
-      return row?.orders === 0
-    }, { what: 'the orders published' })
-    t.ok(await stage.epoch() <= epoch + 2, `${await stage.epoch() - epoch} take-overs`)
-    t.equal(await deadLetters(stage), 0)
-
-    await createTopic(stage, invoiceTopic.topic)
-    await createTopic(stage, creditTopic.topic)
-    await stage.published()
-    t.same((await inTopic(stage, creditTopic.topic, 1)).at(-1), 'credit 10')
   })
 }
 
@@ -140,36 +84,4 @@ t.test('RELAY_TOPIC_GRACE_MS: the operator asked for dead letters', async (t) =>
   t.same(rows, [{ reason: 'UNKNOWN_TOPIC_OR_PARTITION: topic no-such-topic (RELAY_TOPICS)' }])
   t.equal(await deadLetters(stage), 50)
   t.same((await stage.verdict({ but: 50 })).lost.filter((event) => !event.startsWith('invoice')), [])
-})
-
-t.test('a topic whose grant is taken away, and given again', async (t) => {
-  const broker = await securedKafka(t, { topics: ['orders', 'invoices'], grants: [['orders', 'Write'], ['orders', 'Read'], ['invoices', 'Write']] })
-  await broker.admin.grantPrefix('relay-')
-  const stage = await Stage.set(t, {
-    kafka: broker.open,
-    settings: {
-      RELAY_LEASE: 'none',
-      KAFKA_BROKERS: broker.broker.brokers,
-      KAFKA_SASL_MECHANISM: 'plain',
-      KAFKA_SASL_USERNAME: 'client',
-      KAFKA_SASL_PASSWORD: 'client',
-      RELAY_DEFAULT_TOPIC: 'orders',
-      RELAY_TOPICS: 'invoice=invoices'
-    }
-  })
-  const { service } = await stage.relay('relay')
-  await stage.post(...ORDERS, ...invoices(3))
-  await stage.published()
-  const epoch = await stage.epoch()
-
-  await broker.admin.revoke('invoices', 'Write')
-  for (let times = 0; times < 10; times++) await stage.post(...ORDERS, ...invoices(3))
-  await stage.published({ but: 30 })
-  t.match(await untilLogged(service, 'topic_withheld', 'invoices'), { reason: 'TOPIC_AUTHORIZATION_FAILED', settings: 'RELAY_TOPICS' })
-  t.ok(await stage.epoch() <= epoch + 2, `${await stage.epoch() - epoch} take-overs`)
-
-  await broker.admin.grant('invoices', 'Write')
-  await stage.published()
-  t.equal(await deadLetters(stage), 0)
-  t.same(await inTopic(stage, 'invoices', 33).then((found) => found.filter((id) => id.startsWith('invoice-0 '))), Array.from({ length: 11 }, (_, index) => `invoice-0 ${index + 1}`))
 })
