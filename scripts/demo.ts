@@ -14,6 +14,7 @@ import { untilArrived } from './proof/arrival.ts'
 import { gatherEvidence } from './proof/gather-evidence.ts'
 import { OrderLoad, type LoadOptions } from './proof/order-load.ts'
 import { OutboxWatch } from './proof/outbox-watch.ts'
+import { readStoredOrders, type StoredOrder } from './proof/stored-orders.ts'
 import { isClean, judge } from './proof/verdict.ts'
 
 /** As a shell has it for SIGINT. */
@@ -53,10 +54,12 @@ async function perform (stage: Stage, { orders = Infinity, exit, kills: planned,
   const view = new LiveView(stage, load, outbox, kills)
   const viewing = new AbortController()
   const shown = view.run(viewing.signal)
+  let stored: StoredOrder[] = []
   try {
     await postUnderKills(load, kills, { rate, orders, stopPosting, giveUp })
     if (!exit && !stopPosting.aborted) await once(stopPosting, 'abort')
-    await untilArrived(stage.consumer, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
+    stored = await readStoredOrders(stage.databases.ordersUrl)
+    await untilArrived(stage, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
   } finally {
     viewing.abort()
     await shown
@@ -66,7 +69,7 @@ async function perform (stage: Stage, { orders = Infinity, exit, kills: planned,
   if (stage.broken.aborted) console.error((stage.broken.reason as Error).message)
   interruption.giveUp.throwIfAborted()
 
-  const evidence = await gatherEvidence({ ...stage, viewsUrl: stage.databases.viewsUrl }, load)
+  const evidence = await gatherEvidence({ ...stage, ...stage.databases, delivery: 'exactly-once' }, load, stored)
   const verdict = judge(evidence)
   const takeovers = takeOvers(kills.done, evidence.records.map(({ timestamp }) => timestamp))
   const durationMs = Math.round(performance.now() - startedAt)

@@ -1,4 +1,4 @@
-import { isClean, type Verdict } from '../proof/verdict.ts'
+import { isClean, type ByOthers, type Verdict } from '../proof/verdict.ts'
 import type { Stage } from './stage.ts'
 import type { TakeOver } from './take-overs.ts'
 
@@ -27,8 +27,21 @@ export function verdictText (verdict: Verdict): string {
   return `
   ${verdict.ordersAccepted} orders accepted, ${verdict.eventsExpected} events expected, ${verdict.eventsInTopic} in the topic, ${verdict.effects} took effect
   lost ${verdict.lost}, duplicates in the topic ${verdict.duplicatesInTopic}, out of order ${verdict.outOfOrder}, unexpected ${verdict.unexpected}, wrong effects ${verdict.wrongEffects}, unanswered requests ${verdict.unanswered}
-  ${isClean(verdict) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
+${othersText(verdict.byOthers)}${verdict.findings.map((finding) => `  ${finding}\n`).join('')}  ${isClean(verdict) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
 `
+}
+
+/** Nothing where nobody else was there. */
+function othersText ({ orders, changes, events, records, displaced }: ByOthers): string {
+  const parts = [
+    [orders, 'orders placed by others'],
+    [changes, 'changes by others of the demo\'s orders'],
+    [events, 'events without an order, inserted into the outbox by others'],
+    [records, 'records written to the topic by others'],
+    [displaced, 'events without effect, since others had written a later version']
+  ] as const
+  const found = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  return found.length === 0 ? '' : `  not of this demo's load: ${found.join(', ')}\n`
 }
 
 export function takeOversText (takeovers: readonly TakeOver[]): string {

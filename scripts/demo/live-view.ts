@@ -20,6 +20,7 @@ export class LiveView {
   readonly #consumerReadings: Metrics[] = []
   readonly #published: readonly Total[]
   readonly #applied = new Total('consumer_applied_total')
+  readonly #others = { orders: 0, events: 0 }
   #drawnLines = 0
 
   constructor (stage: Stage, load: OrderLoad, outbox: OutboxWatch, kills: LeaderKills) {
@@ -48,6 +49,7 @@ export class LiveView {
     const oldest = this.#consumerReadings[0] ?? consumer
     const latency = (q: number) => milliseconds(quantile('consumer_end_to_end_seconds', q, oldest, consumer))
     const applied = this.#applied.after(consumer)
+    await this.#countOthers(applied)
     // A relay that is killed takes what it counted last with it; what was applied has been published all the same.
     const published = Math.max(applied, relays.reduce((sum, metrics, index) => sum + (this.#published[index]?.after(metrics) ?? 0), 0))
     this.#show([
@@ -59,9 +61,29 @@ export class LiveView {
       ['oldest', outbox === undefined ? '-' : `${(outbox.oldestAgeMs / SECOND_MS).toFixed(1)} s`],
       ['latency p50/p99', `${latency(0.5)} / ${latency(0.99)}`],
       ['leader', relays.flatMap((metrics, index) => metrics.get('relay_leader{shard="0"}') === 1 ? [`relay-${index + 1}`] : []).join(', ') || 'none'],
+      ...this.#byOthers(),
       ...this.#killed(),
       ...this.#refused()
     ])
+  }
+
+  /**
+   * What is stored or applied beyond what the load did, or may have done and has no answer for yet. So it is never too much, and
+   * what was seen once stays. Asked after `applied` was read: what is applied has been stored before.
+   */
+  async #countOthers (applied: number): Promise<void> {
+    const stored = await this.#outbox.countStored()
+    if (stored === undefined) return
+    const { accepted, events, requests, unanswered } = this.#load
+    const unknown = requests + unanswered
+    this.#others.orders = Math.max(this.#others.orders, stored.orders - accepted.size - unknown)
+    this.#others.events = Math.max(this.#others.events, Math.max(stored.events, applied) - events - unknown)
+  }
+
+  /** Only if there is any, as below. */
+  #byOthers (): Array<[string, string]> {
+    const { orders, events } = this.#others
+    return orders + events === 0 ? [] : [['by others', `${orders} orders, ${events} events`]]
   }
 
   #killed (): Array<[string, string]> {

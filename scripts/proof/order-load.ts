@@ -8,11 +8,21 @@ const ANSWER_DEADLINE_MS = 10_000
 const PAUSE_MS = { first: 250, longest: 2_000 }
 const MAX_IN_FLIGHT = 200
 
-/** What the API said of an order: the statuses in the order of their versions. */
+/** What the API answered to the load's own requests for an order. Somebody else may have changed it besides. */
 export interface AcceptedOrder {
   orderId: string
-  statuses: OrderStatus[]
+  changes: Array<{ version: number, status: OrderStatus }>
 }
+
+/** What an answer says of an order. */
+interface Answer {
+  id: string
+  version: number
+  status: OrderStatus
+}
+
+/** The request was not carried out and never will be: somebody else changed the order in between. */
+const OVERTAKEN = 'overtaken'
 
 export interface LoadOptions {
   /** Orders per second. */
@@ -36,6 +46,10 @@ export class OrderLoad {
   readonly refused = new Map<number, number>()
   /** Accepted changes, each of which is one event. */
   events = 0
+  /** Changes that the API refused, since somebody else changed the order before: its life ends with them. */
+  overtaken = 0
+  /** Requests under way: each may have become an event that is not counted yet. */
+  requests = 0
   /** Requests of which nobody knows whether they were carried out. */
   unanswered = 0
   readonly #url: () => string
@@ -66,12 +80,12 @@ export class OrderLoad {
   async #live (index: number, giveUp: AbortSignal): Promise<void> {
     const created = await this.#post('/orders', giveUp, { customerId: `customer-${index % CUSTOMERS}` })
     if (created === undefined) return
-    const order: AcceptedOrder = { orderId: created.id, statuses: [created.status] }
+    const order: AcceptedOrder = { orderId: created.id, changes: [{ version: created.version, status: created.status }] }
     this.accepted.set(created.id, order)
     for (const action of LIVES[index % LIVES.length] ?? []) {
       const changed = await this.#post(`/orders/${created.id}/${action}`, giveUp)
       if (changed === undefined) return
-      order.statuses.push(changed.status)
+      order.changes.push({ version: changed.version, status: changed.status })
     }
   }
 
@@ -79,13 +93,22 @@ export class OrderLoad {
    * Repeats a request with the same Idempotency-Key until it is answered: then it is known whether it was carried out, also
    * when the first answer got lost.
    */
-  async #post (path: string, giveUp: AbortSignal, body?: object): Promise<{ id: string, status: OrderStatus } | undefined> {
+  async #post (path: string, giveUp: AbortSignal, body?: object): Promise<Answer | undefined> {
+    this.requests++
+    return this.#repeat(path, giveUp, body).finally(() => { this.requests-- })
+  }
+
+  async #repeat (path: string, giveUp: AbortSignal, body?: object): Promise<Answer | undefined> {
     const key = randomUUID()
     for (let pauseMs = PAUSE_MS.first; !giveUp.aborted; pauseMs = Math.min(2 * pauseMs, PAUSE_MS.longest)) {
       const answer = await this.#try(path, key, body)
       if (typeof answer === 'object') {
         this.events++
         return answer
+      }
+      if (answer === OVERTAKEN) {
+        this.overtaken++
+        return undefined
       }
       this.refused.set(answer, (this.refused.get(answer) ?? 0) + 1)
       // Our own mistake, which no repetition mends. But 409: the first try with this key is still at it.
@@ -97,7 +120,7 @@ export class OrderLoad {
   }
 
   /** @returns the order, or the status of another answer; 0 for none */
-  async #try (path: string, key: string, body?: object): Promise<{ id: string, status: OrderStatus } | number> {
+  async #try (path: string, key: string, body?: object): Promise<Answer | typeof OVERTAKEN | number> {
     try {
       const response = await fetch(this.#url() + path, {
         method: 'POST',
@@ -105,7 +128,12 @@ export class OrderLoad {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(ANSWER_DEADLINE_MS)
       })
-      if (response.ok) return await response.json() as { id: string, status: OrderStatus }
+      if (response.ok) return await response.json() as Answer
+      if (response.status === 409) {
+        const { type } = await response.json() as { type?: string }
+        // Repeated, it would be refused for ever, and the demo would never end.
+        return type?.endsWith('status-conflict') === true ? OVERTAKEN : response.status
+      }
       await response.body?.cancel()
       return response.status
     } catch {

@@ -16,6 +16,12 @@ export class OutboxWatch {
     return backlog(this.#pool).catch(() => undefined)
   }
 
+  /** How many orders there are, whoever placed them, and the events that they have had; undefined while Postgres does not answer. */
+  async countStored (): Promise<{ orders: number, events: number } | undefined> {
+    return this.#pool.query<{ orders: string, events: string }>('SELECT count(*) AS orders, coalesce(sum(version), 0) AS events FROM orders')
+      .then(({ rows: [row] }) => ({ orders: Number(row?.orders), events: Number(row?.events) }), () => undefined)
+  }
+
   async close (): Promise<void> {
     await this.#pool.end()
   }

@@ -5,6 +5,7 @@ import { untilArrived } from '../../scripts/proof/arrival.ts'
 import { gatherEvidence } from '../../scripts/proof/gather-evidence.ts'
 import { OrderLoad, type LoadOptions } from '../../scripts/proof/order-load.ts'
 import { OutboxWatch } from '../../scripts/proof/outbox-watch.ts'
+import { readStoredOrders } from '../../scripts/proof/stored-orders.ts'
 import { judge, type Verdict } from '../../scripts/proof/verdict.ts'
 
 export interface SystemOptions {
@@ -31,8 +32,10 @@ export interface System {
 
 const MAX_IN_FLIGHT = 20
 
-/** What must be so whatever broke. A duplicate in the topic is for the delivery mode to forbid. */
-export const NOTHING_LOST = { lost: 0, unexpected: 0, outOfOrder: 0, wrongEffects: 0, unanswered: 0 }
+/** What must be so whatever broke; there is nobody else here. A duplicate in the topic is for the delivery mode to forbid. */
+export const NOTHING_LOST = {
+  lost: 0, unexpected: 0, outOfOrder: 0, wrongEffects: 0, unanswered: 0, byOthers: { orders: 0, changes: 0, events: 0, records: 0, displaced: 0 }
+}
 
 export async function startSystem (t: Test, options: SystemOptions = {}): Promise<System> {
   const postgres = options.postgres ?? await testPostgres(t)
@@ -41,6 +44,8 @@ export async function startSystem (t: Test, options: SystemOptions = {}): Promis
   const views = await testDatabase(t, { service: 'order-consumer', server: postgres })
   const { topic, connection } = await testTopic(t, { server: kafka })
   const { topic: deadLetterTopic } = await testTopic(t, { server: kafka, partitions: 1 })
+  const group = `group-${topic}`
+  const delivery = options.relay?.RELAY_DELIVERY === 'at-least-once' ? 'at-least-once' : 'exactly-once'
   const [api, relay, consumer] = await Promise.all([
     // A session for each request: none waits for one behind a commit that takes long.
     startService(t, 'order-api', { DATABASE_URL: orders.url('order_api'), DATABASE_POOL_SIZE: String(MAX_IN_FLIGHT) }),
@@ -56,7 +61,7 @@ export async function startSystem (t: Test, options: SystemOptions = {}): Promis
       KAFKA_BROKERS: kafka.brokers,
       CONSUMER_TOPIC: topic,
       CONSUMER_DEAD_LETTER_TOPIC: deadLetterTopic,
-      CONSUMER_GROUP: `group-${topic}`,
+      CONSUMER_GROUP: group,
       ...options.consumer
     })
   ])
@@ -76,8 +81,11 @@ export async function startSystem (t: Test, options: SystemOptions = {}): Promis
     post: ({ rate, orders, stopPosting = ended.signal }) =>
       load.run({ rate, orders, maxInFlight: MAX_IN_FLIGHT, stopPosting: AbortSignal.any([stopPosting, ended.signal]), giveUp: ended.signal }),
     async verdict () {
-      await untilArrived(consumer, load, outbox, ended.signal)
-      return judge(await gatherEvidence({ connection, topic, viewsUrl: views.ownerUrl }, load))
+      const stored = await readStoredOrders(orders.ownerUrl)
+      await untilArrived({ consumer, connection, topic, group }, load, outbox, ended.signal)
+      return judge(await gatherEvidence({
+        connection, topic, deadLetterTopic, group, ordersUrl: orders.ownerUrl, viewsUrl: views.ownerUrl, delivery
+      }, load, stored))
     }
   }
 }

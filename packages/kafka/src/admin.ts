@@ -28,9 +28,14 @@ export interface StoredRecord {
   headers: RecordHeaders
   /** When it was published, in milliseconds since 1970, by the publisher's clock. */
   timestamp: number
+  /** Whether its producer wrote it in a transaction. */
+  transactional: boolean
   /** It could not be decoded; `value` has its bytes. */
   damage?: RecordDamage
 }
+
+/** What our decoder gives each record besides. */
+type BatchedRecord = ConsumedRecord & { batchContext: { inTransaction: boolean } }
 
 export interface ReadOptions {
   /** A minute if not given. */
@@ -154,7 +159,7 @@ async function mapTopic<T> (
       eachBatch: async ({ batch, resolveOffset }) => {
         const { partition, messages } = batch
         const end = ends.get(partition)
-        for (const { offset: text, key, value, headers, timestamp, damage } of messages as unknown as ConsumedRecord[]) {
+        for (const { offset: text, key, value, headers, timestamp, damage, batchContext } of messages as unknown as BatchedRecord[]) {
           if (damage?.kind === 'unreadable') {
             giveUp(new UndecodableError(`records that can be read at ${topic}/${partition}/${damage.firstOffset}`, damage.message))
             return
@@ -163,7 +168,15 @@ async function mapTopic<T> (
           // Nothing is committed: a reader that lost its session begins anew, and comes by what it has already.
           if (end !== undefined && offset >= end.next && offset < end.to) {
             end.picked.push(pick({
-              topic, partition, offset, key: key?.toString() ?? null, value, headers, timestamp: Number(timestamp), ...(damage === undefined ? {} : { damage })
+              topic,
+              partition,
+              offset,
+              key: key?.toString() ?? null,
+              value,
+              headers,
+              timestamp: Number(timestamp),
+              transactional: batchContext.inTransaction,
+              ...(damage === undefined ? {} : { damage })
             }))
             end.next = offset + 1n
           }
