@@ -137,4 +137,4 @@ const OLDEST = `
   SELECT (SELECT ${ageMs('created_at')} FROM head)::float8 AS oldest_ms,
          (SELECT id::text FROM scanned) AS scanned_to,
          -- The event after those: nothing that was not looked at is older.
-         (SELECT coalesce(${ageMs('created_at')}, 0) FROM outbox_events WHERE id > (SELECT id FROM scanned) ORDER BY id LIMIT 1)::float8 AS next_ms`
+         (SELECT coalesce(${ageMs('created_at')}, 0) FROM outbox_events AS n WHERE n.id > (SELECT s.id FROM scanned AS s) ORDER BY n.id LIMIT 1)::float8 AS next_ms`
