@@ -34,13 +34,13 @@ ${othersText(verdict.byOthers)}${verdict.findings.map((finding) => `  ${finding}
 /** Nothing where nobody else was there. */
 function othersText ({ orders, changes, events, records, displaced }: ByOthers): string {
   const parts = [
-    [orders, 'orders placed by others'],
-    [changes, 'changes by others of the demo\'s orders'],
-    [events, 'events without an order, inserted into the outbox by others'],
-    [records, 'records written to the topic by others'],
-    [displaced, 'events without effect, since others had written a later version']
+    [orders, 'order', 'placed by others'],
+    [changes, 'change', 'of the demo\'s orders by others'],
+    [events, 'event', 'of no order, inserted into the outbox by others'],
+    [records, 'record', 'written to the topic by others'],
+    [displaced, 'event', 'without effect, since others had written a later version']
   ] as const
-  const found = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
+  const found = parts.filter(([count]) => count > 0).map(([count, what, how]) => `${count} ${what}${count === 1 ? '' : 's'} ${how}`)
   return found.length === 0 ? '' : `  not of this demo's load: ${found.join(', ')}\n`
 }
 

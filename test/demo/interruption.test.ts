@@ -7,7 +7,7 @@ import t from 'tap'
 
 const DEMO = fileURLToPath(new URL('../../scripts/demo.ts', import.meta.url))
 
-t.test('Ctrl-C posts no more, sees through what was begun, proves it, and leaves an existing server as it was', async (t) => {
+t.test('an order placed by hand is told apart; Ctrl-C posts no more, sees through what was begun, proves it, and leaves an existing server as it was', async (t) => {
   const { url } = await testPostgres(t)
   const { brokers } = await testKafka(t)
   const demo = spawn(process.execPath, ['--conditions=@orders/source', DEMO, '--rate', '20'], {
@@ -18,9 +18,16 @@ t.test('Ctrl-C posts no more, sees through what was begun, proves it, and leaves
   let output = ''
   demo.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
   await until(() => / accepted [1-9]/.test(output), { what: 'orders to be accepted', deadlineMs: 90_000 })
+  const [, orders = ''] = /API +(http:\S+)/.exec(output) ?? []
+  const placed = await fetch(orders, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"customerId":"me"}' })
+  t.equal(placed.status, 201)
+  await placed.body?.cancel()
   demo.kill('SIGINT')
   t.same(await exited, [0, null])
   t.match(output, /every accepted event took effect exactly once, in order\n\nstopping everything\n$/)
+
+  t.match(output, /not of this demo's load: 1 order placed by others\n/)
+  t.match(output, / by others 1 orders, 1 events\n/, 'the last line of the view has it too')
 
   const [, run = ''] = /orders_demo_([0-9a-f]+)/.exec(output) ?? []
   t.not(run, '')

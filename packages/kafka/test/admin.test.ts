@@ -34,6 +34,12 @@ t.test('readTopic: up to the first transaction that is open, without those that 
   await transaction.abort()
   await until(async () => (await admin.endOffsets(server.topic)).get(0) === 4n, { what: 'the marker' })
   t.same(await values(), ['before', 'behind it'])
+
+  const committed = await producer.transaction()
+  await committed.send({ topic: server.topic, messages: [{ value: 'in a transaction' }] })
+  await committed.commit()
+  await until(async () => (await admin.endOffsets(server.topic)).get(0) === 6n, { what: 'its marker' })
+  t.same((await admin.readTopic(server.topic)).map(({ transactional }) => transactional), [false, false, true], 'and which were written in one')
 })
 
 t.test('readTopic: what does not end in time is given up', async (t) => {
