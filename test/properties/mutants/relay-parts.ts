@@ -43,6 +43,7 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
   const db = throughDb(pool as SqlClient)
   const logger = pino({ level: process.env.MUTANTS_LOG ?? 'silent', name })
   const metrics = new RelayMetrics(new Registry())
+  const probe = createTopicProbe(stage.connection, { deadlineMs: SEND_DEADLINE_MS })
   const relay = new ShardRelay({
     shard: 0,
     holder: name,
@@ -68,7 +69,7 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
       db, policy: 'block', maxBatchEvents: batchEvents, maxRecordBytes, logger, onDeadLetter: () => {}
     }),
     gate: new TopicGate({
-      topics: TopicMap.parse('', stage.topic), positionTopic: undefined, probe: createTopicProbe(stage.connection, { deadlineMs: SEND_DEADLINE_MS }), graceMs: undefined, logger
+      topics: TopicMap.parse('', stage.topic), positionTopic: undefined, probe, graceMs: undefined, logger
     }),
     backoff: new Backoff({ minMs: 20, maxMs: 100 }),
     progressDeadlineMs: 60_000,
@@ -82,6 +83,7 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
   const end = async () => {
     stop.abort()
     await running
+    await probe.close()
     await pool.end()
   }
   const handle = {
