@@ -23,6 +23,8 @@ interface Answer {
 
 /** The request was not carried out and never will be: somebody else changed the order in between. */
 const OVERTAKEN = 'overtaken'
+/** The API sheds load, as a machine with other work makes it: nothing was done, and a client comes again. */
+const SHED = 'shed'
 
 export interface LoadOptions {
   /** Orders per second. */
@@ -44,6 +46,8 @@ export class OrderLoad {
   readonly accepted = new Map<string, AcceptedOrder>()
   /** Answers other than success, by status; 0: none. They were repeated, but for 4xx. */
   readonly refused = new Map<number, number>()
+  /** Answers "service overloaded", which are not among the refused ones: no fault is needed for them, only little time. */
+  shed = 0
   /** Accepted changes, each of which is one event. */
   events = 0
   /** Changes that the API refused, since somebody else changed the order before: its life ends with them. */
@@ -110,9 +114,12 @@ export class OrderLoad {
         this.overtaken++
         return undefined
       }
-      this.refused.set(answer, (this.refused.get(answer) ?? 0) + 1)
-      // Our own mistake, which no repetition mends. But 409: the first try with this key is still at it.
-      if (answer >= 400 && answer < 500 && answer !== 409) return undefined
+      if (answer === SHED) this.shed++
+      else {
+        this.refused.set(answer, (this.refused.get(answer) ?? 0) + 1)
+        // Our own mistake, which no repetition mends. But 409: the first try with this key is still at it.
+        if (answer >= 400 && answer < 500 && answer !== 409) return undefined
+      }
       await delay(pauseMs, undefined, { signal: giveUp }).catch(() => {})
     }
     this.unanswered++
@@ -120,7 +127,7 @@ export class OrderLoad {
   }
 
   /** @returns the order, or the status of another answer; 0 for none */
-  async #try (path: string, key: string, body?: object): Promise<Answer | typeof OVERTAKEN | number> {
+  async #try (path: string, key: string, body?: object): Promise<Answer | typeof OVERTAKEN | typeof SHED | number> {
     try {
       const response = await fetch(this.#url() + path, {
         method: 'POST',
@@ -129,10 +136,11 @@ export class OrderLoad {
         signal: AbortSignal.timeout(ANSWER_DEADLINE_MS)
       })
       if (response.ok) return await response.json() as Answer
-      if (response.status === 409) {
+      if (response.status === 409 || response.status === 503) {
         const { type } = await response.json() as { type?: string }
         // Repeated, it would be refused for ever, and the demo would never end.
-        return type?.endsWith('status-conflict') === true ? OVERTAKEN : response.status
+        if (type === 'urn:problem:status-conflict') return OVERTAKEN
+        return type === 'urn:problem:overloaded' ? SHED : response.status
       }
       await response.body?.cancel()
       return response.status
