@@ -44,10 +44,8 @@ const LIVES: readonly (readonly string[])[] = [[], ['confirm'], ['cancel'], ['co
 /** Posts orders to the API, and remembers what was accepted: the ground truth of the verdict. */
 export class OrderLoad {
   readonly accepted = new Map<string, AcceptedOrder>()
-  /** Answers other than success, by status; 0: none. They were repeated, but for 4xx. */
+  /** Answers other than success and than shed load, by status; 0: none. They were repeated, but for 4xx. */
   readonly refused = new Map<number, number>()
-  /** Answers "service overloaded", which are not among the refused ones: no fault is needed for them, only little time. */
-  shed = 0
   /** Accepted changes, each of which is one event. */
   events = 0
   /** Changes that the API refused, since somebody else changed the order before: its life ends with them. */
@@ -114,8 +112,7 @@ export class OrderLoad {
         this.overtaken++
         return undefined
       }
-      if (answer === SHED) this.shed++
-      else {
+      if (answer !== SHED) {
         this.refused.set(answer, (this.refused.get(answer) ?? 0) + 1)
         // Our own mistake, which no repetition mends. But 409: the first try with this key is still at it.
         if (answer >= 400 && answer < 500 && answer !== 409) return undefined

@@ -108,3 +108,8 @@ async function processOf (client: pg.Client): Promise<number> {
   const { rows: [row] } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
   return row?.pid ?? 0
 }
+
+/** Ends a service whose database is behind a pooler that cannot carry it. An outage is none of its business. */
+export function refuseUnfitPooler (pool: pg.Pool, fail: (error: Error) => void): void {
+  pool.query('SELECT').catch((error: unknown) => { if (error instanceof PoolerError) fail(error) })
+}
