@@ -29,6 +29,16 @@ export default [
     }
   },
   {
+    files: ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'],
+    rules: {
+      // A program that matches a sentence breaks when somebody improves the sentence.
+      'no-restricted-syntax': ['error', ...['callee.object.name', 'callee.object.property.name'].map((of) => ({
+        selector: `CallExpression[callee.property.name=/^(debug|info|warn|error|fatal)$/][${of}=/^log(ger)?$/]:not(:has(ObjectExpression > Property[key.name='event']))`,
+        message: 'A log line needs an event, listed in docs/logs.md: logger.info({ event: \'took_over\', … }, \'took over\').'
+      }))]
+    }
+  },
+  {
     files: ['**/test/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'packages/local-stack/**/*.ts', 'packages/service-kit/src/{config,run-service}.ts'],
     rules: {
       'no-restricted-properties': 'off'

@@ -36,7 +36,7 @@ async function drainWith (bench: Bench, delivery: RelayDelivery, events: number)
   const relay = createRelay(delivery)
   try {
     await relay.start()
-    await until(() => relay.logs.some(({ msg }) => msg === 'took over'), { what: 'the relay to take over' })
+    await until(() => relay.logs.some(({ event }) => event === 'took_over'), { what: 'the relay to take over' })
     const load = await ForeignLoad.start([relay.pid, bench.postgres.pid, bench.kafka.pid])
     const before = await processUsage(relay.pid)
     // By the last one's id: a look for any row would step over all that are deleted, and take Postgres's time.

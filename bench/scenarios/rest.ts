@@ -11,7 +11,7 @@ export const rest: Scenario = {
     const { relay: createRelay } = await outboxBench(bench)
     const relay = createRelay('exactly-once')
     await relay.start()
-    await until(() => relay.logs.some(({ msg }) => msg === 'took over'), { what: 'the relay to take over' })
+    await until(() => relay.logs.some(({ event }) => event === 'took_over'), { what: 'the relay to take over' })
     const seconds = bench.quick ? 3 : 30
     // What the start left to be done: compilation, the garbage of loading.
     await delay(bench.quick ? 1_000 : 5_000)

@@ -24,7 +24,7 @@ async function checkTrace (t: Test, { api, consumer, connection, topic }: System
   })
   t.equal(response.status, 201)
   const { id } = await response.json() as { id: string }
-  const applied = await until(() => consumer.logs.find(({ msg, orderId }) => msg === 'event applied' && orderId === id), { what: 'the event to be applied' })
+  const applied = await until(() => consumer.logs.find(({ event, orderId }) => event === 'event_applied' && orderId === id), { what: 'the event to be applied' })
   t.match(applied.traceparent, new RegExp(`^00-${TRACE_ID}-[0-9a-f]{16}-01$`))
   t.not(applied.traceparent, TRACEPARENT, 'as a span of its own')
   const admin = await createAdmin(connection)

@@ -31,7 +31,7 @@ t.test('Postgres crashes and comes back under load: no service has to be restart
   t.same([...load.refused.keys()].filter((status) => status !== 503), [], 'whoever met the outage was told so, and that it may pass')
   for (const service of services) {
     t.ok(service.running, `${service.name} has lived through it`)
-    t.equal(service.logs.filter(({ msg }) => msg === 'listening').length, 1)
+    t.equal(service.logs.filter(({ event }) => event === 'listening').length, 1)
     t.equal((await fetch(`${service.ops}/readyz`)).status, 200)
   }
 })

@@ -42,7 +42,7 @@ export function createKafka (settings: KafkaSettings, { clientId, logger }: Kafk
   if (settings.KAFKA_SSL_CA_FILE !== undefined) config.ssl = tlsOptions(settings.KAFKA_SSL_CA_FILE)
   if (settings.KAFKA_SASL_MECHANISM !== undefined) config.sasl = saslOptions(settings)
   if (settings.KAFKA_SASL_MECHANISM === 'plain' && config.ssl === undefined) {
-    logger.warn('KAFKA_SASL_MECHANISM plain without KAFKA_SSL_CA_FILE: the password is sent as it is')
+    logger.warn({ event: 'password_unprotected' }, 'KAFKA_SASL_MECHANISM plain without KAFKA_SSL_CA_FILE: the password is sent as it is')
   }
   return { kafka: new kafkajs.Kafka(config), logger }
 }

@@ -87,7 +87,7 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
     async stop (deadlineMs = STOP_DEADLINE_MS) {
       stopping.abort()
       await withDeadline('leaving the group', deadlineMs, started.then(() => consumer.disconnect())).catch((error: Error) => {
-        logger.warn({ err: error, groupId }, 'the group was not left in time')
+        logger.warn({ event: 'group_not_left', err: error, groupId }, 'the group was not left in time')
       })
     }
   }
@@ -118,7 +118,7 @@ function commitFilteredBatches (consumer: Consumer, { connection: { logger } }: 
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
     if (batchSize > 0) return
     consumer.commitOffsets([{ topic, partition, offset: String(BigInt(lastOffset) + 1n) }]).catch((error: Error) => {
-      logger.debug({ err: error, topic, partition }, 'the end of a transaction was not committed; the next event will commit it')
+      logger.debug({ event: 'marker_not_committed', err: error, topic, partition }, 'the end of a transaction was not committed; the next event will commit it')
     })
   })
 }

@@ -101,7 +101,7 @@ async function apply (batch: ConsumedBatch, payload: EachBatchPayload, options: 
     } catch (error) {
       health.sign()
       const delayMs = retryDelayMs(attempt, options)
-      logger.warn({ err: error, topic, partition, records: records.length, delayMs }, 'a batch could not be applied, trying again')
+      logger.warn({ event: 'batch_not_applied', err: error, topic, partition, records: records.length, delayMs }, 'a batch could not be applied, trying again')
       // Retried here, not by a throw: that would end with a restart of the consumer, for itself and for its group.
       await delay(delayMs, undefined, { signal: stopping }).catch(() => {})
       if (!stopping.aborted) await payload.heartbeat()
@@ -126,7 +126,7 @@ async function commit (
     } catch (error) {
       if (attempt + 1 >= COMMIT_ATTEMPTS || stopping.aborted || isAboutMembership(error)) throw error
       const delayMs = retryDelayMs(attempt, delays)
-      logger.warn({ err: error, topic, partition, delayMs }, 'the offsets of an applied batch could not be committed, trying again')
+      logger.warn({ event: 'offsets_not_committed', err: error, topic, partition, delayMs }, 'the offsets of an applied batch could not be committed, trying again')
       await delay(delayMs, undefined, { signal: stopping }).catch(() => {})
     }
   }

@@ -13,7 +13,7 @@ export function kafkajsLog (logger: Logger): logCreator {
     if (!limit.allows(`${namespace} ${message}`)) return
     const entry = { kafkajs: namespace, detail: fields.error as unknown, broker: fields.broker as unknown }
     // Connection: each answer that is no success, most of which kafkajs deals with itself.
-    if (level <= kafkajs.logLevel.ERROR && namespace !== 'Connection') logger.warn(entry, message)
-    else logger.debug(entry, message)
+    if (level <= kafkajs.logLevel.ERROR && namespace !== 'Connection') logger.warn({ event: 'kafka_client', ...entry }, message)
+    else logger.debug({ event: 'kafka_client', ...entry }, message)
   }
 }

@@ -62,7 +62,7 @@ async function untilMigrated (config: Static<typeof awaitSchemaSettings>, { name
       const missing = needed.filter((migration) => !applied.has(migration))
       if (missing.length === 0) return
       if (performance.now() > giveUpAt) throw new JobError('AWAIT_SCHEMA_DEADLINE_MS', `expected every migration to be applied within AWAIT_SCHEMA_DEADLINE_MS (${config.AWAIT_SCHEMA_DEADLINE_MS} ms), found these missing: ${missing.join(', ')}; see the migration job`)
-      logger.info({ missing, event: 'schema_awaited' }, 'the schema is not there yet')
+      logger.info({ event: 'schema_awaited', missing }, 'the schema is not there yet')
       await delay(PAUSE_MS)
     }
   } finally {

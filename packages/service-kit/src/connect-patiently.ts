@@ -22,7 +22,7 @@ export async function connectPatiently ({ connection, deadlineMs, logger }: Conn
       return await openClient({ ...connection, connectionTimeoutMillis: ATTEMPT_DEADLINE_MS })
     } catch (error) {
       if (error instanceof PoolerError || performance.now() + PAUSE_MS > giveUpAt) throw error
-      logger.info({ reason: (error as Error).message, event: 'postgres_not_reachable' }, 'Postgres does not accept connections yet, trying again')
+      logger.info({ event: 'postgres_not_reachable', reason: (error as Error).message }, 'Postgres does not accept connections yet, trying again')
       await delay(PAUSE_MS)
     }
   }

@@ -96,7 +96,7 @@ export class LockWait {
       } finally {
         await witness.end()
       }
-    })().catch((error: unknown) => { if (!done.signal.aborted) logger.debug({ err: error }, 'nobody can look who is in the way') })
+    })().catch((error: unknown) => { if (!done.signal.aborted) logger.debug({ event: 'lock_holders_unknown', err: error }, 'nobody can look who is in the way') })
     try {
       return await work()
     } finally {
@@ -108,7 +108,7 @@ export class LockWait {
   #tell (message: string): void {
     if (performance.now() - this.#told < TELL_EVERY_MS) return
     this.#told = performance.now()
-    this.#options.logger.warn({ holders: this.#holders, event: 'migration_waits' }, message)
+    this.#options.logger.warn({ event: 'migration_waits', holders: this.#holders }, message)
   }
 
   #tooLong (what: string, cause?: unknown): JobError {

@@ -98,7 +98,7 @@ async function applyAll ({ name, directory, roles }: MigrateOptions, config: Mig
       migrationsTable: 'schema_migrations',
       // The lock above waits; the runner's own one gives up when another job is at it.
       noLock: true,
-      log: (message: string) => { logger.debug(message) }
+      log: (message: string) => { logger.debug({ event: 'migration_step' }, message) }
     }))
     await waiting.retry(async () => {
       for (const role of roles) {

@@ -43,7 +43,7 @@ export function poolOptions ({ url, applicationName, max, sessionOptions = '' }:
  * in use an event of the client, which the pool does not see.
  */
 export function guardPool (pool: pg.Pool, logger: Logger): void {
-  const lost = (error: Error) => { logger.warn({ err: error, event: 'postgres_connection_lost' }, 'a connection to Postgres was lost') }
+  const lost = (error: Error) => { logger.warn({ event: 'postgres_connection_lost', err: error }, 'a connection to Postgres was lost') }
   pool.on('error', lost)
   pool.on('connect', (client) => { client.on('error', lost) })
 }

@@ -24,10 +24,10 @@ export function answerWithProblem (error: FastifyError, request: FastifyRequest,
   const { status } = problem
   // There can be hundreds of them a second, and a stack says nothing about any. Of an outage one line is enough.
   const inShort = { err: { type: error.name, message: error.message }, status }
-  if (status < 500) request.log.info(inShort, 'request refused')
-  else if (problem.type === 'internal') request.log.error({ err: error, status }, 'request failed')
+  if (status < 500) request.log.info({ event: 'request_refused', ...inShort }, 'request refused')
+  else if (problem.type === 'internal') request.log.error({ event: 'request_failed', err: error, status }, 'request failed')
   else if (problem.type === 'unavailable' && request.server.outages !== undefined && !isContention(error)) request.server.outages.met(error)
-  else request.log.warn(inShort, 'request not answered')
+  else request.log.warn({ event: 'request_unanswered', ...inShort }, 'request not answered')
   send(request, reply, problem)
 }
 

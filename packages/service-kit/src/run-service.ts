@@ -43,26 +43,26 @@ export async function runService<Config extends ServiceConfig> ({ name, loadConf
   const grace = closeWithGrace({
     delay: config.SHUTDOWN_DELAY_MS + config.SHUTDOWN_DEADLINE_MS,
     logger: false,
-    onTimeout: () => { logger.fatal({ step: steps.current }, 'not stopped by SHUTDOWN_DEADLINE_MS') },
-    onSecondSignal: (signal) => { logger.fatal({ signal, step: steps.current }, 'a second signal, ending at once') },
-    onSecondError: (err) => { logger.fatal({ err, step: steps.current }, 'an error that nobody handled, while stopping') }
+    onTimeout: () => { logger.fatal({ event: 'stop_timed_out', step: steps.current }, 'not stopped by SHUTDOWN_DEADLINE_MS') },
+    onSecondSignal: (signal) => { logger.fatal({ event: 'stop_interrupted', signal, step: steps.current }, 'a second signal, ending at once') },
+    onSecondError: (err) => { logger.fatal({ event: 'uncaught_error', err, step: steps.current }, 'an error that nobody handled, while stopping') }
   }, async ({ signal, err }) => {
     health.draining = true
-    if (err !== undefined) logger.fatal({ err }, 'an error that nobody handled')
-    else logger.info({ signal }, 'draining')
+    if (err !== undefined) logger.fatal({ event: 'uncaught_error', err }, 'an error that nobody handled')
+    else logger.info({ event: 'draining', signal }, 'draining')
     if (signal !== undefined) await delay(config.SHUTDOWN_DELAY_MS)
     await steps.run(logger)
-    logger.info('stopped')
+    logger.info({ event: 'stopped' }, 'stopped')
     if (failed) process.exit(1)
   })
   const fail = (message: string) => (error: Error) => {
     if (health.draining) {
       // What was still starting, or running, finds its connections gone. It is ending anyway.
-      logger.warn({ err: error }, `${message}, while stopping`)
+      logger.warn({ event: 'start_failed', err: error }, `${message}, while stopping`)
       return
     }
     failed = true
-    logger.fatal({ err: error }, message)
+    logger.fatal({ event: 'start_failed', err: error }, message)
     void grace.close()
   }
   try {

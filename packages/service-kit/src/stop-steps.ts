@@ -24,10 +24,10 @@ export class StopSteps {
       this.#current = name
       try {
         await step()
-        logger.info({ step: name, durationMs: Math.round(performance.now() - startedAt) }, 'stop step done')
+        logger.info({ event: 'stop_step_done', step: name, durationMs: Math.round(performance.now() - startedAt) }, 'stop step done')
       } catch (error) {
         // The later steps still have to run: one of them may be the release of a lease.
-        logger.error({ err: error, step: name }, 'stop step failed')
+        logger.error({ event: 'stop_step_failed', err: error, step: name }, 'stop step failed')
       }
     }
     this.#current = undefined

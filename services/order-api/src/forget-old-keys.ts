@@ -18,7 +18,7 @@ export async function forgetOldKeys (
     } catch (error) {
       // An outage is told once, by whoever meets it first.
       if (isUnavailable(error) && outages !== undefined) outages.met(error as Error)
-      else logger.warn({ err: error, event: 'old_keys_kept' }, 'old idempotency keys were not deleted')
+      else logger.warn({ event: 'old_keys_kept', err: error }, 'old idempotency keys were not deleted')
     }
     await delay(EVERY_MS, undefined, { signal }).catch(() => {})
   }

@@ -33,6 +33,7 @@ await runService({
     onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
 
     logger.info({
+      event: 'listening',
       http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
       ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
     }, 'listening')

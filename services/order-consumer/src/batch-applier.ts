@@ -128,7 +128,7 @@ export class BatchApplier {
     metrics.applied(events, counts)
     logger.info({ event: 'applied', partition, ...counts }, 'applied')
     if (logger.isLevelEnabled('debug')) {
-      for (const { eventId, orderId, version, status, traceparent } of events) logger.debug({ eventId, orderId, version, status, traceparent }, 'event applied')
+      for (const { eventId, orderId, version, status, traceparent } of events) logger.debug({ event: 'event_applied', eventId, orderId, version, status, traceparent }, 'event applied')
     }
   }
 
@@ -136,9 +136,9 @@ export class BatchApplier {
     const { deadLetters, metrics, logger } = this.#options
     for (const { origin, reason, message, refused } of await deadLetters.publish(letters)) {
       metrics.deadLetter(reason)
-      const fields = { event: 'dead_letter', ...origin, reason, detail: message }
-      if (refused === undefined) logger.error(fields, 'this record can never be applied: it is on the dead-letter topic now')
-      else logger.error({ ...fields, refused }, 'this record can never be applied, and Kafka refuses it on the dead-letter topic: a stand-in is there now')
+      const fields = { ...origin, reason, detail: message }
+      if (refused === undefined) logger.error({ event: 'record_dead_lettered', ...fields }, 'this record can never be applied: it is on the dead-letter topic now')
+      else logger.error({ event: 'record_dead_lettered', ...fields, refused }, 'this record can never be applied, and Kafka refuses it on the dead-letter topic: a stand-in is there now')
     }
   }
 }

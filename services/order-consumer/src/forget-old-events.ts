@@ -15,7 +15,7 @@ export async function forgetOldEvents (pool: pg.Pool, retentionHours: number, lo
       from = upTo
       if (count === AT_ONCE) continue
     } catch (error) {
-      logger.warn({ err: error }, 'old inbox rows were not deleted')
+      logger.warn({ event: 'old_inbox_rows_kept', err: error }, 'old inbox rows were not deleted')
     }
     await delay(EVERY_MS, undefined, { signal }).catch(() => {})
   }

@@ -80,6 +80,7 @@ await runService({
     metrics.observeRefusal(registry, () => state.isRefused)
 
     logger.info({
+      event: 'listening',
       http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
       ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
     }, 'listening')

@@ -21,9 +21,9 @@ const letters = selected.filter(({ headers }) => !isStandIn(headers))
 for (const { headers } of selected) {
   if (isStandIn(headers)) logger.warn({ event: 'dead_letter_not_replayable', ...readVerdict(headers) }, 'this dead letter does not hold its record: it cannot be replayed, only looked up at its origin')
 }
-for (const { headers } of letters) logger.info({ ...readVerdict(headers), dryRun }, 'dead letter')
+for (const { headers } of letters) logger.info({ event: 'dead_letter_found', ...readVerdict(headers), dryRun }, 'dead letter')
 if (!dryRun) await replay(letters)
-logger.info({ letters: letters.length, topic: config.CONSUMER_TOPIC, dryRun }, dryRun ? 'would be replayed' : 'replayed')
+logger.info({ event: 'dead_letters_replayed', letters: letters.length, topic: config.CONSUMER_TOPIC, dryRun }, dryRun ? 'would be replayed' : 'replayed')
 
 async function readLetters ({ CONSUMER_DEAD_LETTER_TOPIC: topic }: ConsumerConfig): Promise<StoredRecord[]> {
   const admin = await createAdmin(connection)

@@ -55,7 +55,7 @@ export class TopicsCheck {
     const problem = `expected the topic ${topic} of ${setting}, found ${found}`
     this.#problems.set(setting, problem)
     if (isNew) {
-      this.#logger.error({ event: `topic_${state}`, setting, topic, detail: `${problem}; create it or grant it, or correct ${setting}` },
+      this.#logger.error({ event: state === 'missing' ? 'topic_missing' : 'topic_forbidden', setting, topic, detail: `${problem}; create it or grant it, or correct ${setting}` },
         `a topic of the settings is ${state}: not ready until it can be used`)
     }
   }

@@ -15,7 +15,7 @@ t.test('without a dead-letter topic nothing is lost: the partition waits, visibl
   await stage.publish([UNUSABLE, ...events])
   const service = await stage.start()
   await until(async () => await metric(service, 'consumer_batch_failures_total') >= 3, { what: 'some attempts' })
-  t.ok(service.logs.some(({ level, msg, err }) => level === 'warn' && msg === 'a batch could not be applied, trying again' && /UNKNOWN_TOPIC/.test(JSON.stringify(err))))
+  t.ok(service.logs.some(({ level, event, err }) => level === 'warn' && event === 'batch_not_applied' && /UNKNOWN_TOPIC/.test(JSON.stringify(err))))
   t.equal((await stage.committed()).get(0), undefined)
   t.equal((await getJson(`${service.ops}/livez`)).status, 200)
   await stage.admin.ensureTopics([{ topic: stage.deadLetterTopic, partitions: 1 }])

@@ -63,7 +63,7 @@ t.test('a record that its dead-letter topic does not take has a stand-in there, 
   t.equal(String(first?.headers.ce_id), eventIdOf(event))
   t.match([headerOf(second, 'offset'), headerOf(second, 'stand-in'), String(second?.value).length], ['1', 'true', 16_384])
   t.match([headerOf(third, 'offset'), third?.key, third?.value, headerOf(third, 'value-bytes')], ['2', `${stage.topic}/0/2`, null, 'none'])
-  t.ok(service.logs.some(({ event, refused }) => event === 'dead_letter' && refused === 'MESSAGE_TOO_LARGE'))
+  t.ok(service.logs.some(({ event, refused }) => event === 'record_dead_lettered' && refused === 'MESSAGE_TOO_LARGE'))
   t.equal(await metric(service, 'consumer_batch_failures_total'), 0)
   await stage.caughtUp()
 })

@@ -48,6 +48,6 @@ t.test('a process with such settings ends before it touches anything', async (t)
     const service = await startService(t, 'order-consumer', { ...ENOUGH, ...env }, { waitUntilListening: false })
     t.equal(await service.exited(), 1)
     t.match(service.logs.map((line) => JSON.stringify(line)).join('\n'), expected)
-    t.notOk(service.logs.some(({ msg }) => msg === 'listening'))
+    t.notOk(service.logs.some(({ event }) => event === 'listening'))
   }
 })

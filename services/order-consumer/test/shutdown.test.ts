@@ -18,13 +18,13 @@ t.test('SIGTERM in the middle of a batch: it is finished and committed, the grou
     return rows.length > 0
   }, { what: 'a batch in hand' })
   service.kill('SIGTERM')
-  await until(() => service.logs.some(({ msg }) => msg === 'draining'), { what: 'the service to drain' })
+  await until(() => service.logs.some(({ event }) => event === 'draining'), { what: 'the service to drain' })
   await blocker.query('ROLLBACK')
   blocker.release()
   t.equal(await service.exited(), 0)
   t.equal(await stage.admin.countMembers(stage.group), 0, 'its session does not have to run out')
   t.same((await stage.committed()).get(0), BigInt((await stage.inbox()).length), 'what was applied is committed')
-  t.notOk(service.logs.some(({ msg }) => msg === 'the group was not left in time'))
+  t.notOk(service.logs.some(({ event }) => event === 'group_not_left'))
 
   await service.start()
   await stage.settled(events.length)
@@ -35,7 +35,7 @@ t.test('SIGTERM in the middle of a batch: it is finished and committed, the grou
 t.test('SIGTERM while Kafka has never been reached: exit code 0', async (t) => {
   const stage = await setUp(t)
   const service = await stage.start({ KAFKA_BROKERS: '127.0.0.1:1' })
-  await until(() => service.logs.some(({ msg }) => msg?.startsWith('Kafka cannot be reached')), { what: 'an attempt to reach Kafka' })
+  await until(() => service.logs.some(({ event }) => event === 'subscribe_failed'), { what: 'an attempt to reach Kafka' })
   const ready = await fetch(`${service.ops}/readyz`)
   t.equal(ready.status, 503)
   t.match(await ready.json(), { failures: [{ check: 'consumer group' }] })
@@ -49,7 +49,7 @@ t.test('SIGTERM while a batch fails and fails: exit code 0, nothing committed', 
   await stage.owner.query('REVOKE INSERT ON order_history FROM order_consumer')
   await stage.publish(lives(1, 1))
   const service = await stage.start()
-  await until(() => service.logs.some(({ msg }) => msg === 'a batch could not be applied, trying again'), { what: 'a failure' })
+  await until(() => service.logs.some(({ event }) => event === 'batch_not_applied'), { what: 'a failure' })
   service.kill('SIGTERM')
   t.equal(await service.exited(), 0)
   t.equal((await stage.committed()).get(0), undefined)

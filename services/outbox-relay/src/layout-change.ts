@@ -51,7 +51,7 @@ export async function changeLayout (options: ChangeLayoutOptions): Promise<boole
       return true
     } catch (error) {
       if (!(error instanceof FencedError) || attempt === ATTEMPTS) throw error
-      logger.info({ err: error, attempt }, 'a relay took a shard over meanwhile; trying again')
+      logger.info({ event: 'layout_change_raced', err: error, attempt }, 'a relay took a shard over meanwhile; trying again')
       await delay(PAUSE_MS)
     }
   }

@@ -74,7 +74,7 @@ await runService({
     const listener = listenForWakeups({
       connection: connectionOptions({ url: config.DATABASE_URL, applicationName: 'outbox-relay wake-up' }),
       onWakeup: (sweep) => { for (const { wakeups } of shards) wakeups.notify(sweep) },
-      onError: (error) => { logger.warn({ err: error }, 'wake-ups are not heard; polling') }
+      onError: (error) => { logger.warn({ event: 'wakeups_not_heard', err: error }, 'wake-ups are not heard; polling') }
     })
     onStop('wake-ups', () => listener.close())
 
@@ -86,7 +86,7 @@ await runService({
     running.catch(fail)
     onStop('relay', () => { publishing.abort(); return running })
 
-    logger.info({ ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT }) }, 'listening')
+    logger.info({ event: 'listening', ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT }) }, 'listening')
   }
 })
 

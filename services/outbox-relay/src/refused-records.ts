@@ -90,7 +90,7 @@ export class RefusedRecords {
   async #toDeadLetter (fence: Fence, event: OutboxEvent, reason: string): Promise<void> {
     const { db, policy, logger, onDeadLetter } = this.#options
     await deadLetter(db, fence, event, reason, policy === 'block')
-    logger.error({ event: 'dead_lettered', eventId: event.eventId, aggregateType: event.aggregateType, aggregateId: event.aggregateId, reason, policy },
+    logger.error({ event: 'event_dead_lettered', eventId: event.eventId, aggregateType: event.aggregateType, aggregateId: event.aggregateId, reason, policy },
       'Kafka refuses this event: it is a dead letter now')
     onDeadLetter()
   }

@@ -8,7 +8,7 @@ export async function runAlone (relay: ShardRelay, pauseMs: number, logger: Logg
     try {
       await relay.run(signal)
     } catch (error) {
-      logger.warn({ err: error, pauseMs }, 'publishing ended')
+      logger.warn({ event: 'publishing_ended', err: error, pauseMs }, 'publishing ended')
       await delay(pauseMs, undefined, { signal }).catch(() => {})
     }
   }

@@ -19,7 +19,7 @@ async function holder (stage: Stage, shard = 0): Promise<string> {
   return record.holderIdentity.replace(/-[0-9a-f]{8}_[^_]*$/, '')
 }
 
-const countOf = ({ service }: Relay, line: string) => service.logs.filter(({ msg }) => msg === line).length
+const countOf = ({ service }: Relay, name: string) => service.logs.filter(({ event }) => event === name).length
 
 t.test('a Lease of Kubernetes, and an API server that goes away and comes back', async (t) => {
   const stage = await Stage.set(t, { settings })
@@ -41,7 +41,7 @@ t.test('a Lease of Kubernetes, and an API server that goes away and comes back',
     await until(async () => {
       await stage.post(...AGGREGATES)
       await stage.published()
-      return countOf(leader, 'the lease cannot be renewed for now; publishing goes on under the fences') > 3
+      return countOf(leader, 'leading_unconfirmed') > 3
     }, { what: 'a leader that cannot renew' })
     t.equal(await stage.leader(), leader.name, 'nobody else has taken over')
   })
@@ -55,7 +55,7 @@ t.test('a Lease of Kubernetes, and an API server that goes away and comes back',
     await until(async () => {
       await stage.post(...AGGREGATES)
       await stage.published()
-      return countOf(leader, 'the lease store failed') > 3
+      return countOf(leader, 'lease_store_failed') > 3
     }, { what: 'the replica that was started again looking for the Lease' })
     t.equal(await stage.leader(), standby.name, 'a replica that starts disturbs nobody')
   })
@@ -82,9 +82,9 @@ t.test('without the API server no shard is given up: nobody else could take it',
   const one = await stage.relay('one')
   await until(async () => (await stage.metrics(one.service)).sum('relay_lease_held') === 2, { what: 'both shards led' })
   await kubernetes.stop()
-  await until(() => countOf(one, 'the lease cannot be renewed for now; publishing goes on under the fences') > 1, { what: 'a leader that cannot renew' })
+  await until(() => countOf(one, 'leading_unconfirmed') > 1, { what: 'a leader that cannot renew' })
   const two = await stage.relay('two')
-  await until(() => countOf(two, 'the lease store failed') > 6, { what: 'the other replica looking for the Leases' })
+  await until(() => countOf(two, 'lease_store_failed') > 6, { what: 'the other replica looking for the Leases' })
   await stage.post(...AGGREGATES)
   await stage.published()
   t.same([await stage.leader(0), await stage.leader(1)], ['one', 'one'])

@@ -38,7 +38,7 @@ t.test('three replicas, one of which leads', async (t) => {
     former.service.kill('SIGTERM')
     await stage.post(...AGGREGATES)
     t.equal(await former.service.exited(), 0)
-    t.ok(former.service.logs.some(({ msg }) => msg === 'the lease is released'))
+    t.ok(former.service.logs.some(({ event }) => event === 'lease_released'))
     const successor = await anotherThan(former, EAGER_MS)
     await stage.published()
     t.ok(successor.service.logs.some(({ election, because }) => election === 'acquired' && because === 'free'), 'the lease was free')

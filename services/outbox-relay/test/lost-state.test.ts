@@ -98,7 +98,7 @@ t.test('with the position, it is not published again', async (t) => {
   await killBeforeComplete(stage, relay)
   await relay.service.start()
   await stage.post(...AGGREGATES)
-  await until(() => relay.service.logs.some(({ msg }) => msg === 'the batch that was in flight is in Kafka'), { what: 'the batch found in Kafka' })
+  await until(() => relay.service.logs.some(({ event }) => event === 'claim_published'), { what: 'the batch found in Kafka' })
   await stage.published()
   t.same(await stage.verdict(), EXACTLY_ONCE)
 })

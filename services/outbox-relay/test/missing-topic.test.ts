@@ -70,7 +70,7 @@ t.test('exactly once needs the default topic for its position: without it the re
   await createTopic(stage, missing)
   await stage.published()
   await until(async () => (await fetch(`${service.ops}/readyz`)).status === 200, { what: 'the relay ready' })
-  t.notOk(service.logs.some(({ msg }) => msg === 'publishing ended'), 'waiting for a topic is not the failure of a relay')
+  t.notOk(service.logs.some(({ event }) => event === 'publishing_ended'), 'waiting for a topic is not the failure of a relay')
 })
 
 t.test('RELAY_TOPIC_GRACE_MS: the operator asked for dead letters', async (t) => {

@@ -21,6 +21,6 @@ t.test('a leader that alone has lost Kafka gives its shard up, and the other one
   await stage.post(...AGGREGATES)
   await stage.published()
   t.not(await stage.leader(), leader.name)
-  t.ok(leader.service.logs.some(({ msg, err }) => msg === 'publishing ended' && /RELAY_PROGRESS_DEADLINE_MS/.test(JSON.stringify(err))))
+  t.ok(leader.service.logs.some(({ event, err }) => event === 'publishing_ended' && /RELAY_PROGRESS_DEADLINE_MS/.test(JSON.stringify(err))))
   t.same(await stage.verdict(), EXACTLY_ONCE)
 })

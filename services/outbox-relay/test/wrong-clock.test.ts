@@ -8,7 +8,7 @@ t.test('a relay whose clock is wrong says so and gives its shard up; no event is
   const stage = await Stage.set(t, { settings: { RELAY_PROGRESS_DEADLINE_MS: '1000' } })
   await stage.post('a', 'b', 'c')
   const { service } = await stage.relay('ahead', { NODE_OPTIONS: CLOCK_AHEAD })
-  const line = await until(() => service.logs.find(({ msg }) => msg === 'publishing ended'), { what: 'it gave up' })
+  const line = await until(() => service.logs.find(({ event }) => event === 'publishing_ended'), { what: 'it gave up' })
   t.match(JSON.stringify(line), /RELAY_PROGRESS_DEADLINE_MS.*this machine's clock: \d{4}-\d\d-\d\dT.*look at the clock of this machine/)
   const { rowCount } = await stage.pool.query('SELECT FROM outbox_dead_letters')
   t.equal(rowCount, 0)

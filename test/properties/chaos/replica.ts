@@ -3,8 +3,8 @@ import { ServiceProcess, until, type LogLine, type ServiceName } from '@orders/l
 
 const READY_DEADLINE_MS = 120_000
 const RESTART_PAUSE_MS = 1_000
-/** What no service should ever say. */
-const NEVER = /an error that nobody handled|not stopped by SHUTDOWN_DEADLINE_MS|TimeoutNegativeWarning|unhandledRejection|MaxListenersExceeded/
+/** What Node itself prints of mistakes of ours. A mistake that a service notices has level fatal. */
+const NODE_WARNINGS = /TimeoutNegativeWarning|unhandledRejection|MaxListenersExceeded/
 
 /** One process of the system over all its lives, as a pod's place in a deployment: it is started again when it ends by itself. */
 export class Replica {
@@ -113,8 +113,7 @@ export class Replica {
 
   #read (line: LogLine): void {
     this.#log.write(line)
-    const text = `${line.msg}`
-    if (line.level === 'fatal' || NEVER.test(text)) this.#recorder.record({ kind: 'process', process: this.name, type: 'info', f: 'log', detail: JSON.stringify(line) })
+    if (line.level === 'fatal' || NODE_WARNINGS.test(`${line.msg}`)) this.#recorder.record({ kind: 'process', process: this.name, type: 'info', f: 'log', detail: JSON.stringify(line) })
     this.#onLine(this, line)
   }
 

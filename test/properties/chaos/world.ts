@@ -16,12 +16,6 @@ import { startKafka, startKubernetes, startPostgres, type Brokers, type Database
 const PARTITIONS = 3
 const PASSWORD = 'chaos'
 const LOGS_FOLDER = 'logs'
-/** Lines that have no `event` of their own yet. */
-const EVENTS_BY_SENTENCE: Readonly<Record<string, string>> = {
-  'publishing ended': 'publishing_ended',
-  'Kafka refuses this event: it is a dead letter now': 'dead_letter',
-  applied: 'applied'
-}
 const NAMES = { 'order-api': 'orders', 'order-consumer': 'order_views' } as const
 
 /** What restores threw away, as the checker wants to know it. */
@@ -163,7 +157,7 @@ export class World {
   /** What the services say is part of the history. */
   #onLine (replica: Replica, line: LogLine): void {
     const process = replica.name
-    switch (line.event ?? EVENTS_BY_SENTENCE[String(line.msg)]) {
+    switch (line.event) {
       case 'took_over':
         if (line.shard === 0) this.leader = replica
         this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'take-over', shard: Number(line.shard), epoch: Number(line.epoch) })
@@ -180,7 +174,7 @@ export class World {
       case 'publishing_ended':
         this.recorder.record({ kind: 'relay', process, type: 'info', f: 'fenced', shard: Number(line.shard), detail: errorOf(line) })
         break
-      case 'dead_letter':
+      case 'event_dead_lettered':
         this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'dead-letter', detail: String(line.eventId) })
         break
       case 'applied':

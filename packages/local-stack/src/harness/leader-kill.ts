@@ -33,7 +33,7 @@ export async function killLeader (relays: readonly ServiceProcess[], signal: Kil
   leader.kill(signal)
   const tookOverAt = await until(() => {
     for (const relay of others) {
-      const line = relay.logs.slice(seen.get(relay)).find(({ msg, shard: of }) => msg === 'took over' && of === shard)
+      const line = relay.logs.slice(seen.get(relay)).find(({ event, shard: of }) => event === 'took_over' && of === shard)
       if (line !== undefined) return Date.parse(String(line.time))
     }
     return undefined

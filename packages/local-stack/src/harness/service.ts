@@ -111,7 +111,7 @@ export class ServiceProcess {
     }
     this.logs.push(entry)
     if (this.logs.length > KEPT_LOG_LINES) this.logs.splice(0, KEPT_LOG_LINES / 2)
-    if (entry.msg === 'listening') this.#listening = entry
+    if (entry.event === 'listening') this.#listening = entry
     this.#onLog(entry)
   }
 }

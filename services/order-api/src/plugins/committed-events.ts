@@ -27,7 +27,7 @@ export default fp(async (app: FastifyInstance, { url, minIntervalMs, registry, l
   const sender = createWakeupSender({
     connection: { ...connectionOptions({ url, applicationName: 'order-api wake-up' }), query_timeout: 3_000 },
     minIntervalMs,
-    onError: (error) => { logger.warn({ err: error }, 'a wake-up was not sent; the relay polls') }
+    onError: (error) => { logger.warn({ event: 'wakeup_not_sent', err: error }, 'a wake-up was not sent; the relay polls') }
   })
   app.decorate('eventCommitted', (type: OrderEventType) => {
     committed.inc({ type })

@@ -39,7 +39,7 @@ export async function changeStatusRoutes (app: App): Promise<void> {
           throw new ProblemError(409, 'status-conflict', `to ${action} an order it has to be ${from.join(' or ')}, this one is ${found.status}`)
         }
         const [eventId] = await enqueue(client, orderEvent(eventType, order, request))
-        request.log.info({ orderId: id, eventId, status: to }, 'order changed')
+        request.log.info({ event: 'order_changed', orderId: id, eventId, status: to }, 'order changed')
         return { statusCode: 200, body: order }
       })
       if (done) app.eventCommitted(eventType)

@@ -37,7 +37,7 @@ export async function createOrderRoute (app: App): Promise<void> {
         insertOrder(client, placed),
         enqueue(client, orderEvent('OrderCreated', { ...placed, version: 1 }, request))
       ])
-      request.log.info({ orderId: order.id, eventId }, 'order created')
+      request.log.info({ event: 'order_created', orderId: order.id, eventId }, 'order created')
       return { statusCode: 201, body: order }
     })
     if (done) app.eventCommitted('OrderCreated')

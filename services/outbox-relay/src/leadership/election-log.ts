@@ -8,39 +8,39 @@ export function logElection (logger: Logger, shard: number, event: ElectorEvent)
   const entry = { shard, election: type, ...rest, ...error === undefined ? {} : { err: error } }
   switch (type) {
     case 'acquired':
-      logger.info(entry, 'the lease is ours')
+      logger.info({ event: 'lease_acquired', ...entry }, 'the lease is ours')
       break
     case 'holder-changed':
-      logger.info(entry, 'the lease has another holder')
+      logger.info({ event: 'lease_holder_changed', ...entry }, 'the lease has another holder')
       break
     case 'released':
-      logger.info(entry, 'the lease is released')
+      logger.info({ event: 'lease_released', ...entry }, 'the lease is released')
       break
     case 'term-ended':
-      logger.info(entry, 'stepping down')
+      logger.info({ event: 'stepping_down', ...entry }, 'stepping down')
       break
     case 'work-failed':
-      logger.warn(entry, 'publishing ended')
+      logger.warn({ event: 'publishing_ended', ...entry }, 'publishing ended')
       break
     case 'leading-unconfirmed':
-      logger.warn(entry, 'the lease cannot be renewed for now; publishing goes on under the fences')
+      logger.warn({ event: 'leading_unconfirmed', ...entry }, 'the lease cannot be renewed for now; publishing goes on under the fences')
       break
     case 'release-failed':
-      logger.warn(entry, 'the lease was not released; the others wait until it runs out')
+      logger.warn({ event: 'lease_not_released', ...entry }, 'the lease was not released; the others wait until it runs out')
       break
     case 'malformed-record':
-      logger.warn(entry, 'the lease holds what no elector writes')
+      logger.warn({ event: 'lease_malformed', ...entry }, 'the lease holds what no elector writes')
       break
     case 'attempt-failed':
-      if (event.error.reason === 'conflict') logger.debug(entry, 'lost a race for the lease')
-      else logger.warn(entry, 'the lease store failed')
+      if (event.error.reason === 'conflict') logger.debug({ event: 'lease_race_lost', ...entry }, 'lost a race for the lease')
+      else logger.warn({ event: 'lease_store_failed', ...entry }, 'the lease store failed')
       break
     case 'watch-failed':
-      logger.debug(entry, 'the watch of the lease failed; polling goes on')
+      logger.debug({ event: 'lease_watch_failed', ...entry }, 'the watch of the lease failed; polling goes on')
       break
     case 'renewed':
     case 'work-ended':
     case 'challenge-void':
-      logger.debug(entry, type)
+      logger.debug({ event: 'election', ...entry }, type)
   }
 }

@@ -42,10 +42,10 @@ export async function shareFairly ({ leaders, group, db, intervalMs, logger }: F
       if (surplus === undefined) continue
       const times = (givenUp.get(surplus)?.times ?? 0) + 1
       givenUp.set(surplus, { times, keepUntil: now + Math.min(intervalMs * 4 ** times, MAX_PATIENCE_MS) })
-      logger.info({ shard: surplus.shard, led: led.length, share, processes }, 'leading more than its share, giving a shard up')
+      logger.info({ event: 'shard_given_up', shard: surplus.shard, led: led.length, share, processes }, 'leading more than its share, giving a shard up')
       surplus.giveUp()
     } catch (error) {
-      logger.debug({ err: error }, 'the replicas could not be counted')
+      logger.debug({ event: 'replicas_not_counted', err: error }, 'the replicas could not be counted')
     }
   }
 }

@@ -20,7 +20,7 @@ export async function runElected (
   // Before the first lease can be won: who leads without a session looks dead to the others.
   const session = config.RELAY_EAGER_TAKEOVER
     ? await ProcessSession.open({
-      connection, group, process, onError: (error) => { logger.warn({ err: error }, 'the session that shows that this relay lives was lost') }
+      connection, group, process, onError: (error) => { logger.warn({ event: 'process_session_lost', err: error }, 'the session that shows that this relay lives was lost') }
     }, signal)
     : undefined
   try {

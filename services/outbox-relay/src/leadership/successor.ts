@@ -47,8 +47,8 @@ export class Successor {
       try {
         await this.#succeed(over)
       } catch (error) {
-        if (error instanceof FencedError) logger.info({ shard }, 'another relay was the first to stand in')
-        else logger.debug({ err: error, shard }, 'the leader cannot be watched; its lease decides')
+        if (error instanceof FencedError) logger.info({ event: 'stand_in_lost', shard }, 'another relay was the first to stand in')
+        else logger.debug({ event: 'leader_not_watched', err: error, shard }, 'the leader cannot be watched; its lease decides')
       }
       await delay(pauseMs, undefined, { signal: over }).catch(() => {})
     }
@@ -67,7 +67,7 @@ export class Successor {
     const { holder } = elector
     if (holder === undefined || processOf(holder) === process) return
     if (!await untilProcessEnds(connection, group, processOf(holder), signal) || elector.isLeading) return
-    logger.info({ shard, holder }, 'the leader\'s session has ended, challenging it')
+    logger.info({ event: 'leader_challenged', shard, holder }, 'the leader\'s session has ended, challenging it')
     elector.challenge(holder)
   }
 
@@ -80,7 +80,7 @@ export class Successor {
     const { epoch, holder } = await readShard(db, shard)
     if (holder !== undefined && holder !== process && !await untilProcessEnds(connection, group, holder, signal)) return
     if (signal.aborted || elector.isLeading || elector.storeReachable) return
-    logger.warn({ shard, holder, epoch }, 'the lease cannot be reached and the leader\'s session has ended: standing in for it')
+    logger.warn({ event: 'standing_in', shard, holder, epoch }, 'the lease cannot be reached and the leader\'s session has ended: standing in for it')
     await standIn({ epoch, holder })
   }
 }

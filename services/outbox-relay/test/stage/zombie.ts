@@ -34,7 +34,7 @@ export async function makeZombie (moment: Moment, { stage, kafka, zombie, succes
   const before = logs.length
   goOn()
   await stage.post(...AGGREGATES)
-  await until(() => logs.slice(before).some(({ msg }) => msg === 'stepping down'), { what: `${zombie.name} to step down` })
+  await until(() => logs.slice(before).some(({ event }) => event === 'stepping_down'), { what: `${zombie.name} to step down` })
   await stage.post(...AGGREGATES)
   await stage.published()
 }
