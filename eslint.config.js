@@ -39,7 +39,7 @@ export default [
     }
   },
   {
-    files: ['**/test/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'packages/local-stack/**/*.ts', 'packages/service-kit/src/{config,run-service}.ts'],
+    files: ['**/test/**/*.ts', 'test/**/*.ts', 'testing/**/*.ts', 'demo/**/*.ts', 'bench/**/*.ts', 'tools/**/*.ts', 'packages/service-kit/src/{config/config,process/run-service}.ts'],
     rules: {
       'no-restricted-properties': 'off'
     }

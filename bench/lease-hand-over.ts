@@ -6,7 +6,7 @@ import { KubeConfig, CoordinationV1Api } from '@kubernetes/client-node'
 import { LeaderElector, type ElectorEvent, type LeaseStore } from '@orders/leader-election'
 import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import pg from 'pg'
 
 const { DATABASE_URL = '', LOCAL_STACK_KUBECONFIG = '', ROUNDS = '30' } = process.env

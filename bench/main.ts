@@ -1,5 +1,5 @@
 // `npm run bench`: measures, on a Postgres and a Kafka of its own. See docs/performance.md.
-import { Kafka, Postgres } from '@orders/local-stack'
+import { Kafka, Postgres } from '@orders/testing/servers'
 import pg from 'pg'
 import { parseOptions, USAGE, type BenchOptions } from './options.ts'
 import { renderDocument } from './render-document.ts'

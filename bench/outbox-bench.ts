@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createAdmin, type KafkaConnection } from '@orders/kafka'
-import { ServiceProcess, testConnection, testDatabase, type TestDatabase } from '@orders/local-stack/harness'
+import { ServiceProcess, testConnection, testDatabase, type TestDatabase } from '@orders/testing/framework'
 import type { Bench } from './scenario.ts'
 
 export type RelayDelivery = 'exactly-once' | 'at-least-once'

@@ -1,5 +1,5 @@
-import type { Kafka, Postgres } from '@orders/local-stack'
-import type { TestContext } from '@orders/local-stack/harness'
+import type { Kafka, Postgres } from '@orders/testing/servers'
+import type { TestContext } from '@orders/testing/framework'
 
 /** What a figure is to reach. */
 export type Goal = { atLeast: number } | { atMost: number }

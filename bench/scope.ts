@@ -1,4 +1,4 @@
-import type { TestContext } from '@orders/local-stack/harness'
+import type { TestContext } from '@orders/testing/framework'
 
 /** Ends what was started, the newest first. */
 export class Scope implements TestContext {

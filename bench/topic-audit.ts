@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import type { KafkaConnection } from '@orders/kafka'
 
 export interface TopicAudit {

@@ -1,4 +1,4 @@
-import { ROLES, testDatabase, testPostgres, type DatabaseOwner, type TestDatabase } from '@orders/local-stack/harness'
+import { ROLES, testDatabase, testPostgres, type DatabaseOwner, type TestDatabase } from '@orders/testing/framework'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { CommandError, runCommand } from '@orders/local-stack'
-import { testDatabase } from '@orders/local-stack/harness'
+import { CommandError, runCommand } from '@orders/testing/servers'
+import { testDatabase } from '@orders/testing/framework'
 import { buildApp as buildOrderApi, loadOrderApiConfig } from '@orders/order-api'
 import { buildApp as buildOrderConsumer, loadConsumerConfig } from '@orders/order-consumer'
 import { createHealth, createLogger, createMetrics } from '@orders/service-kit'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { openApiFile, type DocumentedService } from '../scripts/openapi/render-openapi.ts'
+import { openApiFile, type DocumentedService } from '../tools/generate/openapi/render-openapi.ts'
 import { installSchemathesis } from './schemathesis/install.ts'
 
 const CONFIG = fileURLToPath(new URL('schemathesis/config.toml', import.meta.url))

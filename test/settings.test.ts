@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { renderSettings } from '../scripts/settings/render-settings.ts'
+import { renderSettings } from '../tools/generate/settings/render-settings.ts'
 
 t.test('docs/settings.md is what the schemas say (npm run settings)', async (t) => {
   t.equal(await readFile(new URL('../docs/settings.md', import.meta.url), 'utf8'), renderSettings())

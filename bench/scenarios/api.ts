@@ -1,5 +1,5 @@
-import { freePort } from '@orders/local-stack'
-import { ServiceProcess, testDatabase, until } from '@orders/local-stack/harness'
+import { freePort } from '@orders/testing/servers'
+import { ServiceProcess, testDatabase, until } from '@orders/testing/framework'
 import { postAll } from '../http-load.ts'
 import { percentile } from '../measure/percentiles.ts'
 import type { Bench, Case, Scenario } from '../scenario.ts'

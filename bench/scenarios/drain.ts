@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import pg from 'pg'
 import { fillOutbox } from '../fill-outbox.ts'
 import { ForeignLoad } from '../measure/foreign-load.ts'

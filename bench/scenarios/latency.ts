@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import { EventWatch } from '../event-watch.ts'
 import { ForeignLoad } from '../measure/foreign-load.ts'
 import { percentile } from '../measure/percentiles.ts'

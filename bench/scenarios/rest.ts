@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import { processUsage } from '../measure/process-usage.ts'
 import { outboxBench } from '../outbox-bench.ts'
 import type { Scenario } from '../scenario.ts'

@@ -13,7 +13,7 @@ npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --worksp
 
 # The workspaces that npm linked are the ones that the service needs.
 used=$(find node_modules/@orders -type l -exec readlink -f {} \;)
-for workspace in packages/* services/*; do
+for workspace in packages/* services/* testing; do
   if echo "$used" | grep -qx "$(pwd)/$workspace"; then
     cp -R "$source/$workspace/dist" "$workspace/"
     [ ! -d "$source/$workspace/migrations" ] || cp -R "$source/$workspace/migrations" "$workspace/"

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { rootCertificates } from 'node:tls'
 import t from 'tap'
-import { goldenFile, valueSets } from '../../scripts/chart/value-sets.ts'
+import { goldenFile, valueSets } from '../../tools/generate/chart/value-sets.ts'
 import { loadOrderApiConfig } from '../../services/order-api/src/config.ts'
 import { loadConsumerConfig } from '../../services/order-consumer/src/config.ts'
 import { loadRelayConfig } from '../../services/outbox-relay/src/config.ts'

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import type { ApiServer } from './api-server.ts'
 import { splitManifests } from './manifests.ts'
 

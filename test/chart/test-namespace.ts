@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { TestContext } from '@orders/local-stack/harness'
+import type { TestContext } from '@orders/testing/framework'
 import type { ApiServer } from './api-server.ts'
 
 /** A namespace in which pods have to keep to Pod Security `restricted`, and whoever makes them is warned if they would not. */

@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { helm, ORDER_API, ORDER_CONSUMER, release } from './cluster.ts'
 import { portForward } from './port-forward.ts'

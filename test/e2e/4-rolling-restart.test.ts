@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { getObject, kubectl, ORDER_API, ORDER_CONSUMER, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { getObject, kubectl, leader, leaseName, RELAY, release, restoreObject, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 
 const run = promisify(execFile)
 

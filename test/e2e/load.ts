@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { until, type TestContext } from '@orders/local-stack/harness'
+import { until, type TestContext } from '@orders/testing/framework'
 import { createObject, getObject, kubectl, kubectlOptions, ORDER_API, ORDER_CONSUMER, release } from './cluster.ts'
 
 const GRACE_S = 600

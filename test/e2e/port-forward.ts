@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import type { TestContext } from '@orders/local-stack/harness'
+import type { TestContext } from '@orders/testing/framework'
 import { kubectlOptions } from './cluster.ts'
 
 /** The address of a Service on this machine, until the test ends. It leads to one pod of the Service. */

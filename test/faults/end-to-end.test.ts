@@ -1,5 +1,5 @@
 import { createAdmin } from '@orders/kafka'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { NOTHING_LOST, startSystem, type System } from './system.ts'
 

@@ -1,4 +1,4 @@
-import { Kafka } from '@orders/local-stack'
+import { Kafka } from '@orders/testing/servers'
 import t from 'tap'
 import { NOTHING_LOST, startSystem } from './system.ts'
 

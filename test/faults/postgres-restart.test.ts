@@ -1,5 +1,5 @@
-import { Postgres } from '@orders/local-stack'
-import { until } from '@orders/local-stack/harness'
+import { Postgres } from '@orders/testing/servers'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { NOTHING_LOST, startSystem } from './system.ts'
 

@@ -1,6 +1,6 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
-import { readMetrics } from '../../scripts/demo/readings.ts'
+import { readMetrics } from '@orders/testing/framework/metrics'
 import { NOTHING_LOST, startSystem } from './system.ts'
 
 const KILLS = 3

@@ -1,12 +1,12 @@
 import type { KafkaConnection } from '@orders/kafka'
-import { startService, testDatabase, testKafka, testPostgres, testTopic, type ServiceProcess } from '@orders/local-stack/harness'
+import { startService, testDatabase, testKafka, testPostgres, testTopic, type ServiceProcess } from '@orders/testing/framework'
 import type { Test } from 'tap'
-import { untilArrived } from '../../scripts/proof/arrival.ts'
-import { gatherEvidence } from '../../scripts/proof/gather-evidence.ts'
-import { OrderLoad, type LoadOptions } from '../../scripts/proof/order-load.ts'
-import { OutboxWatch } from '../../scripts/proof/outbox-watch.ts'
-import { readStoredOrders } from '../../scripts/proof/stored-orders.ts'
-import { judge, type Verdict } from '../../scripts/proof/verdict.ts'
+import { untilArrived } from '@orders/testing/checker/observation/arrival'
+import { gatherEvidence } from '@orders/testing/checker/observation/gather-evidence'
+import { OrderLoad, type LoadOptions } from '@orders/testing/traffic/order-load'
+import { OutboxWatch } from '@orders/testing/checker/observation/outbox-watch'
+import { readStoredOrders } from '@orders/testing/checker/observation/stored-orders'
+import { judge, type Verdict } from '@orders/testing/checker/observation/verdict'
 
 export interface SystemOptions {
   /** Servers of the test's own; else those of the run. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { cachedFolder, cacheDirectory, MissingToolError, runCommand } from '@orders/local-stack'
+import { cachedFolder, cacheDirectory, MissingToolError, runCommand } from '@orders/testing/servers'
 
 /** Exact, as every version here: a newer one finds other things. */
 export const SCHEMATHESIS_VERSION = '4.32.5'

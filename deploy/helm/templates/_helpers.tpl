@@ -190,7 +190,7 @@ readinessProbe:
 - name: await-schema
   image: {{ include "orders.image" (dict "root" .root "component" .schema) }}
   imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-  args: [services/{{ .schema }}/dist/await-schema.js]
+  args: [services/{{ .schema }}/dist/bin/await-schema.js]
   env:
     - name: DATABASE_URL_FILE
       value: /secrets/database/url

@@ -4,9 +4,9 @@ import type { Admin, ITopicConfig } from 'kafkajs'
 import type { KafkaConnection } from './connection.ts'
 import { withDeadline } from './deadline.ts'
 import type { RecordHeaders } from './event-record.ts'
-import type { ConsumedRecord } from './handle-fetch.ts'
-import type { RecordDamage } from './fetched-records.ts'
-import { UndecodableError } from './undecodable-error.ts'
+import type { ConsumedRecord } from './consumer/handle-fetch.ts'
+import type { RecordDamage } from './kafkajs/records/fetched-records.ts'
+import { UndecodableError } from './kafkajs/records/undecodable-error.ts'
 
 const LEADERS_DEADLINE_MS = 20_000
 const LEADERS_POLL_MS = 50

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
-import kafkajs from './kafkajs.ts'
-import { kafkajsLog } from './kafkajs-log.ts'
+import kafkajs from './kafkajs/index.ts'
+import { kafkajsLog } from './kafkajs/log.ts'
 import type { KafkaSettings } from './settings.ts'
 import { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
-import { socketFactory } from './socket-factory.ts'
+import { socketFactory } from './kafkajs/socket-factory.ts'
 
 export interface KafkaConnection {
   kafka: Kafka

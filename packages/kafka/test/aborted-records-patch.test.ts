@@ -1,7 +1,7 @@
 import '@orders/kafka'
 import { createRequire } from 'node:module'
 import t from 'tap'
-import { filterAborted, type FetchedMessage } from '../src/aborted-records-patch.ts'
+import { filterAborted, type FetchedMessage } from '../src/kafkajs/patches/aborted-records.ts'
 
 function record (offset: number, producerId: string, key = 'k'): FetchedMessage {
   return { offset: String(offset), key: Buffer.from(key), isControlRecord: false, batchContext: { producerId, inTransaction: true } }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { DeadlineExceededError, openPlainPublisher } from '@orders/kafka'
-import { testTopic, until } from '@orders/local-stack/harness'
+import { testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 import { consume, numbered, openAdmin, publish } from './consumer.ts'
 

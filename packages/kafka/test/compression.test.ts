@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { testTopic, until } from '@orders/local-stack/harness'
+import { testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
-import { decompress } from '../src/decompress.ts'
+import { decompress } from '../src/kafkajs/codecs/decompress.ts'
 import { consume, openAdmin, publish, valuesOf } from './consumer.ts'
 
 /** What compresses well, what does not, and both together, each larger than a block of any codec. */

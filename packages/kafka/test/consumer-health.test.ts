@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Consumer } from 'kafkajs'
 import t from 'tap'
-import { ConsumerHealth } from '../src/consumer-health.ts'
+import { ConsumerHealth } from '../src/consumer/consumer-health.ts'
 
 const EVENTS = {
   HEARTBEAT: 'heartbeat',

@@ -1,4 +1,4 @@
-import { testTopic, until } from '@orders/local-stack/harness'
+import { testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 import { consume, numbered, openAdmin, publish, valuesOf } from './consumer.ts'
 

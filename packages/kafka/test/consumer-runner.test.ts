@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createAdmin } from '@orders/kafka'
-import { Kafka } from '@orders/local-stack'
-import { testTopic, until } from '@orders/local-stack/harness'
+import { Kafka } from '@orders/testing/servers'
+import { testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 import { consume, numbered, openAdmin, publish, valuesOf } from './consumer.ts'
 

@@ -1,5 +1,5 @@
 import { createAdmin, openPlainPublisher, runConsumer, type ConsumedBatch, type ConsumerOptions, type KafkaAdmin, type RunningConsumer } from '@orders/kafka'
-import type { TestTopic } from '@orders/local-stack/harness'
+import type { TestTopic } from '@orders/testing/framework'
 import type { Test } from 'tap'
 
 export async function publish ({ connection, topic }: TestTopic, values: string[]): Promise<void> {

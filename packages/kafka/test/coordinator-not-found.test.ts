@@ -1,5 +1,5 @@
-import { Kafka } from '@orders/local-stack'
-import { TcpProxy, testConnection, until } from '@orders/local-stack/harness'
+import { Kafka } from '@orders/testing/servers'
+import { TcpProxy, testConnection, until } from '@orders/testing/framework'
 import t from 'tap'
 import { createAdmin, openPlainPublisher, runConsumer } from '@orders/kafka'
 

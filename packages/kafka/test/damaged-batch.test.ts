@@ -1,6 +1,6 @@
 import { openPlainPublisher } from '@orders/kafka'
-import { Kafka } from '@orders/local-stack'
-import { TcpProxy, testTopic, until } from '@orders/local-stack/harness'
+import { Kafka } from '@orders/testing/servers'
+import { TcpProxy, testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 import { consume, openAdmin } from './consumer.ts'
 

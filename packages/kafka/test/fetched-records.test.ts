@@ -2,12 +2,12 @@ import { createRequire } from 'node:module'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import '@orders/kafka'
 import t from 'tap'
-import { ByteWriter } from '../src/byte-writer.ts'
-import { crc32c } from '../src/crc32c.ts'
-import { MAX_DECOMPRESSED_BYTES } from '../src/decompress.ts'
-import { decodeRecordBatches, type FetchedRecord } from '../src/fetched-records.ts'
-import { decodeMessages } from '../src/fetched-records-patch.ts'
-import { writeRecordBatch, type RecordToWrite } from '../src/record-batch.ts'
+import { ByteWriter } from '../src/kafkajs/records/byte-writer.ts'
+import { crc32c } from '../src/kafkajs/records/crc32c.ts'
+import { MAX_DECOMPRESSED_BYTES } from '../src/kafkajs/codecs/decompress.ts'
+import { decodeRecordBatches, type FetchedRecord } from '../src/kafkajs/records/fetched-records.ts'
+import { decodeMessages } from '../src/kafkajs/patches/fetched-records.ts'
+import { writeRecordBatch, type RecordToWrite } from '../src/kafkajs/records/record-batch.ts'
 
 const HEADER_BYTES = 61
 

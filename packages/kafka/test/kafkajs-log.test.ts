@@ -1,8 +1,8 @@
 import { createAdmin, createKafka } from '@orders/kafka'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import { pino } from 'pino'
 import t from 'tap'
-import { LogLimit } from '../src/log-limit.ts'
+import { LogLimit } from '../src/kafkajs/log-limit.ts'
 
 t.test('the same line is let through once in 30 seconds', async (t) => {
   let now = 0

@@ -1,9 +1,9 @@
 import '@orders/kafka'
 import { createRequire } from 'node:module'
 import t from 'tap'
-import { cacheCoordinators } from '../src/coordinator-cache-patch.ts'
-import { groupMessages, type GroupMessages } from '../src/group-messages-patch.ts'
-import { kafkajsModule, replaceKafkajsModule } from '../src/kafkajs-module.ts'
+import { cacheCoordinators } from '../src/kafkajs/patches/coordinator-cache.ts'
+import { groupMessages, type GroupMessages } from '../src/kafkajs/patches/group-messages.ts'
+import { kafkajsModule, replaceKafkajsModule } from '../src/kafkajs/module.ts'
 
 const require = createRequire(import.meta.url)
 

@@ -2,8 +2,8 @@ import '@orders/kafka'
 import { createRequire } from 'node:module'
 import t from 'tap'
 import { knownCodes, nameOf, verdictOf, type CodeVerdict } from '../src/error-codes.ts'
-import type { Failure } from '../src/named-failures-patch.ts'
-import { PublisherFencedError, PublishUncertainError, RecordRefusedError, TopicUnavailableError, toPublishError } from '../src/publish-errors.ts'
+import type { Failure } from '../src/kafkajs/patches/named-failures.ts'
+import { PublisherFencedError, PublishUncertainError, RecordRefusedError, TopicUnavailableError, toPublishError } from '../src/publisher/publish-errors.ts'
 
 const NEWEST_CODE = 133
 

@@ -2,8 +2,8 @@ import {
   createAdmin, openPlainPublisher, openTransactionalPublisher, PublisherFencedError, PublishUncertainError, RecordRefusedError, TopicUnavailableError,
   type EventRecord, type KafkaConnection, type Position, type TransactionalPublisher
 } from '@orders/kafka'
-import { Kafka } from '@orders/local-stack'
-import { compareReaders, swallowKafkaAnswers, TcpProxy, testConnection, testTopic, until } from '@orders/local-stack/harness'
+import { Kafka } from '@orders/testing/servers'
+import { compareReaders, swallowKafkaAnswers, TcpProxy, testConnection, testTopic, until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 
 const SEND_DEADLINE_MS = 8_000

@@ -1,5 +1,5 @@
 import { createAdmin } from '@orders/kafka'
-import { testTopic } from '@orders/local-stack/harness'
+import { testTopic } from '@orders/testing/framework'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 

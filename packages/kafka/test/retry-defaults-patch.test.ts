@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import '@orders/kafka'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 
 type Retry = (options?: object) => (call: () => Promise<unknown>) => Promise<unknown>

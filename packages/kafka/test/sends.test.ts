@@ -1,8 +1,8 @@
 import type { EventRecord } from '@orders/kafka'
 import t from 'tap'
-import { ByteWriter } from '../src/byte-writer.ts'
-import { writeRecord, writeRecordBatch } from '../src/record-batch.ts'
-import { recordBytes, splitIntoSends } from '../src/sends.ts'
+import { ByteWriter } from '../src/kafkajs/records/byte-writer.ts'
+import { writeRecord, writeRecordBatch } from '../src/kafkajs/records/record-batch.ts'
+import { recordBytes, splitIntoSends } from '../src/publisher/sends.ts'
 import { SeededRandom } from './seeded-random.ts'
 
 const SEED = 20_261_125

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
-import { socketFactory } from '../src/socket-factory.ts'
+import { socketFactory } from '../src/kafkajs/socket-factory.ts'
 import t from 'tap'
 
 t.test('a connection that is ended over and over does not collect listeners', async (t) => {

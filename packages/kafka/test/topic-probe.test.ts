@@ -1,5 +1,5 @@
 import { createTopicProbe, PublishUncertainError, TopicUnavailableError, openPlainPublisher, type EventRecord } from '@orders/kafka'
-import { securedKafka, testConnection, testTopic, until } from '@orders/local-stack/harness'
+import { securedKafka, testConnection, testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 
 const DEADLINE_MS = 5_000

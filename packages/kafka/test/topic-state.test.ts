@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { findTopic, type KafkaConnection } from '@orders/kafka'
-import { testConnection, testTopic } from '@orders/local-stack/harness'
+import { testConnection, testTopic } from '@orders/testing/framework'
 import t from 'tap'
 
 t.test('a topic is there, or is not, or Kafka cannot be asked', async (t) => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { testPostgres } from '@orders/local-stack/harness'
+import { testPostgres } from '@orders/testing/framework'
 import { readDdlOfRecord, type EventNames, type NewEvent, type ReadOptions } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'

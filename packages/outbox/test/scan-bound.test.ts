@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import {
   complete, deadLetter, discardDeadLetter, enqueue, READ_SESSION_OPTIONS, readBatch, replayDeadLetter, ScanBound, takeOverShard, type Fence,
   type ScanReadOptions, type SqlClient, type TypeFilter

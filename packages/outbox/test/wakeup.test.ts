@@ -1,5 +1,5 @@
 import { createWakeupSender, listenForWakeups, WAKEUP_CHANNEL } from '@orders/outbox'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { outboxDatabase } from './outbox-database.ts'
 

@@ -1,5 +1,5 @@
 import { createHealth, createHttpApp, createLogger, createMetrics, createOpsServer } from '@orders/service-kit'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { listen, open, parse, talk } from './raw-http.ts'
 

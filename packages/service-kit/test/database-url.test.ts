@@ -1,12 +1,12 @@
 import { ConfigError, createLogger, createPool, loadConfig, postgresSettings } from '@orders/service-kit'
-import { testPostgres } from '@orders/local-stack/harness'
+import { testPostgres } from '@orders/testing/framework'
 import { Writable } from 'node:stream'
 import pg from 'pg'
 import { pino } from 'pino'
 import t from 'tap'
 import { Type } from 'typebox'
-import { errorFields } from '../src/error-fields.ts'
-import { parseSessionOptions } from '../src/database-url.ts'
+import { errorFields } from '../src/process/error-fields.ts'
+import { parseSessionOptions } from '../src/postgres/database-url.ts'
 
 const schema = Type.Object({ DATABASE_URL: postgresSettings.DATABASE_URL })
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import { createHealth, createHttpApp, createLogger, createMetrics, drainHttp } from '@orders/service-kit'
 import t, { type Test } from 'tap'
 

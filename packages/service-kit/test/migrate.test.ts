@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { TcpProxy, testPostgres } from '@orders/local-stack/harness'
+import { TcpProxy, testPostgres } from '@orders/testing/framework'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { startService, testDatabase, until } from '@orders/local-stack/harness'
+import { startService, testDatabase, until } from '@orders/testing/framework'
 import { connectionOptions, createLogger, createPool, openClient, PoolerError, withTransaction } from '@orders/service-kit'
 import t, { type Test } from 'tap'
 

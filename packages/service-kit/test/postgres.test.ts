@@ -1,4 +1,4 @@
-import { TcpProxy, testPostgres, until } from '@orders/local-stack/harness'
+import { TcpProxy, testPostgres, until } from '@orders/testing/framework'
 import { createLogger, createPool, isUnavailable, TransactionAbortedError, withTransaction } from '@orders/service-kit'
 import type pg from 'pg'
 import t, { type Test } from 'tap'

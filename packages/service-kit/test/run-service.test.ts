@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 
 const FIXTURE = fileURLToPath(new URL('./fixtures/service.ts', import.meta.url))

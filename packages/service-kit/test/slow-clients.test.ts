@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import { createHealth, createHttpApp, createLogger, createMetrics, createOpsServer } from '@orders/service-kit'
 import t, { type Test } from 'tap'
 import { listen, open } from './raw-http.ts'

@@ -1,4 +1,4 @@
-import { testPostgres } from '@orders/local-stack/harness'
+import { testPostgres } from '@orders/testing/framework'
 import { createLogger, createPool, withTransaction } from '@orders/service-kit'
 import type pg from 'pg'
 import t, { type Test } from 'tap'

@@ -10,7 +10,7 @@ import { changeStatusRoutes } from './routes/change-status.ts'
 import { createOrderRoute } from './routes/create-order.ts'
 import { getOrderRoute } from './routes/get-order.ts'
 import { listOrdersRoute } from './routes/list-orders.ts'
-import { orderSchema } from './schemas/order.ts'
+import { orderSchema } from './orders/schema.ts'
 
 const KIBIBYTE = 1_024
 

@@ -1,7 +1,7 @@
 import { ORDER_STATUSES, type OrderStatus } from '@orders/contracts'
-import { testDatabase } from '@orders/local-stack/harness'
+import { testDatabase } from '@orders/testing/framework'
 import t from 'tap'
-import { TRANSITIONS, type Action } from '../src/transitions.ts'
+import { TRANSITIONS, type Action } from '../src/orders/transitions.ts'
 import { orderApi, orderOf, type OrderApi } from './order-api.ts'
 
 /** How a new order gets there. */

@@ -1,5 +1,5 @@
 // What a migration, or another default of the database, does to a service that runs.
-import { testDatabase, until } from '@orders/local-stack/harness'
+import { testDatabase, until } from '@orders/testing/framework'
 import type { LightMyRequestResponse } from 'fastify'
 import pg from 'pg'
 import t, { type Test } from 'tap'

@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import { WAKEUP_CHANNEL } from '@orders/outbox'
 import t from 'tap'
 import { orderApi, orderOf } from './order-api.ts'

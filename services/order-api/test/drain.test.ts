@@ -1,4 +1,4 @@
-import { startService, testDatabase, until } from '@orders/local-stack/harness'
+import { startService, testDatabase, until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { OrderApiClient } from './order-api-client.ts'
 import { databaseUrl, evidenceOf } from './order-api.ts'

@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import type pg from 'pg'
 import type { Test } from 'tap'
 

@@ -1,7 +1,7 @@
-import { testDatabase, until } from '@orders/local-stack/harness'
+import { testDatabase, until } from '@orders/testing/framework'
 import { createLogger } from '@orders/service-kit'
 import t from 'tap'
-import { forgetOldKeys } from '../src/forget-old-keys.ts'
+import { forgetOldKeys } from '../src/idempotency/purge-keys.ts'
 import { orderApi, orderOf } from './order-api.ts'
 
 const key = (value: string) => ({ 'idempotency-key': value })

@@ -1,4 +1,4 @@
-import { testDatabase, type TcpProxy } from '@orders/local-stack/harness'
+import { testDatabase, type TcpProxy } from '@orders/testing/framework'
 import t from 'tap'
 import { orderApi, orderOf, proxyOf } from './order-api.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import t from 'tap'
-import { renderOpenApi } from '../../../scripts/openapi/render-openapi.ts'
+import { renderOpenApi } from '../../../tools/generate/openapi/render-openapi.ts'
 import { openApi } from './described.ts'
 
 t.test('openapi.json is what the routes say (npm run openapi)', async (t) => {

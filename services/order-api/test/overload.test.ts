@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import type { LightMyRequestResponse } from 'fastify'
 import type pg from 'pg'
 import t from 'tap'

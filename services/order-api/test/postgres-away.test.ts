@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { Postgres } from '@orders/local-stack'
-import { startService, testDatabase, until, type ServiceProcess } from '@orders/local-stack/harness'
+import { Postgres } from '@orders/testing/servers'
+import { startService, testDatabase, until, type ServiceProcess } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { OrderApiClient } from './order-api-client.ts'
 import { databaseUrl, evidenceOf, proxyOf } from './order-api.ts'

@@ -1,4 +1,4 @@
-import { startService, testDatabase, testPostgres, until } from '@orders/local-stack/harness'
+import { startService, testDatabase, testPostgres, until } from '@orders/testing/framework'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import t from 'tap'

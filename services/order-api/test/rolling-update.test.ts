@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { startService, testDatabase, until } from '@orders/local-stack/harness'
+import { startService, testDatabase, until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { databaseUrl } from './order-api.ts'
 

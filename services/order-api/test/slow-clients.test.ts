@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { OrderApiClient } from './order-api-client.ts'
 import { orderApi } from './order-api.ts'

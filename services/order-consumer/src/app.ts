@@ -5,8 +5,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { ConsumerConfig } from './config.ts'
-import { readModelRoutes } from './routes/read-model.ts'
-import { orderViewSchema } from './schemas/read-model.ts'
+import { readModelRoutes } from './read-model/routes.ts'
+import { orderViewSchema } from './read-model/schema.ts'
 
 export interface AppParts {
   config: ConsumerConfig

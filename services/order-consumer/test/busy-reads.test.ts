@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
-import { ShortCache } from '../src/short-cache.ts'
+import { ShortCache } from '../src/read-model/short-cache.ts'
 import { getJson, metric, setUp } from './order-consumer.ts'
 import { lives } from './order-events.ts'
 

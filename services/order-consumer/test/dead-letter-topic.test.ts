@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { getJson, metric, setUp, type Stage } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'
 
-const REPLAY = fileURLToPath(new URL('../src/replay-dead-letters.ts', import.meta.url))
+const REPLAY = fileURLToPath(new URL('../src/bin/replay-dead-letters.ts', import.meta.url))
 const UNUSABLE = { key: 'k', value: 'no event', headers: {} }
 
 t.test('without a dead-letter topic nothing is lost: the partition waits, visibly, until there is one', async (t) => {

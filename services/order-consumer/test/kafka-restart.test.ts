@@ -1,5 +1,5 @@
-import { Kafka } from '@orders/local-stack'
-import { until } from '@orders/local-stack/harness'
+import { Kafka } from '@orders/testing/servers'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { getJson, metric, setUp } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'

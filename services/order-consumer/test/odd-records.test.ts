@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { EventRecord } from '@orders/kafka'
-import { testConnection, until } from '@orders/local-stack/harness'
+import { testConnection, until } from '@orders/testing/framework'
 import t from 'tap'
 import { metric, setUp, type Stage } from './order-consumer.ts'
 import { eventIdOf, lives, orderEvent } from './order-events.ts'

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { testDatabase, type TestContext } from '@orders/local-stack/harness'
+import { testDatabase, type TestContext } from '@orders/testing/framework'
 import pg from 'pg'
 import t from 'tap'
-import { applyEvents, type StatsPlaces } from '../src/apply-events.ts'
-import { addStats } from '../src/data/add-stats.ts'
-import { deleteOldInbox } from '../src/data/insert-inbox.ts'
+import { applyEvents, type StatsPlaces } from '../src/apply/apply-events.ts'
+import { addStats } from '../src/apply/add-stats.ts'
+import { deleteOldInbox } from '../src/apply/insert-inbox.ts'
 
 const NONE = { applied: 1, duplicates: 0, gaps: 0, deadLetters: 0 }
 

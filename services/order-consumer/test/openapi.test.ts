@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { createHealth, createLogger, createMetrics } from '@orders/service-kit'
 import t, { type Test } from 'tap'
-import { openApiFile, renderOpenApi } from '../../../scripts/openapi/render-openapi.ts'
+import { openApiFile, renderOpenApi } from '../../../tools/generate/openapi/render-openapi.ts'
 import { buildApp } from '../src/app.ts'
 import { loadConsumerConfig } from '../src/config.ts'
 

@@ -1,7 +1,7 @@
 import { createAdmin, openPlainPublisher, type EventRecord, type KafkaAdmin, type StoredRecord } from '@orders/kafka'
 import {
   startService, testDatabase, testKafka, testTopic, until, type ServiceProcess, type TestDatabase, type TestTopic
-} from '@orders/local-stack/harness'
+} from '@orders/testing/framework'
 import pg from 'pg'
 import type { Test } from 'tap'
 

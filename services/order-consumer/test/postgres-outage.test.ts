@@ -1,5 +1,5 @@
-import { Postgres } from '@orders/local-stack'
-import { TcpProxy, until } from '@orders/local-stack/harness'
+import { Postgres } from '@orders/testing/servers'
+import { TcpProxy, until } from '@orders/testing/framework'
 import t from 'tap'
 import { getJson, metric, setUp } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'

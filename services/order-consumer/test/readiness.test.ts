@@ -1,4 +1,4 @@
-import { testDatabase, until } from '@orders/local-stack/harness'
+import { testDatabase, until } from '@orders/testing/framework'
 import t from 'tap'
 import { getJson, setUp } from './order-consumer.ts'
 import { lives } from './order-events.ts'

@@ -1,6 +1,6 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
-import { refusesEvent } from '../src/refuses-event.ts'
+import { refusesEvent } from '../src/apply/is-data-error.ts'
 import { metric, setUp } from './order-consumer.ts'
 import { eventIdOf, lives, orderEvent } from './order-events.ts'
 

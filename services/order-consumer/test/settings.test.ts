@@ -1,4 +1,4 @@
-import { startService } from '@orders/local-stack/harness'
+import { startService } from '@orders/testing/framework'
 import { ConfigError } from '@orders/service-kit'
 import t from 'tap'
 import { loadConsumerConfig } from '../src/config.ts'

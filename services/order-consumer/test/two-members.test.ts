@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { metric, setUp } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'

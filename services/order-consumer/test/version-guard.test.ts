@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { guardVersions } from '../src/version-guard.ts'
-import type { ReceivedEvent } from '../src/received-event.ts'
+import { guardVersions } from '../src/apply/version-guard.ts'
+import type { ReceivedEvent } from '../src/apply/received-event.ts'
 import { getJson, metric, setUp } from './order-consumer.ts'
 import { orderEvent } from './order-events.ts'
 

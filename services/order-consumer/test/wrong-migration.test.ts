@@ -1,7 +1,7 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
-import { Refusals } from '../src/refusals.ts'
-import type { ReceivedEvent } from '../src/received-event.ts'
+import { Refusals } from '../src/apply/refusals.ts'
+import type { ReceivedEvent } from '../src/apply/received-event.ts'
 import { getJson, metric, setUp, type Stage } from './order-consumer.ts'
 import { eventIdOf, lives, orderEvent } from './order-events.ts'
 

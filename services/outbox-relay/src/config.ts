@@ -1,7 +1,7 @@
 import { kafkaProblems, kafkaSettings } from '@orders/kafka'
 import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
-import { isTopicName, TopicMap } from './topics.ts'
+import { isTopicName, TopicMap } from './publishing/topics.ts'
 
 export const settings = Type.Object({
   ...postgresSettings,

@@ -2,7 +2,7 @@ import { FencedError, type Backlog } from '@orders/outbox'
 import { PublisherFencedError, RecordRefusedError, TopicUnavailableError } from '@orders/kafka'
 import type { ElectorEvent } from '@orders/leader-election'
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Batch } from './batch.ts'
+import type { Batch } from './publishing/batch.ts'
 
 const SECOND_MS = 1_000
 const LATENCY_BUCKETS_S = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]

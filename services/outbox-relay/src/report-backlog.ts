@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BacklogMeter, type SqlClient, type TypeFilter } from '@orders/outbox'
 import type { Logger } from 'pino'
-import { hintFor } from './failure-hints.ts'
+import { hintFor } from './publishing/failure-hints.ts'
 import type { RelayMetrics } from './metrics.ts'
 
 const EVERY_MS = 1_000

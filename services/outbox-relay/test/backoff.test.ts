@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Backoff } from '../src/backoff.ts'
+import { Backoff } from '../src/publishing/backoff.ts'
 
 t.test('the wait doubles up to its limit, and begins anew after a success', async (t) => {
   const backoff = new Backoff({ minMs: 50, maxMs: 1_000, random: () => 1 })

@@ -1,4 +1,4 @@
-import { startService } from '@orders/local-stack/harness'
+import { startService } from '@orders/testing/framework'
 import t from 'tap'
 import { loadRelayConfig } from '../src/config.ts'
 

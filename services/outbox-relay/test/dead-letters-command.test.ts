@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { testDatabase } from '@orders/local-stack/harness'
+import { testDatabase } from '@orders/testing/framework'
 import pg from 'pg'
 import t from 'tap'
 
-const COMMAND = fileURLToPath(new URL('../src/dead-letters.ts', import.meta.url))
+const COMMAND = fileURLToPath(new URL('../src/bin/dead-letters.ts', import.meta.url))
 const run = promisify(execFile)
 
 t.test('the command lists and replays in the order of ids, and says when a list was cut', async (t) => {

@@ -1,4 +1,4 @@
-import { testTopic, until } from '@orders/local-stack/harness'
+import { testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 import { Stage } from './stage/stage.ts'
 import { createTopic, deadLetters, deleteTopic, inTopic, invoices } from './stage/topics.ts'

@@ -1,4 +1,4 @@
-import { securedKafka } from '@orders/local-stack/harness'
+import { securedKafka } from '@orders/testing/framework'
 import t from 'tap'
 import { Stage } from './stage/stage.ts'
 import { deadLetters, inTopic, invoices, untilLogged } from './stage/topics.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ForeignPositions, SharedNameError } from '../src/foreign-positions.ts'
+import { ForeignPositions, SharedNameError } from '../src/publishing/foreign-positions.ts'
 
 const MINUTE_MS = 60_000
 

@@ -1,6 +1,6 @@
 import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'
-import { Kubernetes } from '@orders/local-stack'
-import { until } from '@orders/local-stack/harness'
+import { Kubernetes } from '@orders/testing/servers'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { EXACTLY_ONCE, Stage, type Relay } from './stage/stage.ts'
 import { SHORT_LEASE } from './stage/zombie.ts'

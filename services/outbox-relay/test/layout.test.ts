@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { runCommand } from '@orders/local-stack'
-import { until } from '@orders/local-stack/harness'
+import { runCommand } from '@orders/testing/servers'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { EXACTLY_ONCE, Stage, type Relay } from './stage/stage.ts'
 
 const AGGREGATES = Array.from({ length: 12 }, (_, index) => `a${index}`)
-const CHANGE = new URL('../src/change-layout.ts', import.meta.url).pathname
+const CHANGE = new URL('../src/bin/change-layout.ts', import.meta.url).pathname
 
 /** Posts until `work` has resolved. */
 async function whilePosting<T> (stage: Stage, work: Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import { until, type TcpProxy } from '@orders/local-stack/harness'
+import { until, type TcpProxy } from '@orders/testing/framework'
 import t from 'tap'
 import { brokerBehindProxy } from './stage/broker.ts'
 import { catchOnce, kafkaRequest, type Api } from './stage/requests.ts'

@@ -1,5 +1,5 @@
 import { createAdmin } from '@orders/kafka'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { backUp } from './stage/backup.ts'
 import { interrupt } from './stage/interrupt.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { Stage } from './stage/stage.ts'
 

@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { brokerBehindProxy } from './stage/broker.ts'
 import { cutOffFromKafka } from './stage/requests.ts'

@@ -1,4 +1,4 @@
-import { TcpProxy, until } from '@orders/local-stack/harness'
+import { TcpProxy, until } from '@orders/testing/framework'
 import t from 'tap'
 import { EXACTLY_ONCE, Stage } from './stage/stage.ts'
 

@@ -1,10 +1,10 @@
-import { testDatabase } from '@orders/local-stack/harness'
+import { testDatabase } from '@orders/testing/framework'
 import { enqueue, READ_SESSION_OPTIONS, type SqlClient } from '@orders/outbox'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { OutboxReader } from '../src/outbox-reader.ts'
-import { TopicMap } from '../src/topics.ts'
-import { Wakeups } from '../src/wakeups.ts'
+import { OutboxReader } from '../src/publishing/outbox-reader.ts'
+import { TopicMap } from '../src/publishing/topics.ts'
+import { Wakeups } from '../src/publishing/wakeups.ts'
 
 const event = (aggregateId: string) => ({ aggregateType: 'order', aggregateId, aggregateVersion: 1, eventType: 'E', payload: {} })
 

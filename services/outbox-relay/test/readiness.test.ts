@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { securedKafka, until, type ServiceProcess } from '@orders/local-stack/harness'
+import { securedKafka, until, type ServiceProcess } from '@orders/testing/framework'
 import t from 'tap'
 import { kubernetesProblems } from '../src/leadership/kubernetes-settings.ts'
 import { Stage } from './stage/stage.ts'

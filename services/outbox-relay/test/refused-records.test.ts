@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { EXACTLY_ONCE, Stage } from './stage/stage.ts'
 
-const CLI = fileURLToPath(new URL('../src/dead-letters.ts', import.meta.url))
+const CLI = fileURLToPath(new URL('../src/bin/dead-letters.ts', import.meta.url))
 const TOO_LARGE = 30_000
 const SMALL_TOPIC = { 'max.message.bytes': '20000' }
 const run = promisify(execFile)

@@ -1,4 +1,4 @@
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { EXACTLY_ONCE, Stage, type Relay } from './stage/stage.ts'
 

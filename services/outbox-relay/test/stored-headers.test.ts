@@ -1,7 +1,7 @@
 import type { OutboxEvent } from '@orders/outbox'
 import t from 'tap'
-import { toBatch } from '../src/batch.ts'
-import { TopicMap } from '../src/topics.ts'
+import { toBatch } from '../src/publishing/batch.ts'
+import { TopicMap } from '../src/publishing/topics.ts'
 
 const event = (headers: string): OutboxEvent => ({
   id: '1', eventId: '0190163d-8694-739b-aea5-966c26f8ad90', aggregateType: 'order', aggregateId: 'a', aggregateVersion: '1', eventType: 'E', payload: '{}', headers, createdAt: '2026-11-24T10:58:06Z'

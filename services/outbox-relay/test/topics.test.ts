@@ -1,8 +1,8 @@
 import { PublishUncertainError, TopicUnavailableError, type TopicAccess, type TopicProbe } from '@orders/kafka'
 import { pino } from 'pino'
 import t from 'tap'
-import { TopicGate, type TopicGateOptions } from '../src/topic-gate.ts'
-import { TopicMap } from '../src/topics.ts'
+import { TopicGate, type TopicGateOptions } from '../src/publishing/topic-gate.ts'
+import { TopicMap } from '../src/publishing/topics.ts'
 
 const topics = TopicMap.parse('invoice=invoices,credit=invoices,refund=refunds', 'orders')
 

@@ -1,4 +1,4 @@
-import { testTopic } from '@orders/local-stack/harness'
+import { testTopic } from '@orders/testing/framework'
 import pg from 'pg'
 import t from 'tap'
 import { Stage } from './stage/stage.ts'

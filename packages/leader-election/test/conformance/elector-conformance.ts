@@ -1,6 +1,6 @@
 import type { Term } from '@orders/leader-election'
 import { LeaderElector } from '@orders/leader-election'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import type { Test } from 'tap'
 import type { Platform } from './platform.ts'
 import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS, STEADY_TIMINGS } from './running-elector.ts'

@@ -1,5 +1,5 @@
 import { LeaderElector, type ElectorEvent, type ElectorOptions, type LeaseStore, type Term } from '@orders/leader-election'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 
 interface TestContext {
   teardown: (work: () => Promise<void>) => unknown

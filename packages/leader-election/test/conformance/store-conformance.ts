@@ -1,5 +1,5 @@
 import { LeaseStoreError, parseRecord, type LeaderElectionRecord } from '@orders/leader-election'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import type { Test } from 'tap'
 import type { Platform } from './platform.ts'
 

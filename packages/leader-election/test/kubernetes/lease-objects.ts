@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CoordinationV1Api, CoreV1Api, KubeConfig, RbacAuthorizationV1Api, type Cluster, type User, type V1Lease, type V1PolicyRule } from '@kubernetes/client-node'
 import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'
-import { testKubernetes, until, type TestContext } from '@orders/local-stack/harness'
+import { testKubernetes, until, type TestContext } from '@orders/testing/framework'
 import type { LeaseUnderTest } from '../conformance/platform.ts'
 
 const NAMESPACE = 'default'

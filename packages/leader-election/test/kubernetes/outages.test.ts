@@ -1,6 +1,6 @@
 // An API server that is overloaded, broken, slow, silent, away.
-import { Kubernetes } from '@orders/local-stack'
-import { TcpProxy, until } from '@orders/local-stack/harness'
+import { Kubernetes } from '@orders/testing/servers'
+import { TcpProxy, until } from '@orders/testing/framework'
 import t from 'tap'
 import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS } from '../conformance/running-elector.ts'
 import { ApiProxy } from './api-proxy.ts'

@@ -1,7 +1,7 @@
 // Connections that are cut, that hang, that nobody gets, and a server that goes away.
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
-import { Postgres } from '@orders/local-stack'
-import { TcpProxy, until } from '@orders/local-stack/harness'
+import { Postgres } from '@orders/testing/servers'
+import { TcpProxy, until } from '@orders/testing/framework'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { PATIENT_TIMINGS, RunningElector, SHORT_TIMINGS } from '../conformance/running-elector.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
-import { testPostgres, type TestContext } from '@orders/local-stack/harness'
+import { testPostgres, type TestContext } from '@orders/testing/framework'
 import pg from 'pg'
 import type { LeaseUnderTest } from '../conformance/platform.ts'
 

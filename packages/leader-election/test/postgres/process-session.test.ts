@@ -1,7 +1,7 @@
 // The proof that a process lives, and how fast it is missed.
 import { randomBytes } from 'node:crypto'
 import { countProcesses, ProcessSession, untilProcessEnds } from '@orders/leader-election/postgres'
-import { TcpProxy, until } from '@orders/local-stack/harness'
+import { TcpProxy, until } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { LeaseTable } from './lease-table.ts'
 

@@ -1,7 +1,7 @@
 // What Postgres answers to a candidate that may not, or cannot: errors that say what to do, and the grants that do.
 import { randomBytes } from 'node:crypto'
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
-import { until } from '@orders/local-stack/harness'
+import { until } from '@orders/testing/framework'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { PATIENT_TIMINGS, RunningElector } from '../conformance/running-elector.ts'

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { testKubernetes } from '@orders/local-stack/harness'
+import { testKubernetes } from '@orders/testing/framework'
 import t, { type Test } from 'tap'
 import { LeaseObjects } from '../kubernetes/lease-objects.ts'
 import { LeaseTable } from '../postgres/lease-table.ts'

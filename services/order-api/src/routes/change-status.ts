@@ -3,12 +3,12 @@ import { ProblemError } from '@orders/service-kit'
 import { bodyProblems, commonProblems, notFoundProblem } from '@orders/service-kit/documentation'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
-import { changeStatus } from '../data/change-status.ts'
-import { findOrder } from '../data/find-order.ts'
-import { answerOnce, REPLAYED_HEADER } from '../idempotency.ts'
-import { orderEvent } from '../order-event.ts'
-import { idempotencyHeadersSchema, idempotencyProblems, orderParamsSchema, replayedHeader } from '../schemas/order.ts'
-import { TRANSITIONS, type Action, type Transition } from '../transitions.ts'
+import { changeStatus } from '../orders/change-status.ts'
+import { findOrder } from '../orders/find-order.ts'
+import { answerOnce, REPLAYED_HEADER } from '../idempotency/with-idempotency.ts'
+import { orderEvent } from '../orders/event.ts'
+import { idempotencyHeadersSchema, idempotencyProblems, orderParamsSchema, replayedHeader } from '../orders/schema.ts'
+import { TRANSITIONS, type Action, type Transition } from '../orders/transitions.ts'
 
 const schema = (action: Action, { from, to }: Transition) => ({
   operationId: `${action}Order`,

@@ -3,12 +3,12 @@ import { bodyProblems, commonProblems } from '@orders/service-kit/documentation'
 import { Type } from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import type { App } from '../app.ts'
-import { insertOrder } from '../data/insert-order.ts'
-import { answerOnce, REPLAYED_HEADER } from '../idempotency.ts'
-import { orderEvent } from '../order-event.ts'
+import { insertOrder } from '../orders/insert-order.ts'
+import { answerOnce, REPLAYED_HEADER } from '../idempotency/with-idempotency.ts'
+import { orderEvent } from '../orders/event.ts'
 import {
   customerIdSchema, idempotencyHeadersSchema, idempotencyProblems, locationHeader, replayedHeader
-} from '../schemas/order.ts'
+} from '../orders/schema.ts'
 
 const schema = {
   operationId: 'createOrder',

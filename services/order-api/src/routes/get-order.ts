@@ -3,8 +3,8 @@ import { commonProblems, notFoundProblem } from '@orders/service-kit/documentati
 import type pg from 'pg'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
-import { findOrder } from '../data/find-order.ts'
-import { orderParamsSchema } from '../schemas/order.ts'
+import { findOrder } from '../orders/find-order.ts'
+import { orderParamsSchema } from '../orders/schema.ts'
 
 const schema = {
   operationId: 'getOrder',

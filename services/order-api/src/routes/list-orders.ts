@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import { Type } from 'typebox'
 import type { App } from '../app.ts'
-import { listOrders } from '../data/list-orders.ts'
+import { listOrders } from '../orders/list-orders.ts'
 import { CURSOR_PATTERN, decodeCursor, encodeCursor } from '@orders/service-kit'
 import { commonProblems } from '@orders/service-kit/documentation'
-import { customerIdSchema, orderPageSchema } from '../schemas/order.ts'
+import { customerIdSchema, orderPageSchema } from '../orders/schema.ts'
 
 const DEFAULT_LIMIT = 50
 

@@ -1,6 +1,6 @@
 import { ProcessSession } from '@orders/leader-election/postgres'
 import { connectionOptions, createPool, type Health } from '@orders/service-kit'
-import type { ShardRelay } from '../shard-relay.ts'
+import type { ShardRelay } from '../publishing/shard-relay.ts'
 import type { RelayParts } from '../relay.ts'
 import { shareFairly } from './fair-share.ts'
 import { createLeaseStore } from './lease-store.ts'

@@ -1,5 +1,5 @@
-import { Kafka } from '@orders/local-stack'
-import { TcpProxy, type TestContext } from '@orders/local-stack/harness'
+import { Kafka } from '@orders/testing/servers'
+import { TcpProxy, type TestContext } from '@orders/testing/framework'
 
 /** A broker that all its clients reach through a proxy. */
 export async function brokerBehindProxy (t: TestContext): Promise<{ broker: Kafka, proxy: TcpProxy }> {

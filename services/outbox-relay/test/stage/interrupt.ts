@@ -1,4 +1,4 @@
-import { until, type TcpProxy } from '@orders/local-stack/harness'
+import { until, type TcpProxy } from '@orders/testing/framework'
 import { catchOnce, type RequestKind } from './requests.ts'
 import type { Relay } from './stage.ts'
 

@@ -1,4 +1,4 @@
-import type { Filter } from '@orders/local-stack/harness'
+import type { Filter } from '@orders/testing/framework'
 
 /** Tells the requests of one kind from all others, by the first chunk of each. */
 export type RequestKind = (chunk: Buffer) => boolean

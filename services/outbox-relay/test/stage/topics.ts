@@ -1,5 +1,5 @@
 import { createAdmin } from '@orders/kafka'
-import { until, type ServiceProcess } from '@orders/local-stack/harness'
+import { until, type ServiceProcess } from '@orders/testing/framework'
 import type { Stage } from './stage.ts'
 
 /** Posts of a type with a topic of its own. */

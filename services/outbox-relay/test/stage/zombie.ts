@@ -1,4 +1,4 @@
-import { until, type TcpProxy } from '@orders/local-stack/harness'
+import { until, type TcpProxy } from '@orders/testing/framework'
 import { interrupt, type Moment } from './interrupt.ts'
 import type { Relay, Stage } from './stage.ts'
 

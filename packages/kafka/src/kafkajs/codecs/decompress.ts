@@ -1,0 +1,48 @@
+import { promisify } from 'node:util'
+import { gunzip, zstdDecompress } from 'node:zlib'
+import { tooLarge } from '../records/growing-buffer.ts'
+import { decompressLz4 } from './lz4.ts'
+import { decompressSnappy } from './snappy.ts'
+import { UndecodableError } from '../records/undecodable-error.ts'
+
+/** Decompressed, a batch has at most so many bytes. With the fetch that brought it, this has to fit into a consumer's memory. */
+export const MAX_DECOMPRESSED_BYTES = 33_554_432
+
+type Decompress = (source: Buffer, maxBytes: number) => Promise<Buffer> | Buffer
+
+const gunzipAsync = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip)
+const zstdDecompressAsync = promisify<Buffer, { maxOutputLength: number }, Buffer>(zstdDecompress)
+
+/** By their numbers in the attributes of a record batch: https://kafka.apache.org/documentation/#recordbatch */
+const CODECS = new Map<number, Decompress>([
+  [1, (source, maxOutputLength) => gunzipAsync(source, { maxOutputLength })],
+  [2, decompressSnappy],
+  [3, decompressLz4],
+  [4, (source, maxOutputLength) => zstdDecompressAsync(source, { maxOutputLength })]
+])
+
+/** A codec that Kafka did not have when this was written. Newer code may know it, so nothing may be lost because of it. */
+export class UnknownCodecError extends UndecodableError {
+  constructor (codec: number) {
+    super('compression by gzip, snappy, lz4 or zstd', `codec ${codec}, which this version cannot read`)
+    this.name = 'UnknownCodecError'
+  }
+}
+
+/**
+ * The records of a batch, decompressed.
+ *
+ * @throws UnknownCodecError | UndecodableError
+ */
+export async function decompress (codec: number, source: Buffer, maxBytes = MAX_DECOMPRESSED_BYTES): Promise<Buffer> {
+  const work = CODECS.get(codec)
+  if (work === undefined) throw new UnknownCodecError(codec)
+  try {
+    return await work(source, maxBytes)
+  } catch (error) {
+    if (error instanceof UndecodableError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes)
+    throw new UndecodableError('compressed records', `what cannot be decompressed (${message})`)
+  }
+}

@@ -1,8 +1,0 @@
-import t from 'tap'
-import { clusterId } from '../src/cluster-id.ts'
-
-t.test('an id that a command line takes for an id', async (t) => {
-  const ids = Array.from({ length: 1_000 }, clusterId)
-  t.equal(new Set(ids).size, ids.length)
-  t.same(ids.filter((id) => !/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/.test(id)), [])
-})

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { Ajv } from 'ajv'
+import addFormats from 'ajv-formats'
+import type { Static, TObject } from 'typebox'
+import { ConfigError } from './config-error.ts'
+import { databaseUrlProblems } from '../postgres/database-url.ts'
+import { isForeign, isServiceLink } from './foreign-variables.ts'
+import { nearest } from './nearest.ts'
+import { httpSettings, logSettings, opsSettings, postgresSettings, shutdownSettings } from './settings.ts'
+
+/** Several programs share these prefixes, and often one environment: what another one knows is no typing error here. */
+const SHARED_SETTINGS = Object.keys({ ...postgresSettings, ...httpSettings, ...opsSettings, ...logSettings, ...shutdownSettings })
+const SHARED_PREFIXES = ['DATABASE_', 'HTTP_', 'KAFKA_', 'LOG_', 'OPS_', 'SHUTDOWN_']
+
+/** What a schema cannot say of a text, by the `format` of its property. Each answers with what is wrong. */
+const FORMATS: Readonly<Record<string, (text: string) => string[]>> = { 'database-url': databaseUrlProblems }
+
+export interface LoadConfigOptions {
+  /**
+   * A variable that begins so and is not in the schema is a typing error, and refused. So is one of the prefixes that the
+   * services share (`DATABASE_`, `KAFKA_` …), of those that the schema has settings of.
+   */
+  prefixes: readonly string[]
+  env?: NodeJS.ProcessEnv
+}
+
+interface PropertySchema {
+  type?: string
+  format?: string
+  enum?: readonly string[]
+  default?: unknown
+  description?: string
+}
+
+/**
+ * Reads the settings of a service from its environment: the property names of the schema are the variables' names.
+ * `X_FILE` gives the value of `X` by a file, for secrets that are mounted. An empty value counts as not set.
+ *
+ * @throws ConfigError
+ */
+export function loadConfig<T extends TObject> (schema: T, { prefixes, env = process.env }: LoadConfigOptions): Readonly<Static<T>> {
+  const properties = schema.properties as Record<string, PropertySchema>
+  const problems = unknownVariables(Object.keys(properties), prefixes, env)
+  const values: Record<string, unknown> = {}
+  for (const [name, property] of Object.entries(properties)) {
+    try {
+      const text = readVariable(name, env)
+      if (text !== undefined) values[name] = parse(text, property)
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`)
+    }
+  }
+  for (const found of [validate(schema, values), malformed(properties, values)]) {
+    const named = new Set(problems.map((problem) => problem.split(':', 1)[0]))
+    problems.push(...found.filter((problem) => !named.has(problem.split(':', 1)[0])))
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return Object.freeze(values) as Readonly<Static<T>>
+}
+
+function unknownVariables (known: readonly string[], prefixes: readonly string[], env: NodeJS.ProcessEnv): string[] {
+  const shared = SHARED_PREFIXES.filter((prefix) => known.some((name) => name.startsWith(prefix)))
+  const candidates = [...known, ...SHARED_SETTINGS]
+  const names = new Set(candidates.flatMap((name) => [name, `${name}_FILE`]))
+  return Object.keys(env)
+    .filter((name) => [...prefixes, ...shared].some((prefix) => name.startsWith(prefix)) && !names.has(name) && !isForeign(name, env[name]))
+    .map((name) => {
+      const close = nearest(name, known)
+      return `${name}: there is no such setting${close === undefined ? '' : `, did you mean ${close}?`}`
+    })
+}
+
+function readVariable (name: string, env: NodeJS.ProcessEnv): string | undefined {
+  const value = isServiceLink(name, env[name]) ? undefined : env[name]
+  const file = env[`${name}_FILE`]
+  if (value !== undefined && value !== '') {
+    if (file !== undefined && file !== '') throw new Error(`set together with ${name}_FILE, expected one of them`)
+    return value
+  }
+  if (file === undefined || file === '') return undefined
+  try {
+    return readFileSync(file, 'utf8').trimEnd()
+  } catch (error) {
+    throw new Error(`${name}_FILE cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** Stricter than a coercion, which would take '', ' 7' or '1e999' for a number. */
+function parse (text: string, { type }: PropertySchema): unknown {
+  switch (type) {
+    case 'integer':
+    case 'number':
+      if (!/^-?\d+(\.\d+)?$/.test(text) || text.length > 16) throw new Error(`expected a number, found ${JSON.stringify(text)}`)
+      return Number(text)
+    case 'boolean':
+      if (text !== 'true' && text !== 'false') throw new Error(`expected true or false, found ${JSON.stringify(text)}`)
+      return text === 'true'
+    default:
+      return text
+  }
+}
+
+/** The value itself is not repeated: it may be a secret. */
+function malformed (properties: Record<string, PropertySchema>, values: Record<string, unknown>): string[] {
+  return Object.entries(properties).flatMap(([name, { format = '' }]) => {
+    const value = values[name]
+    const problemsOf = FORMATS[format]
+    return problemsOf === undefined || typeof value !== 'string' ? [] : problemsOf(value).map((problem) => `${name}: ${problem}`)
+  })
+}
+
+/** Also fills the defaults in. The values themselves are not repeated in a message: some are secrets. */
+function validate (schema: TObject, values: Record<string, unknown>): string[] {
+  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false })
+  addFormats.default(ajv)
+  for (const format of Object.keys(FORMATS)) ajv.addFormat(format, true)
+  const check = ajv.compile(schema)
+  if (check(values)) return []
+  return (check.errors ?? []).map(({ instancePath, keyword, message = 'is wrong', params }) => {
+    if (keyword === 'required') return `${(params as { missingProperty: string }).missingProperty}: expected a value, found none`
+    const name = instancePath.slice(1)
+    const { enum: allowed, type } = (schema.properties as Record<string, PropertySchema>)[name] ?? {}
+    const found = type === 'integer' || type === 'number' ? `, found ${String(values[name])}` : ''
+    return `${name}: ${allowed === undefined ? message : `must be one of ${allowed.join(', ')}`}${found}`
+  })
+}

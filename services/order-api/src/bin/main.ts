@@ -1,0 +1,41 @@
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
+import { buildApp } from '../app.ts'
+import { loadOrderApiConfig } from '../config.ts'
+import { assertUsable } from '../plugins/assert-usable.ts'
+import { forgetOldKeys } from '../idempotency/purge-keys.ts'
+
+const health = createHealth()
+
+await runService({
+  name: 'order-api',
+  health,
+  loadConfig: loadOrderApiConfig,
+  async start ({ config, logger, onStop, fail }) {
+    const { registry } = createMetrics({ service: 'order-api' })
+
+    const ops = createOpsServer({ health, registry, logger })
+    onStop('ops server', () => ops.close())
+
+    const app = await buildApp({ config, logger, health, registry })
+    // A connection of its own: behind the requests, a busy replica would pass for one whose database is away, and leave its load
+    // to the others, one after the other.
+    const probe = createPool({ url: config.DATABASE_URL, applicationName: 'order-api readiness', max: 1, logger })
+    app.outages?.watch(probe)
+    refuseUnfitPooler(probe, fail)
+    health.addReadiness('postgres', () => assertUsable(probe))
+    onStop('readiness', () => probe.end())
+    onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
+
+    const housekeeping = new AbortController()
+    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, {
+      logger, outages: app.outages, signal: housekeeping.signal
+    })
+    onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
+
+    logger.info({
+      event: 'listening',
+      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
+      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
+    }, 'listening')
+  }
+})

@@ -1,0 +1,57 @@
+import type pg from 'pg'
+import type { Order } from '../orders/schema.ts'
+
+export interface StoredAnswer {
+  requestHash: string
+  statusCode: number
+  response: Order
+}
+
+const UNIQUE_VIOLATION = '23505'
+
+/**
+ * Whether no other transaction works under this key now. Held until this transaction ends. The lock's number begins at a random
+ * seed that other roles cannot read: it is not to be guessed from the key.
+ */
+export async function lockKey (client: pg.ClientBase, key: string): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>({
+    name: 'lock_idempotency_key',
+    text: 'SELECT pg_try_advisory_xact_lock(hashtextextended($1, (SELECT seed FROM idempotency_lock_seed))) AS locked',
+    values: [key]
+  })
+  return rows[0]?.locked === true
+}
+
+export async function findAnswer (client: pg.ClientBase, key: string): Promise<StoredAnswer | undefined> {
+  const { rows: [row] } = await client.query<{ request_hash: string, status_code: number | string, response: Order }>({
+    name: 'find_answer',
+    text: 'SELECT request_hash, status_code, response FROM idempotency_keys WHERE key = $1',
+    values: [key]
+  })
+  return row === undefined ? undefined : { requestHash: row.request_hash, statusCode: Number(row.status_code), response: row.response }
+}
+
+export async function storeAnswer (client: pg.ClientBase, key: string, answer: StoredAnswer): Promise<void> {
+  await client.query({
+    name: 'store_answer',
+    text: 'INSERT INTO idempotency_keys (key, request_hash, status_code, response) VALUES ($1, $2, $3, $4)',
+    values: [key, answer.requestHash, answer.statusCode, JSON.stringify(answer.response)]
+  })
+}
+
+/** Whether the answer could not be stored because another request with the key stored one first. */
+export function isAnsweredElsewhere (error: unknown): boolean {
+  const { code, table } = (error ?? {}) as { code?: unknown, table?: unknown }
+  return code === UNIQUE_VIOLATION && table === 'idempotency_keys'
+}
+
+/** Deletes some of the keys that are too old; a part at a time, so that no transaction is long. @returns how many */
+export async function deleteOldKeys (pool: pg.Pool, retentionHours: number, limit: number): Promise<number> {
+  const { rowCount } = await pool.query({
+    text: `DELETE FROM idempotency_keys WHERE key IN (
+             SELECT key FROM idempotency_keys WHERE created_at < clock_timestamp() - make_interval(hours => $1)
+             ORDER BY created_at LIMIT $2)`,
+    values: [retentionHours, limit]
+  })
+  return rowCount ?? 0
+}

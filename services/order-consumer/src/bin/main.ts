@@ -1,0 +1,88 @@
+import { createKafka, runConsumer } from '@orders/kafka'
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
+import { buildApp } from '../app.ts'
+import { ApplyingState } from '../apply/applying-state.ts'
+import { BatchApplier } from '../apply/batch-applier.ts'
+import { loadConsumerConfig } from '../config.ts'
+import { ConsumerMetrics } from '../metrics.ts'
+import { DatabaseCheck } from '../database-check.ts'
+import { DeadLetterTopic } from '../dead-letters/dead-letters.ts'
+import { forgetOldEvents } from '../apply/purge-inbox.ts'
+import { TopicsCheck } from '../topics-check.ts'
+
+const health = createHealth()
+
+await runService({
+  name: 'order-consumer',
+  health,
+  loadConfig: loadConsumerConfig,
+  async start ({ config, logger, onStop, fail }) {
+    const { registry } = createMetrics({ service: 'order-consumer' })
+    const metrics = new ConsumerMetrics(registry)
+
+    const ops = createOpsServer({ health, registry, logger })
+    onStop('ops server', () => ops.close())
+
+    const app = await buildApp({ config, logger, health, registry })
+    // Of their own, for reads that wait for each other must not keep events from being applied, nor make a busy replica pass for
+    // one whose database is away. Batches are applied one after the other, so one connection is enough.
+    const poolOf = (purpose: string) => {
+      const pool = createPool({ url: config.DATABASE_URL, applicationName: `order-consumer ${purpose}`, max: 1, logger })
+      onStop(`${purpose} pool`, () => pool.end())
+      return pool
+    }
+    const database = new DatabaseCheck(poolOf('readiness'), logger)
+    health.addReadiness('postgres', () => database.assertUsable())
+    refuseUnfitPooler(app.pg.pool, fail)
+    onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
+
+    const housekeeping = new AbortController()
+    const forgetting = forgetOldEvents(poolOf('housekeeping'), config.CONSUMER_INBOX_RETENTION_HOURS, logger, housekeeping.signal)
+    onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
+
+    const connection = createKafka(config, { clientId: 'order-consumer', logger })
+    const deadLetters = new DeadLetterTopic(connection, config.CONSUMER_DEAD_LETTER_TOPIC)
+    onStop('dead letters', () => deadLetters.close())
+    const state = new ApplyingState(logger)
+    const applier = new BatchApplier({
+      pool: poolOf('applier'),
+      deadLetters,
+      metrics,
+      logger,
+      poisonAttempts: config.CONSUMER_POISON_ATTEMPTS,
+      refusalsInARow: config.CONSUMER_REFUSALS_IN_A_ROW,
+      state
+    })
+
+    const topics = new TopicsCheck(connection, {
+      CONSUMER_TOPIC: config.CONSUMER_TOPIC, CONSUMER_DEAD_LETTER_TOPIC: config.CONSUMER_DEAD_LETTER_TOPIC
+    }, logger)
+    const looking = new AbortController()
+    const found = topics.run(looking.signal)
+    onStop('topics', () => { looking.abort(); return found })
+
+    const consumer = runConsumer({
+      connection,
+      groupId: config.CONSUMER_GROUP,
+      topics: [config.CONSUMER_TOPIC],
+      sessionTimeoutMs: config.CONSUMER_SESSION_TIMEOUT_MS,
+      maxBatchRecords: config.CONSUMER_BATCH_EVENTS,
+      onFatal: fail,
+      handleBatch: (batch) => applier.apply(batch)
+    })
+    onStop('consumer', () => consumer.stop(config.SHUTDOWN_DEADLINE_MS / 2))
+    health.addReadiness('consumer group', () => { consumer.health.assertJoined() })
+    health.addReadiness('topics', () => { topics.assertFound() })
+    health.addReadiness('applying', () => { state.assertAccepted() })
+    health.addLiveness('consumer', () => { consumer.health.assertAlive() })
+    metrics.observeMembership(registry, () => consumer.health.member)
+    metrics.observeUnreadable(registry, () => consumer.health.unreadablePartitions)
+    metrics.observeRefusal(registry, () => state.isRefused)
+
+    logger.info({
+      event: 'listening',
+      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
+      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
+    }, 'listening')
+  }
+})

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import { STATUS_AFTER, type OrderEventType } from '@orders/contracts'
+import type { EnqueuedRow, FenceRow, FinalState, OffsetRow, ReadersRow, TopicRow } from '../index.ts'
+import { createAdmin, type KafkaConnection, type StoredRecord } from '@orders/kafka'
+import { ReaderComparison } from '../../framework/index.ts'
+import pg from 'pg'
+
+const READ_DEADLINE_MS = 600_000
+
+export interface Observed {
+  /** Both as the owner. */
+  ordersUrl: string
+  viewsUrl: string
+  connection: KafkaConnection
+  topic: string
+  /** undefined: no consumer was part of the run. */
+  consumer: { group: string, deadLetterTopic: string } | undefined
+  health: Record<string, string>
+  /** Where Kafka's own Java consumer reads the topics too; undefined: our reader alone is believed. */
+  java?: { brokers: string }
+}
+
+/** Reads everything that a run left behind. */
+export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, consumer, health, java }: Observed): Promise<FinalState> {
+  const admin = await createAdmin(connection)
+  try {
+    const readers: ReadersRow = { records: 0, differences: 0, first: [] }
+    const read = async <Row>(name: string, toRow: (record: StoredRecord) => Row): Promise<Row[]> => {
+      const comparison = new ReaderComparison()
+      const ends = await admin.endOffsets(name)
+      const rows = await admin.mapTopic(name, (record) => {
+        if (java !== undefined) comparison.add(record)
+        return toRow(record)
+      }, { deadlineMs: READ_DEADLINE_MS })
+      if (java !== undefined) add(readers, await comparison.withJava({ brokers: java.brokers, topic: name, ends, deadlineMs: READ_DEADLINE_MS }))
+      return rows
+    }
+    return {
+      ...await readOrders(ordersUrl),
+      ...await readEffects(viewsUrl),
+      topic: await read(topic, toTopicRow),
+      offsets: consumer === undefined ? [] : await readOffsets(connection, consumer.group, topic),
+      putAside: consumer === undefined ? [] : await read(consumer.deadLetterTopic, toOrigin),
+      health,
+      restores: [],
+      undoneEvents: [],
+      undoneAnswers: [],
+      undoneFence: [],
+      copies: [],
+      copiedEvents: [],
+      ...(java === undefined ? {} : { readers })
+    }
+  } finally {
+    await admin.close()
+  }
+}
+
+export const ANSWERS = `SELECT key, response->>'id' AS "order", (response->>'version')::int AS version, response->>'status' AS status
+                        FROM idempotency_keys WHERE status_code < 300`
+
+/** @param condition on `audit.enqueued` */
+export async function readEnqueued (query: Query, condition = 'true'): Promise<EnqueuedRow[]> {
+  const rows = await query<Omit<EnqueuedRow, 'status'> & { type: OrderEventType }>(
+    `SELECT id, event_id AS event, aggregate_id AS "order", aggregate_version AS version, event_type AS type, hash
+     FROM audit.enqueued WHERE ${condition} ORDER BY id`)
+  return rows.map(({ type, ...row }) => ({ ...row, status: STATUS_AFTER[type] }))
+}
+
+/** @param after only rows with a higher number */
+export async function readFence (query: Query, after = 0): Promise<FenceRow[]> {
+  const rows = await query<{ seq: number, what: 'claim', by: string, shard: number | null, epoch: number | null, ids: string[] | null }>(
+    `SELECT f.seq, f.what, f.by, coalesce(f.shard, held.shard) AS shard, coalesce(f.epoch, held.epoch) AS epoch, f.ids
+     FROM audit.fence AS f LEFT JOIN audit.fence AS held ON f.what = 'delete' AND held.what <> 'delete' AND held.tx = f.tx
+     WHERE f.seq > ${after} ORDER BY f.seq`)
+  return rows.map(({ seq, what, by, shard, epoch, ids }) => ({
+    seq, what, by, ...(shard === null ? {} : { shard }), ...(epoch === null ? {} : { epoch }), ...(ids === null ? {} : { ids: ids.map(Number) })
+  }))
+}
+
+type FromOrders = Pick<FinalState, 'orders' | 'answers' | 'enqueued' | 'outbox' | 'deadLetters' | 'fence' | 'idleInTransaction'>
+type FromViews = Pick<FinalState, 'inbox' | 'effects' | 'views' | 'effectsCounted'>
+
+async function readOrders (url: string): Promise<FromOrders> {
+  return withClient(url, async (query) => ({
+    orders: await query('SELECT id AS "order", version, status, customer_id AS origin FROM orders'),
+    answers: await query(ANSWERS),
+    enqueued: await readEnqueued(query),
+    outbox: (await query<{ id: number }>('SELECT id FROM outbox_events ORDER BY id')).map(({ id }) => id),
+    deadLetters: await query(`SELECT event_id AS event, aggregate_id AS "order", aggregate_version AS version, blocking,
+                                     replayed_at IS NOT NULL AS replayed FROM outbox_dead_letters`),
+    fence: await readFence(query),
+    idleInTransaction: (await query<{ sessions: number }>(
+      `SELECT count(*)::int AS sessions FROM pg_stat_activity
+       WHERE state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '5 seconds' AND datname = current_database()`))[0]?.sessions ?? 0
+  }))
+}
+
+async function readEffects (url: string): Promise<FromViews> {
+  return withClient(url, async (query) => ({
+    inbox: (await query<{ event: string }>('SELECT event_id AS event FROM inbox')).map(({ event }) => event),
+    effects: await query('SELECT event_id AS event, order_id AS "order", version, status FROM order_history'),
+    views: await query('SELECT order_id AS "order", version, status FROM order_views'),
+    effectsCounted: (await query<{ applied: number }>('SELECT coalesce(sum(applied), 0)::int8 AS applied FROM consumer_stats'))[0]?.applied ?? 0
+  }))
+}
+
+async function readOffsets ({ kafka }: KafkaConnection, groupId: string, topic: string): Promise<OffsetRow[]> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
+    return (offsets?.partitions ?? []).map(({ partition, offset }) => ({ partition, offset: Math.max(0, Number(offset)) }))
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+function add (sum: ReadersRow, { records, differences, first }: ReadersRow): void {
+  Object.assign(sum, { records: sum.records + records, differences: sum.differences + differences, first: [...sum.first, ...first] })
+}
+
+/** Where the consumer's dead letter came from. */
+function toOrigin ({ headers }: StoredRecord): OffsetRow {
+  return { partition: Number(String(headers['x-dead-letter-partition'])), offset: Number(String(headers['x-dead-letter-offset'])) }
+}
+
+function toTopicRow ({ partition, offset, value, headers }: StoredRecord): TopicRow {
+  const row: TopicRow = { partition, offset: Number(offset) }
+  if (headers.ce_id === undefined) return row
+  return {
+    ...row,
+    event: String(headers.ce_id),
+    order: String(headers.ce_subject),
+    version: Number(String(headers.ce_aggregateversion)),
+    hash: createHash('sha256').update(value ?? '').digest('hex')
+  }
+}
+
+export type Query = <Row extends object>(sql: string) => Promise<Row[]>
+
+export async function withClient<T> (url: string, read: (query: Query) => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: url,
+    // bigint as a number: what a run counts stays far below 2^53.
+    types: { getTypeParser: (oid, format) => Number(oid) === pg.types.builtins.INT8 ? Number : pg.types.getTypeParser(oid, format as 'text') }
+  })
+  await client.connect()
+  try {
+    return await read(async <Row extends object>(sql: string) => (await client.query<Row>(sql)).rows)
+  } finally {
+    await client.end()
+  }
+}

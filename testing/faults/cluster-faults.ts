@@ -1,0 +1,147 @@
+import type { Kafka } from '../servers/index.ts'
+import { coordinatorOf, nameOf, withAdmin } from '../system/cluster.ts'
+import type { Fault, StartedFault } from './fault.ts'
+import type { World } from '../system/world.ts'
+
+const MOVED_TOPICS = ['__consumer_offsets', '__transaction_state']
+
+async function kill ({ brokers }: World, ...killed: readonly Kafka[]): Promise<StartedFault> {
+  await Promise.all(killed.map(async (broker) => {
+    broker.kill('SIGKILL')
+    await broker.exited()
+  }))
+  return {
+    target: killed.map((broker) => nameOf(brokers, broker)).join(', '),
+    affects: ['kafka'],
+    // Together: where a majority was killed, none of them is ready alone.
+    heal: () => Promise.all(killed.map((broker) => broker.start()))
+  }
+}
+
+function freeze ({ brokers }: World, ...frozen: readonly Kafka[]): StartedFault {
+  for (const broker of frozen) broker.kill('SIGSTOP')
+  return {
+    target: frozen.map((broker) => nameOf(brokers, broker)).join(', '),
+    affects: ['kafka'],
+    heal: async () => { for (const broker of frozen) broker.kill('SIGCONT') }
+  }
+}
+
+/** The position's and the transactions' coordinators are found by the shard's name. */
+function coordinator (world: World, kind: 'group' | 'transaction'): Promise<Kafka> {
+  return coordinatorOf(world, kind, `${world.relayName}-0`)
+}
+
+/** What can only be done to one of several brokers. */
+export const clusterFaults: readonly Fault[] = [
+  {
+    f: 'F13',
+    title: 'kill -9 of one of three brokers',
+    places: ['kafka'],
+    forMs: [1_000, 12_000],
+    needs: 'three-brokers',
+    weight: 2,
+    start: (world, random) => kill(world, random.pick(world.brokers.cluster.nodes))
+  },
+  {
+    f: 'F13',
+    title: 'one of three brokers is restarted',
+    places: ['kafka'],
+    forMs: [100, 500],
+    needs: 'three-brokers',
+    async start ({ brokers }, random) {
+      const broker = random.pick(brokers.cluster.nodes)
+      await broker.stop()
+      return { target: nameOf(brokers, broker), affects: ['kafka'], heal: () => broker.start() }
+    }
+  },
+  {
+    f: 'F14',
+    title: 'one of three brokers is frozen, then thawed',
+    places: ['kafka'],
+    forMs: [2_000, 14_000],
+    needs: 'three-brokers',
+    weight: 2,
+    start: (world, random) => freeze(world, random.pick(world.brokers.cluster.nodes))
+  },
+  {
+    f: 'F16',
+    title: 'two of three brokers are killed: fewer than have to be in sync',
+    places: ['kafka'],
+    forMs: [1_000, 8_000],
+    needs: 'three-brokers',
+    start (world, random) {
+      const spared = random.pick(world.brokers.cluster.nodes)
+      return kill(world, ...world.brokers.cluster.nodes.filter((broker) => broker !== spared))
+    }
+  },
+  {
+    f: 'F16',
+    title: 'two of three brokers are frozen: fewer than have to be in sync',
+    places: ['kafka'],
+    forMs: [3_000, 14_000],
+    needs: 'three-brokers',
+    start (world, random) {
+      const spared = random.pick(world.brokers.cluster.nodes)
+      return freeze(world, ...world.brokers.cluster.nodes.filter((broker) => broker !== spared))
+    }
+  },
+  {
+    f: 'F34',
+    title: 'every partition gets another leader',
+    places: ['kafka'],
+    forMs: [6_000, 12_000],
+    needs: 'three-brokers',
+    weight: 2,
+    async start (world) {
+      const { topic } = world
+      await withAdmin(world, 'other leaders', async (admin) => {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic, ...MOVED_TOPICS] })
+        // The same replicas, another one first: the controller moves the lead to it within seconds.
+        await admin.alterPartitionReassignments({
+          topics: topics.map(({ name, partitions }) => ({
+            topic: name,
+            partitionAssignment: partitions.map(({ partitionId, replicas }) => ({ partition: partitionId, replicas: [...replicas.slice(1), ...replicas.slice(0, 1)] }))
+          }))
+        })
+        return true
+      })
+      return { target: `${topic} and the coordinators`, affects: ['kafka'], heal: async () => {} }
+    }
+  },
+  {
+    f: 'F35',
+    title: 'the coordinator of the position is frozen until another one has its place, then thawed',
+    places: ['kafka'],
+    // It loses its place when its session ends, which takes 9 s.
+    forMs: [9_500, 14_000],
+    needs: 'three-brokers',
+    weight: 3,
+    start: async (world) => freeze(world, await coordinator(world, 'group'))
+  },
+  {
+    f: 'F35',
+    title: 'kill -9 of the coordinator of the position',
+    places: ['kafka'],
+    forMs: [1_000, 12_000],
+    needs: 'three-brokers',
+    start: async (world) => kill(world, await coordinator(world, 'group'))
+  },
+  {
+    f: 'F36',
+    title: 'the coordinator of the transactions is frozen until another one has its place, then thawed',
+    places: ['kafka'],
+    forMs: [9_500, 14_000],
+    needs: 'three-brokers',
+    weight: 2,
+    start: async (world) => freeze(world, await coordinator(world, 'transaction'))
+  },
+  {
+    f: 'F36',
+    title: 'kill -9 of the coordinator of the transactions',
+    places: ['kafka'],
+    forMs: [1_000, 12_000],
+    needs: 'three-brokers',
+    start: async (world) => kill(world, await coordinator(world, 'transaction'))
+  }
+]

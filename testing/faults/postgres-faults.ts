@@ -1,0 +1,159 @@
+import type { Postgres } from '../servers/index.ts'
+import { until } from '../framework/index.ts'
+import pg from 'pg'
+import type { Fault } from './fault.ts'
+import { leaderOf } from './process-faults.ts'
+import { MAX_CONNECTIONS } from '../system/servers.ts'
+import type { Replica } from '../system/replica.ts'
+import type { World } from '../system/world.ts'
+
+const RESTART_DEADLINE_MS = 120_000
+
+/** Sessions of a killed server hold its memory for a moment: until they have noticed, it does not start. */
+export async function startAgain (server: Postgres): Promise<void> {
+  await until(async () => { await server.start(); return true }, { what: 'Postgres to start again', deadlineMs: RESTART_DEADLINE_MS })
+}
+
+/** Of every server: where databases are restored there are two. */
+function each ({ databases: { servers } }: World, work: (server: Postgres) => unknown): Promise<unknown> {
+  return Promise.all(servers.map(async (server) => work(server)))
+}
+
+/** One that uses Postgres, and what its loss takes away. */
+function client (world: World, random: { pick: <T>(list: readonly T[]) => T }): Replica {
+  return random.pick([world.api, leaderOf(world), world.consumer])
+}
+
+const affectsOf = (replica: Replica) => replica.service === 'order-api' ? ['order-api' as const] : [replica.service]
+
+/** Postgres itself, its sessions, and the links to it. */
+export const postgresFaults: readonly Fault[] = [
+  {
+    f: 'F19',
+    title: 'Postgres is shut down at once, without a checkpoint',
+    places: ['postgres'],
+    forMs: [500, 6_000],
+    weight: 2,
+    async start (world) {
+      await each(world, (server) => server.stop('immediate'))
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, startAgain) }
+    }
+  },
+  {
+    f: 'F19',
+    title: 'kill -9 of Postgres',
+    places: ['postgres'],
+    forMs: [500, 6_000],
+    async start (world) {
+      await each(world, (server) => {
+        server.kill('SIGKILL')
+        return server.stop()
+      })
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, startAgain) }
+    }
+  },
+  {
+    f: 'F20',
+    title: 'packets to and from Postgres vanish',
+    places: ['links to postgres'],
+    forMs: [3_000, 12_000],
+    weight: 2,
+    start (world, random) {
+      const replica = client(world, random)
+      const link = world.link(replica, 'postgres')
+      link.hang()
+      return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.heal() } }
+    }
+  },
+  {
+    f: 'F20',
+    title: 'the connections to Postgres are cut and refused',
+    places: ['links to postgres'],
+    forMs: [1_000, 10_000],
+    weight: 2,
+    start (world, random) {
+      const replica = client(world, random)
+      const link = world.link(replica, 'postgres')
+      link.cut()
+      return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.heal() } }
+    }
+  },
+  {
+    f: 'F20',
+    title: 'Postgres answers a second later',
+    places: ['links to postgres'],
+    forMs: [3_000, 8_000],
+    start (world, random) {
+      const replica = client(world, random)
+      const link = world.link(replica, 'postgres')
+      link.delay(500)
+      return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.heal() } }
+    }
+  },
+  {
+    f: 'F21',
+    title: 'sessions of Postgres are terminated, whatever they do',
+    places: ['postgres'],
+    forMs: [3_000, 6_000],
+    weight: 2,
+    start (world, random) {
+      const terminate = (pool: pg.Pool) => pool.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name <> \'chaos\' AND usename <> \'postgres\' AND random() < 0.3'
+      ).catch(() => {})
+      const repeated = setInterval(() => { for (const pool of world.admins) void terminate(pool) }, random.between(300, 1_500))
+      return { target: 'sessions of postgres', affects: ['postgres'], heal: async () => { clearInterval(repeated) } }
+    }
+  },
+  {
+    f: 'F22',
+    title: 'all connections of Postgres are taken',
+    places: ['postgres'],
+    forMs: [4_000, 8_000],
+    async start (world) {
+      const taken: pg.Client[] = []
+      await world.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name <> \'chaos\'')
+      for (let count = 0; count < MAX_CONNECTIONS; count++) {
+        const client = new pg.Client({ connectionString: `${world.ordersUrl}?application_name=chaos`, connectionTimeoutMillis: 5_000 })
+        client.on('error', () => {})
+        // The last ones are refused: that is what it is for.
+        if (!await client.connect().then(() => true, () => false)) break
+        taken.push(client)
+      }
+      return { target: 'connections of postgres', affects: ['postgres'], heal: () => Promise.all(taken.map((client) => client.end().catch(() => {}))) }
+    }
+  },
+  {
+    f: 'F25',
+    title: 'the answer to a COMMIT is lost',
+    places: ['links to postgres'],
+    forMs: [1_000, 2_000],
+    weight: 2,
+    start (world, random) {
+      const replica = client(world, random)
+      const link = world.link(replica, 'postgres')
+      let lost = false
+      link.filter(() => {
+        let committing = false
+        return (chunk, direction) => {
+          if (direction === 'toServer' && chunk.includes('COMMIT')) committing = true
+          else if (direction === 'toClient' && committing && !lost) {
+            lost = true
+            return 'swallow'
+          }
+          return 'forward'
+        }
+      })
+      return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.filter(() => () => 'forward') } }
+    }
+  },
+  {
+    f: 'F19',
+    title: 'Postgres is frozen, then thawed',
+    places: ['postgres'],
+    forMs: [1_000, 10_000],
+    async start (world) {
+      await each(world, (server) => { server.kill('SIGSTOP') })
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, (server) => { server.kill('SIGCONT') }) }
+    }
+  }
+]

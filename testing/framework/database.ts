@@ -1,0 +1,106 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { runCommand } from '../servers/run-command.ts'
+import { testPostgres, type TestContext } from './servers.ts'
+
+const SERVICES = fileURLToPath(new URL('../../services/', import.meta.url))
+const MIGRATION_JOB = join(SERVICES, '../packages/service-kit/src/migrate.ts')
+/** The same for every database of a server: roles belong to the server. */
+const ROLE_PASSWORD = 'test'
+const TEMPLATE_LOCK = 3_141_592
+
+export const ROLES = {
+  'order-api': ['order_api', 'outbox_relay', 'outbox_operator'],
+  'order-consumer': ['order_consumer']
+} as const
+
+export type DatabaseOwner = keyof typeof ROLES
+
+export interface TestDatabase {
+  /** As superuser. */
+  ownerUrl: string
+  /** As one of the roles that the service's migrations make. */
+  url: (role: string) => string
+}
+
+/** A migrated database of this test's own, dropped afterwards. */
+export async function testDatabase (
+  t: TestContext, { service, server }: { service: DatabaseOwner, server?: { url: string } }
+): Promise<TestDatabase> {
+  const { url } = server ?? await testPostgres(t)
+  const template = await ensureTemplate(url, service)
+  const name = `${template}_${randomBytes(5).toString('hex')}`
+  await withClient(url, async (client) => {
+    // Only one copy of a template can be made at a time.
+    await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
+    await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
+    await copyDatabaseRights(client, template, name)
+  })
+  t.teardown(() => withClient(url, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)).catch(() => {}))
+  return {
+    ownerUrl: withDatabase(url, name).href,
+    url (role) {
+      const own = withDatabase(url, name)
+      own.username = role
+      own.password = ROLE_PASSWORD
+      return own.href
+    }
+  }
+}
+
+/** Migrated once for each server and state of the migrations and of their job, which grants rights too. */
+async function ensureTemplate (url: string, service: DatabaseOwner): Promise<string> {
+  const hash = createHash('sha256')
+  const folder = join(SERVICES, service, 'migrations')
+  for (const file of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, file)))
+  hash.update(await readFile(MIGRATION_JOB))
+  const name = `test_${service.replace('-', '_')}_${hash.digest('hex').slice(0, 8)}`
+  await withClient(url, async (client) => {
+    await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
+    const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
+    if (rowCount !== 0) return
+    await client.query(`DROP DATABASE IF EXISTS ${name}_new WITH (FORCE)`)
+    await client.query(`CREATE DATABASE ${name}_new`)
+    await migrateService(service, withDatabase(url, `${name}_new`).href, ROLE_PASSWORD)
+    // Renamed when it is whole: a run that was killed here leaves no template that looks finished.
+    await client.query(`ALTER DATABASE ${name}_new RENAME TO ${name}`)
+  })
+  return name
+}
+
+/** A copy has everything that is in its template, and not the rights on the database itself. */
+async function copyDatabaseRights (client: pg.Client, template: string, copy: string): Promise<void> {
+  const { rows } = await client.query<{ grant: string }>(`
+    SELECT format('GRANT %s ON DATABASE %I TO %s', privilege_type, $2::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS grant
+    FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = $1 AND grantee <> datdba`, [template, copy])
+  await client.query([`REVOKE ALL ON DATABASE ${copy} FROM PUBLIC`, ...rows.map(({ grant }) => grant)].join('; '))
+}
+
+/** Runs a service's own migration job; `password` is set on its roles, which are left alone without one. */
+export async function migrateService (service: DatabaseOwner, url: string, password?: string): Promise<void> {
+  const env = password === undefined ? {} : Object.fromEntries(ROLES[service].map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, password]))
+  await runCommand(process.execPath, ['--conditions=@orders/source', join(SERVICES, service, 'src/migrate.ts')], {
+    env: { ...process.env, ...env, DATABASE_URL: url, LOG_LEVEL: 'warn' }
+  })
+}
+
+async function withClient<T> (url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function withDatabase (url: string, name: string): URL {
+  const changed = new URL(url)
+  changed.pathname = `/${name}`
+  return changed
+}

@@ -1,0 +1,79 @@
+import { createAdmin, createKafka, type KafkaConnection } from '@orders/kafka'
+import { pino } from 'pino'
+import { Kafka } from '../servers/kafka.ts'
+import type { TestContext } from './servers.ts'
+
+// As kafkajs numbers them. https://kafka.apache.org/documentation/#security_authz_primitives
+const TOPIC = 2
+const GROUP = 3
+const TRANSACTIONAL_ID = 5
+const LITERAL = 3
+const PREFIXED = 4
+const ALLOW = 3
+const OPERATIONS = { Read: 3, Write: 4 } as const
+
+export type TopicOperation = keyof typeof OPERATIONS
+
+export interface SecuredKafka {
+  broker: Kafka
+  /** As the user `client`, whose password is its name, and who has the grants and no other. */
+  connection: KafkaConnection
+  /** The same broker by a listener where everybody may do everything, for a test's own looks. */
+  open: { brokers: string }
+  admin: {
+    grant: (topic: string, operation: TopicOperation) => Promise<void>
+    revoke: (topic: string, operation: TopicOperation) => Promise<void>
+    /** The groups and transactional ids that begin so. */
+    grantPrefix: (prefix: string) => Promise<void>
+  }
+  topics: string[]
+}
+
+export interface SecuredKafkaOptions {
+  topics: string[]
+  grants: ReadonlyArray<readonly [topic: string, operation: TopicOperation]>
+}
+
+/** A broker with permissions, its topics of one partition, and a user that has these grants alone. */
+export async function securedKafka (t: TestContext, { topics, grants }: SecuredKafkaOptions): Promise<SecuredKafka> {
+  const broker = await Kafka.start({
+    settings: {
+      'listener.security.protocol.map': 'CLIENT:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'listener.name.client.sasl.enabled.mechanisms': 'PLAIN',
+      'listener.name.client.plain.sasl.jaas.config':
+        'org.apache.kafka.common.security.plain.PlainLoginModule required user_client="client";',
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      // The broker itself, and a test, come in by the listeners without a user.
+      'super.users': 'User:ANONYMOUS'
+    }
+  })
+  t.teardown(() => broker.close())
+  const logger = pino({ level: 'silent' })
+  const open = { brokers: broker.internalBrokers }
+  const everything = createKafka({ KAFKA_BROKERS: open.brokers }, { clientId: 'admin', logger })
+  const setUp = await createAdmin(everything)
+  await setUp.ensureTopics(topics.map((topic) => ({ topic, partitions: 1 }))).finally(() => setUp.close())
+  const admin = everything.kafka.admin()
+  await admin.connect()
+  t.teardown(() => admin.disconnect())
+  const acl = (resourceType: number, resourceName: string, operation: TopicOperation, resourcePatternType = LITERAL) => ({
+    resourceType, resourceName, resourcePatternType, principal: 'User:client', host: '*', operation: OPERATIONS[operation], permissionType: ALLOW
+  })
+  const grant = async (topic: string, operation: TopicOperation) => { await admin.createAcls({ acl: [acl(TOPIC, topic, operation)] }) }
+  for (const [topic, operation] of grants) await grant(topic, operation)
+  return {
+    broker,
+    open,
+    topics,
+    connection: createKafka({
+      KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
+    }, { clientId: 'client', logger }),
+    admin: {
+      grant,
+      revoke: async (topic, operation) => { await admin.deleteAcls({ filters: [acl(TOPIC, topic, operation)] }) },
+      grantPrefix: async (prefix) => {
+        await admin.createAcls({ acl: [acl(GROUP, prefix, 'Read', PREFIXED), acl(TRANSACTIONAL_ID, prefix, 'Write', PREFIXED)] })
+      }
+    }
+  }
+}

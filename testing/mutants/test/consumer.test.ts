@@ -1,0 +1,156 @@
+import { createAdmin, runConsumer, type ConsumedBatch } from '@orders/kafka'
+import { testTopic, until, type TestContext } from '../../framework/index.ts'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import type pg from 'pg'
+import { ApplyingState } from '../../../services/order-consumer/src/apply/applying-state.ts'
+import { BatchApplier } from '../../../services/order-consumer/src/apply/batch-applier.ts'
+import { ConsumerMetrics } from '../../../services/order-consumer/src/metrics.ts'
+import { DeadLetterTopic } from '../../../services/order-consumer/src/dead-letters/dead-letters.ts'
+import { convict } from '../convict.ts'
+import { Gate } from '../gate.ts'
+import { startRelay } from '../relay-parts.ts'
+import { openPool, Stage } from '../stage.ts'
+
+interface ConsumerOptions {
+  pool?: pg.Pool
+  throughHandler?: (handle: (batch: ConsumedBatch) => Promise<void>) => (batch: ConsumedBatch) => Promise<void>
+}
+
+/** A stage with three orders in the topic, and what a consumer needs besides. */
+async function openConsumerStage (t: TestContext): Promise<{ stage: Stage, group: string, deadLetterTopic: string }> {
+  const { topic: deadLetterTopic } = await testTopic(t, { partitions: 1 })
+  const group = `group-${deadLetterTopic}`
+  const stage = await Stage.open(t, { consumer: { group, deadLetterTopic } })
+  t.teardown(async () => {
+    const admin = await createAdmin(stage.connection)
+    await admin.deleteGroups([group]).finally(() => admin.close())
+  })
+  const relay = startRelay(t, stage)
+  const order = await stage.place('create')
+  await stage.place('create')
+  await stage.place('confirm', order?.id)
+  await stage.untilOutboxIsEmpty()
+  await relay.stop()
+  return { stage, group, deadLetterTopic }
+}
+
+/** The consumer of the product in this process. */
+async function startConsumer (
+  t: TestContext, { stage, group, deadLetterTopic }: Awaited<ReturnType<typeof openConsumerStage>>, { pool: given, throughHandler = (handle) => handle }: ConsumerOptions = {}
+): Promise<{ stop: () => Promise<void> }> {
+  const pool = given ?? openPool(stage.views.url('order_consumer'), 'consumer')
+  const logger = pino({ level: 'silent' })
+  const deadLetters = new DeadLetterTopic(stage.connection, deadLetterTopic)
+  const applier = new BatchApplier({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3, refusalsInARow: 10, state: new ApplyingState(logger) })
+  const consumer = runConsumer({
+    connection: stage.connection,
+    groupId: group,
+    topics: [stage.topic],
+    onFatal: () => {},
+    minRetryDelayMs: 20,
+    handleBatch: throughHandler((batch) => applier.apply(batch))
+  })
+  let stopped: Promise<void> | undefined
+  const end = async () => {
+    await consumer.stop()
+    await deadLetters.close()
+    await pool.end()
+  }
+  const running = {
+    stop () {
+      stopped ??= end()
+      return stopped
+    }
+  }
+  t.teardown(() => running.stop())
+  return running
+}
+
+/** Until everything in the topic has been consumed, in the eyes of the group. */
+async function untilConsumed ({ stage, group }: { stage: Stage, group: string }): Promise<void> {
+  const admin = stage.connection.kafka.admin()
+  await admin.connect()
+  try {
+    await until(async () => {
+      const [end] = await admin.fetchTopicOffsets(stage.topic)
+      const [committed] = (await admin.fetchOffsets({ groupId: group, topics: [stage.topic] }))[0]?.partitions ?? []
+      return end !== undefined && committed?.offset === end.high
+    }, { what: 'the group to have committed everything' })
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+convict({
+  mutant: 'the inbox is written outside the transaction of the effect',
+  fault: 'the session is lost between the two',
+  convictedBy: ['I9'],
+  async play (t, mutated) {
+    const parts = await openConsumerStage(t)
+    const { stage } = parts
+    const pool = openPool(stage.views.url('order_consumer'), 'consumer')
+    let lost = false
+    const consumer = await startConsumer(t, parts, {
+      pool: throughPool(pool, async (client, query, run) => {
+        if (query.name === 'insert_inbox' && mutated) return pool.query(query as pg.QueryConfig)
+        if (query.name === 'write_history' && !lost) {
+          lost = true
+          const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+          await stage.admin.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
+        }
+        return run()
+      })
+    })
+    await untilConsumed(parts)
+    await consumer.stop()
+    return stage
+  }
+})
+
+convict({
+  mutant: 'offsets are committed before the effect',
+  fault: 'the consumer ends in between',
+  convictedBy: ['I9', 'I12', 'I13'],
+  async play (t, mutated) {
+    const parts = await openConsumerStage(t)
+    const gate = new Gate()
+    const first = await startConsumer(t, parts, {
+      // The effect is still to come when its offset is committed; then there is no more consumer for it.
+      throughHandler: (handle) => mutated ? async () => {} : async (batch) => { await gate.pass(); await handle(batch) }
+    })
+    if (mutated) await untilConsumed(parts)
+    else await gate.arrived
+    gate.open()
+    await first.stop()
+    const second = await startConsumer(t, parts)
+    await untilConsumed(parts)
+    await second.stop()
+    return parts.stage
+  }
+})
+
+type Intercept = (client: pg.PoolClient, query: { name?: string | undefined }, run: () => Promise<unknown>) => Promise<unknown>
+
+/** A pool whose clients' statements go through a seam. */
+function throughPool (pool: pg.Pool, intercept: Intercept): pg.Pool {
+  return new Proxy(pool, {
+    get (target, name) {
+      if (name === 'connect') return async () => throughClient(await target.connect(), intercept)
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) as unknown : value
+    }
+  })
+}
+
+function throughClient (client: pg.PoolClient, intercept: Intercept): pg.PoolClient {
+  return new Proxy(client, {
+    get (target, name) {
+      if (name === 'query') {
+        return (query: string | pg.QueryConfig) => typeof query === 'string' ? target.query(query) : intercept(target, query, () => target.query(query))
+      }
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) as unknown : value
+    }
+  })
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { withTransaction } from '@orders/service-kit'
+import { until } from '../../framework/index.ts'
+import { findOrder } from '../../../services/order-api/src/orders/find-order.ts'
+import { findAnswer, storeAnswer } from '../../../services/order-api/src/idempotency/keys.ts'
+import { answerOnce } from '../../../services/order-api/src/idempotency/with-idempotency.ts'
+import type { Order } from '../../../services/order-api/src/orders/schema.ts'
+import { convict } from '../convict.ts'
+import { startRelay } from '../relay-parts.ts'
+import { Stage } from '../stage.ts'
+
+type AnswerOnce = typeof answerOnce
+
+const keyOf = (request: Parameters<AnswerOnce>[1]) => String(request.headers['idempotency-key'])
+const stored = (body: Order) => ({ requestHash: 'hash', statusCode: 201, response: body })
+
+/** As a client does: until there is an answer, with the same key. */
+function insist (stage: Stage, key: string, origin: string, answer: AnswerOnce): Promise<Order> {
+  return until(() => stage.createOnce(key, origin, answer), { what: 'an answer' })
+}
+
+async function finished (stage: Stage, relay: { stop: () => Promise<void> }): Promise<Stage> {
+  await stage.untilOutboxIsEmpty()
+  await relay.stop()
+  return stage
+}
+
+convict({
+  mutant: 'the Idempotency-Key is ignored',
+  fault: 'an answer is lost',
+  convictedBy: ['I17', 'I18'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t)
+    const relay = startRelay(t, stage)
+    const [key, origin] = [randomUUID(), randomUUID()]
+    const answer: AnswerOnce = mutated
+      ? async (pool, _request, work) => ({ done: true, answer: await withTransaction(pool, work) })
+      : answerOnce
+    const finish = stage.begin('create', origin, key)
+    await stage.createOnce(key, origin, answer)
+    finish('ok', await insist(stage, key, origin, answer))
+    return finished(stage, relay)
+  }
+})
+
+convict({
+  mutant: 'the answer is stored in a transaction of its own',
+  fault: 'the session is lost between the two',
+  convictedBy: ['I17'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t)
+    const relay = startRelay(t, stage)
+    const [key, origin] = [randomUUID(), randomUUID()]
+    let lost = false
+    const loseSessionOnce = () => {
+      if (lost) return
+      lost = true
+      throw new Error('the session is lost')
+    }
+    const apart: AnswerOnce = async (pool, request, work) => {
+      const client = await pool.connect()
+      const found = await findAnswer(client, keyOf(request)).finally(() => { client.release() })
+      if (found !== undefined) return { done: false, answer: { statusCode: found.statusCode, body: found.response } }
+      const answer = await withTransaction(pool, work)
+      loseSessionOnce()
+      await withTransaction(pool, (client) => storeAnswer(client, keyOf(request), stored(answer.body)))
+      return { done: true, answer }
+    }
+    const together: AnswerOnce = (pool, request, work) => answerOnce(pool, request, async (client) => {
+      const answer = await work(client)
+      loseSessionOnce()
+      return answer
+    })
+    const finish = stage.begin('create', origin, key)
+    finish('ok', await insist(stage, key, origin, mutated ? apart : together))
+    return finished(stage, relay)
+  }
+})
+
+convict({
+  mutant: 'nothing holds a second request with the key back while the first is at work',
+  fault: 'a client sends the request twice at a time',
+  convictedBy: ['I17'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t)
+    const relay = startRelay(t, stage)
+    const [key, origin] = [randomUUID(), randomUUID()]
+    const bothLooked = Promise.withResolvers<void>()
+    let looked = 0
+    const unlocked: AnswerOnce = (pool, request, work) => withTransaction(pool, async (client) => {
+      const found = await findAnswer(client, keyOf(request))
+      if (++looked === 2) bothLooked.resolve()
+      await bothLooked.promise
+      if (found !== undefined) return { done: false, answer: { statusCode: found.statusCode, body: found.response } }
+      const answer = await work(client)
+      await client.query('INSERT INTO idempotency_keys (key, request_hash, status_code, response) VALUES ($1, $2, 201, $3) ON CONFLICT DO NOTHING', [keyOf(request), 'hash', JSON.stringify(answer.body)])
+      return { done: true, answer }
+    })
+    const finish = stage.begin('create', origin, key)
+    const answers = await Promise.all([1, 2].map(() => insist(stage, key, origin, mutated ? unlocked : answerOnce)))
+    const { rows: [row] } = await stage.admin.query<{ id: string }>('SELECT response->>\'id\' AS id FROM idempotency_keys WHERE key = $1', [key])
+    // What the client makes of it: it believes one of the answers, and this one it would be told again.
+    finish('ok', answers.find(({ id }) => id === row?.id))
+    return finished(stage, relay)
+  }
+})
+
+convict({
+  mutant: 'a repeated request is answered with the order as it is now',
+  fault: 'the order was changed meanwhile',
+  convictedBy: ['I18'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t)
+    const relay = startRelay(t, stage)
+    const [key, origin] = [randomUUID(), randomUUID()]
+    const asItIs: AnswerOnce = async (pool, request, work) => {
+      const { done, answer } = await answerOnce(pool, request, work)
+      const client = await pool.connect()
+      const now = await findOrder(client, answer.body.id).finally(() => { client.release() })
+      return { done, answer: { ...answer, body: now ?? answer.body } }
+    }
+    const answer = mutated ? asItIs : answerOnce
+    const finish = stage.begin('create', origin, key)
+    const order = await stage.createOnce(key, origin, answer)
+    await stage.place('confirm', order.id)
+    finish('ok', order, [await stage.createOnce(key, origin, answer)])
+    return finished(stage, relay)
+  }
+})

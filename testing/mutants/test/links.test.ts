@@ -1,0 +1,159 @@
+import { Kafka } from '../../servers/index.ts'
+import { TcpProxy } from '../../framework/index.ts'
+import { complete, NO_EVENTS } from '@orders/outbox'
+import t from 'tap'
+import { convict } from '../convict.ts'
+import { Gate } from '../gate.ts'
+import { startRelay } from '../relay-parts.ts'
+import { changePublish } from '../seams.ts'
+import { Stage } from '../stage.ts'
+
+// The broker has to advertise the proxy: else clients go around it.
+const link = await TcpProxy.start()
+const server = await Kafka.start({ advertise: link.address })
+link.forwardTo(server.address)
+t.teardown(async () => {
+  await server.close()
+  await link.close()
+})
+
+convict({
+  mutant: 'events are deleted before Kafka acknowledged them',
+  fault: 'Kafka cannot be reached',
+  convictedBy: ['I3'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t, { server })
+    await stage.place('create')
+    const [gate, failure] = [new Gate(), new Gate()]
+    const relay = startRelay(t, stage, {
+      throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
+        if (mutated) await complete(db, term.fence, batch)
+        await gate.pass()
+        try {
+          await term.publish(batch)
+        } catch (error) {
+          await failure.pass()
+          throw error
+        }
+      })
+    })
+    await gate.arrived
+    link.cut()
+    gate.open()
+    await failure.arrived
+    link.heal()
+    failure.open()
+    await stage.place('create')
+    await stage.untilOutboxIsEmpty()
+    await relay.stop()
+    return stage
+  }
+})
+
+convict({
+  mutant: 'a batch is sent while the one before is not acknowledged yet',
+  fault: 'the first one is lost on its way',
+  convictedBy: ['I7'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t, { server, delivery: 'at-least-once' })
+    const order = await stage.place('create')
+    await stage.place('confirm', order?.id)
+    let lost = false
+    link.filter((chunk, direction) => {
+      if (lost || direction !== 'toServer' || !chunk.includes('OrderCreated')) return 'forward'
+      lost = true
+      return 'swallow'
+    })
+    const sent: Array<Promise<void>> = []
+    const relay = startRelay(t, stage, {
+      delivery: 'at-least-once',
+      batchEvents: 1,
+      throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
+        if (!mutated) {
+          await term.publish(batch)
+          return
+        }
+        // Each over a connection of its own, and again until it has arrived: nothing gets lost, but it overtakes.
+        sent.push((async () => {
+          for (;;) {
+            const own = await delivery.begin({ fence: term.fence, batch: 0n, token: '', tokenBefore: '', outstanding: undefined })
+            try {
+              await own.publish(batch, NO_EVENTS)
+              return
+            } catch {
+              // Sent again over the next one.
+            } finally {
+              await own.close()
+            }
+          }
+        })())
+        await complete(db, term.fence, batch)
+      })
+    })
+    await stage.untilOutboxIsEmpty()
+    await Promise.all(sent)
+    await relay.stop()
+    link.filter(() => 'forward')
+    return stage
+  }
+})
+
+convict({
+  mutant: 'an idempotent producer is used again after a failure',
+  fault: 'an answer of Kafka is lost, and another event comes first',
+  convictedBy: ['I3'],
+  async play (t, mutated) {
+    const stage = await Stage.open(t, { server, delivery: 'at-least-once' })
+    const producer = stage.connection.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1 } })
+    t.teardown(() => producer.disconnect())
+    if (mutated) await producer.connect()
+    const slow = await stage.placeSlowly()
+    await stage.place('create')
+    const answer = new Gate()
+    let lost = false
+    const relay = startRelay(t, stage, {
+      delivery: 'at-least-once',
+      batchEvents: 1,
+      throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
+        const publish = () => mutated
+          ? producer.sendBatch({ acks: -1, topicMessages: [{ topic: stage.topic, messages: batch.records.map(({ key, value, headers }) => ({ key, value, headers: headers as Record<string, string> })) }] })
+          : term.publish(batch)
+        if (!lost) {
+          lost = true
+          // The answer vanishes, and the connection with it: so the failure is known at once.
+          link.filter(swallowAnswerOf(PRODUCE, () => { link.cut() }))
+          try {
+            await publish()
+          } finally {
+            link.heal()
+            await answer.pass()
+          }
+        }
+        await publish()
+        // It takes the answer for the truth, as the relay does, which completes a batch with the next one.
+        if (mutated) await complete(db, term.fence, batch)
+      })
+    })
+    await answer.arrived
+    await slow.commit()
+    answer.open()
+    await stage.untilOutboxIsEmpty()
+    await relay.stop()
+    return stage
+  }
+})
+
+// https://kafka.apache.org/protocol#protocol_api_keys
+const PRODUCE = 0
+
+/** A request is length, api key, version, correlation id; its answer begins with length and correlation id. */
+function swallowAnswerOf (apiKey: number, onSwallow: () => void) {
+  const awaited = new Set<number>()
+  return (chunk: Buffer, direction: 'toServer' | 'toClient'): 'forward' | 'swallow' => {
+    if (chunk.length < 12) return 'forward'
+    if (direction === 'toServer' && chunk.readInt16BE(4) === apiKey) awaited.add(chunk.readInt32BE(8))
+    if (direction === 'toServer' || !awaited.delete(chunk.readInt32BE(4))) return 'forward'
+    onSwallow()
+    return 'swallow'
+  }
+}

@@ -1,0 +1,45 @@
+import type { KafkaConnection } from '@orders/kafka'
+import type { Kafka } from '../servers/index.ts'
+import { until } from '../framework/index.ts'
+import type { Brokers } from './servers.ts'
+import type { World } from './world.ts'
+
+/** As the settings of the local stack have them. */
+const COORDINATOR_PARTITIONS = 4
+const DEADLINE_MS = 60_000
+
+type Admin = ReturnType<KafkaConnection['kafka']['admin']>
+
+export function nameOf ({ cluster }: Pick<Brokers, 'cluster'>, broker: Kafka): string {
+  return cluster.nodes.length === 1 ? 'kafka' : `broker ${cluster.nodes.indexOf(broker) + 1}`
+}
+
+/** The broker that coordinates the group of a position, or a transactional id. @throws Error when there is none for a minute */
+export async function coordinatorOf (world: World, kind: 'group' | 'transaction', name: string): Promise<Kafka> {
+  const topic = kind === 'group' ? '__consumer_offsets' : '__transaction_state'
+  return withAdmin(world, `the coordinator of ${name}`, async (admin) => {
+    const { topics: [found] } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const partition = partitionOf(name)
+    return world.brokers.cluster.node(found?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1)
+  })
+}
+
+/** Again until it works: the brokers may still be recovering from the fault before. */
+export async function withAdmin<T> ({ connection }: World, what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  return until(async () => {
+    const admin = connection.kafka.admin()
+    try {
+      await admin.connect()
+      return await work(admin)
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
+  }, { what, deadlineMs: DEADLINE_MS }) as Promise<T>
+}
+
+/** Java's String.hashCode, which Kafka takes for it. */
+function partitionOf (name: string): number {
+  let hash = 0
+  for (const letter of name) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0
+  return Math.abs(hash) % COORDINATOR_PARTITIONS
+}

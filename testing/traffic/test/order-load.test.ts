@@ -1,0 +1,29 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t from 'tap'
+import { OrderLoad } from '../order-load.ts'
+
+t.test('a change that is refused since somebody else changed the order ends its life; one that is in flight is repeated', async (t) => {
+  const tries = new Map<string, number>()
+  const api = createServer((request, response) => {
+    const path = request.url ?? ''
+    const count = (tries.get(path) ?? 0) + 1
+    tries.set(path, count)
+    const answer = (status: number, body: object) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    if (path === '/orders') answer(201, { id: String(count), version: 1, status: 'PENDING' })
+    // The second order's life is a confirmation, the third's a cancellation.
+    else if (path.endsWith('/confirm')) answer(409, { type: 'urn:problem:status-conflict' })
+    else if (count === 1) answer(409, { type: 'urn:problem:request-in-flight' })
+    else answer(200, { id: path.split('/')[2], version: 2, status: 'CANCELLED' })
+  })
+  await new Promise<void>((resolve) => api.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => api.close())
+  const load = new OrderLoad(() => `http://127.0.0.1:${(api.address() as AddressInfo).port}`)
+  // A load that repeats what it should take as final would otherwise go on until the runner ends the file.
+  const deadline = AbortSignal.timeout(60_000)
+  await load.run({ rate: 1_000, orders: 3, maxInFlight: 1, stopPosting: deadline, giveUp: deadline })
+  t.same([...tries], [['/orders', 3], ['/orders/2/confirm', 1], ['/orders/3/cancel', 2]])
+  t.same([...load.accepted.values()].map(({ changes }) => changes.map(({ status }) => status)), [['PENDING'], ['PENDING'], ['PENDING', 'CANCELLED']])
+  t.match(load, { events: 4, overtaken: 1, requests: 0, unanswered: 0 })
+  t.same([...load.refused], [[409, 1]])
+})

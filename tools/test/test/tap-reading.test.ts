@@ -1,0 +1,48 @@
+import { fileURLToPath } from 'node:url'
+import { CommandError, runCommand } from '@orders/testing/servers'
+import t from 'tap'
+import { summary } from '../summary.ts'
+import { TapReading } from '../tap-reading.ts'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const FIXTURES = 'tools/test/test/fixtures'
+
+/** What the runner makes of tap's own report on these files. */
+async function readingOf (...files: string[]): Promise<TapReading> {
+  const reading = new TapReading()
+  // Else the tap in here would take itself for a part of the one that runs this.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TAP')))
+  await runCommand('tap', ['run', '--reporter=tap', '--allow-empty-coverage', ...files.map((file) => `${FIXTURES}/${file}.ts`)], {
+    cwd: ROOT, env, onLine (line, stream) { if (stream === 'stdout') reading.read(line); else reading.readError(line) }
+  }).catch((error: unknown) => { if (!(error instanceof CommandError)) throw error })
+  return reading
+}
+
+t.test('tests are counted by the outermost ones of each file; each failure is told once, with its place and its reason', async (t) => {
+  const reading = await readingOf('mixed', 'crash', 'late-crash')
+  t.match(reading, { passed: 3, failed: 4 }, 'good, bare and good; outer, thrown and two files')
+  t.same(new Map(reading.files.map(({ name, ok, tests }) => [name, `${ok ? 'ok' : 'not ok'} ${tests}`])), new Map([
+    [`${FIXTURES}/mixed.ts`, 'not ok 4'], [`${FIXTURES}/crash.ts`, 'not ok 0'], [`${FIXTURES}/late-crash.ts`, 'not ok 1']
+  ]))
+  t.same(reading.failures.map(({ title }) => title.slice(FIXTURES.length + 1)).sort(), [
+    'crash.ts', 'late-crash.ts', 'mixed.ts › outer › inner bad › one is two', 'mixed.ts › thrown › boom'
+  ])
+  const detailsOf = (end: string) => reading.failures.find(({ title }) => title.endsWith(end))?.details.join('\n') ?? ''
+  t.match(detailsOf('one is two'), /fileName: tools\/test\/test\/fixtures\/mixed\.ts\n *lineNumber: 6[^]*-2\n *\+1/)
+  t.match(detailsOf('boom'), /mixed\.ts:8/)
+  t.match(detailsOf('/crash.ts'), /no test of this file ran/)
+})
+
+t.test('the summary ends with the count, after the reasons', async (t) => {
+  const files = [{ name: 'quick.test.ts', ok: true, tests: 1, seconds: 1 }, { name: 'slow.test.ts', ok: false, tests: 1, seconds: 61.2 }]
+  t.equal(summary([{ title: 'slow.test.ts › a test', details: ['expected: 1', 'found: 2'] }], files, { passed: 1, failed: 1 }), `
+slowest files:
+    61 s  slow.test.ts
+
+FAILED slow.test.ts › a test
+  expected: 1
+  found: 2
+
+1 passed, 1 failed`)
+  t.equal(summary([], [], { passed: 0, failed: 0 }), '\n0 passed, 0 failed')
+})
