@@ -83,7 +83,7 @@ async function copyDatabaseRights (client: pg.Client, template: string, copy: st
 /** Runs a service's own migration job; `password` is set on its roles, which are left alone without one. */
 export async function migrateService (service: DatabaseOwner, url: string, password?: string): Promise<void> {
   const env = password === undefined ? {} : Object.fromEntries(ROLES[service].map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, password]))
-  await runCommand(process.execPath, ['--conditions=@orders/source', join(SERVICES, service, 'src/migrate.ts')], {
+  await runCommand(process.execPath, ['--conditions=@orders/source', join(SERVICES, service, 'src/bin/migrate.ts')], {
     env: { ...process.env, ...env, DATABASE_URL: url, LOG_LEVEL: 'warn' }
   })
 }

@@ -63,7 +63,7 @@ export class ServiceProcess {
     const child = spawn('/bin/sh', guardArguments({
       name: this.name,
       command: process.execPath,
-      args: this.#built ? [`${SERVICES}${this.name}/dist/bin/main.js`] : ['--conditions=@orders/source', `${SERVICES}${this.name}/src/main.ts`],
+      args: this.#built ? [`${SERVICES}${this.name}/dist/bin/main.js`] : ['--conditions=@orders/source', `${SERVICES}${this.name}/src/bin/main.ts`],
       stopSignal: 'SIGKILL'
     }), {
       // Its own process group: the terminal's Ctrl-C is for us, who stop it in the right order.

@@ -47,8 +47,8 @@ export function renderSettings (): string {
   ].join('\n')
 }
 
-const MIGRATION_NOTE = 'For `src/migrate.ts` of the service named. `DATABASE_URL` is here the one of the database\'s owner, who may create roles.'
-const AWAIT_NOTE = 'For `src/await-schema.ts` of order-api and order-consumer, which ends when every migration of its service has been applied.'
+const MIGRATION_NOTE = 'For `src/bin/migrate.ts` of the service named. `DATABASE_URL` is here the one of the database\'s owner, who may create roles.'
+const AWAIT_NOTE = 'For `src/bin/await-schema.ts` of order-api and order-consumer, which ends when every migration of its service has been applied.'
 
 function section (title: string, text: string): string {
   return `## ${title}\n\n${text}\n`
