@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import type { KafkaConnection } from '@orders/kafka'
+import { createAdmin, type KafkaConnection, type TopicFollower } from '@orders/kafka'
 
 /** A read-committed consumer that notes when it saw each event first. */
 export class EventWatch {
@@ -12,22 +11,18 @@ export class EventWatch {
     this.#close = close
   }
 
-  static async start ({ kafka }: KafkaConnection, topic: string): Promise<EventWatch> {
-    const consumer = kafka.consumer({ groupId: `watch-${randomUUID()}`, maxWaitTimeInMs: 500, minBytes: 1 })
-    const watch = new EventWatch(() => consumer.disconnect())
-    await consumer.connect()
-    await consumer.subscribe({ topic, fromBeginning: true })
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: async ({ batch }) => {
-        const now = performance.now()
-        for (const { headers } of batch.messages) {
-          const id = String(headers?.ce_id)
-          if (watch.seenAt.has(id)) watch.duplicates++
-          else watch.seenAt.set(id, now)
-        }
+  static async start (connection: KafkaConnection, topic: string): Promise<EventWatch> {
+    let follower: TopicFollower | undefined
+    const watch = new EventWatch(async () => { await follower?.close() })
+    const admin = await createAdmin(connection)
+    follower = await admin.followTopic(topic, (records) => {
+      const now = performance.now()
+      for (const { headers } of records) {
+        const id = String(headers.ce_id)
+        if (watch.seenAt.has(id)) watch.duplicates++
+        else watch.seenAt.set(id, now)
       }
-    })
+    }).finally(() => admin.close())
     return watch
   }
 

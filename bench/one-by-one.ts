@@ -1,4 +1,4 @@
-import type { KafkaConnection } from '@orders/kafka'
+import { createAdmin, type KafkaConnection } from '@orders/kafka'
 import pg from 'pg'
 
 /**
@@ -7,7 +7,8 @@ import pg from 'pg'
  *
  * @returns events per second
  */
-export async function publishOneByOne ({ kafka }: KafkaConnection, url: string, topic: string, events: number): Promise<number> {
+export async function publishOneByOne (connection: KafkaConnection, url: string, topic: string, events: number): Promise<number> {
+  const admin = await createAdmin(connection)
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
@@ -16,14 +17,14 @@ export async function publishOneByOne ({ kafka }: KafkaConnection, url: string, 
       const { rows: [row] } = await client.query<{ id: string, aggregate_id: string, payload: string }>(
         'SELECT id, aggregate_id, payload::text AS payload FROM outbox_events ORDER BY id LIMIT 1')
       if (row === undefined) throw new Error(`expected ${events} events in the outbox, found ${count}`)
-      const producer = kafka.producer()
-      await producer.connect()
-      await producer.send({ topic, messages: [{ key: row.aggregate_id, value: row.payload }] })
-      await producer.disconnect()
+      const producer = await admin.openRawProducer()
+      await producer.send(topic, [{ key: row.aggregate_id, value: row.payload, headers: {} }])
+      await producer.close()
       await client.query('DELETE FROM outbox_events WHERE id = $1', [row.id])
     }
     return events / (performance.now() - startedAt) * 1_000
   } finally {
     await client.end()
+    await admin.close()
   }
 }

@@ -1,7 +1,7 @@
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { loadYaml } from '@kubernetes/client-node'
-import { alternateOf } from '@orders/kafka'
+import { alternateTransactionalId } from '@orders/kafka'
 import { helmProgram } from '@orders/testing/servers'
 import t from 'tap'
 import { readValues, renderReadme } from '../../tools/generate/chart/render-readme.ts'
@@ -85,7 +85,7 @@ t.test('rights on Kafka are those of every shard, and follow the delivery', asyn
     return authorization.acls.map(({ resource: { type, name, patternType }, operations }) => `${patternType} ${type} ${name}: ${operations.join(' ')}`)
   }
   const prefix = 'orders.orders-outbox-relay-'
-  t.ok(alternateOf(`${prefix}1`).startsWith(prefix), 'also of the second transactional id')
+  t.ok(alternateTransactionalId(`${prefix}1`).startsWith(prefix), 'also of the second transactional id')
   t.same(await acls('--set', 'outboxRelay.shards=2'), [
     'literal topic order-events: Read Write', `prefix group ${prefix}: Read`, `prefix transactionalId ${prefix}: Write`
   ])

@@ -96,14 +96,9 @@ export const clusterFaults: readonly Fault[] = [
     async start (world) {
       const { topic } = world
       await withAdmin(world, 'other leaders', async (admin) => {
-        const { topics } = await admin.fetchTopicMetadata({ topics: [topic, ...MOVED_TOPICS] })
+        const partitions = await admin.describePartitions([topic, ...MOVED_TOPICS])
         // The same replicas, another one first: the controller moves the lead to it within seconds.
-        await admin.alterPartitionReassignments({
-          topics: topics.map(({ name, partitions }) => ({
-            topic: name,
-            partitionAssignment: partitions.map(({ partitionId, replicas }) => ({ partition: partitionId, replicas: [...replicas.slice(1), ...replicas.slice(0, 1)] }))
-          }))
-        })
+        await admin.reassignReplicas(partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: [...replicas.slice(1), ...replicas.slice(0, 1)] })))
         return true
       })
       return { target: `${topic} and the coordinators`, affects: ['kafka'], heal: async () => {} }

@@ -1,18 +1,11 @@
-import { createAdmin, createKafka, type KafkaConnection } from '@orders/kafka'
+import { createAdmin, createKafka, type KafkaConnection, type Permission } from '@orders/kafka'
 import { pino } from 'pino'
 import { Kafka } from '../servers/kafka.ts'
 import type { TestContext } from './servers.ts'
 
-// As kafkajs numbers them. https://kafka.apache.org/documentation/#security_authz_primitives
-const TOPIC = 2
-const GROUP = 3
-const TRANSACTIONAL_ID = 5
-const LITERAL = 3
-const PREFIXED = 4
-const ALLOW = 3
-const OPERATIONS = { Read: 3, Write: 4 } as const
+const PRINCIPAL = 'User:client'
 
-export type TopicOperation = keyof typeof OPERATIONS
+export type TopicOperation = Permission['operation']
 
 export interface SecuredKafka {
   broker: Kafka
@@ -51,15 +44,11 @@ export async function securedKafka (t: TestContext, { topics, grants }: SecuredK
   const logger = pino({ level: 'silent' })
   const open = { brokers: broker.internalBrokers }
   const everything = createKafka({ KAFKA_BROKERS: open.brokers }, { clientId: 'admin', logger })
-  const setUp = await createAdmin(everything)
-  await setUp.ensureTopics(topics.map((topic) => ({ topic, partitions: 1 }))).finally(() => setUp.close())
-  const admin = everything.kafka.admin()
-  await admin.connect()
-  t.teardown(() => admin.disconnect())
-  const acl = (resourceType: number, resourceName: string, operation: TopicOperation, resourcePatternType = LITERAL) => ({
-    resourceType, resourceName, resourcePatternType, principal: 'User:client', host: '*', operation: OPERATIONS[operation], permissionType: ALLOW
-  })
-  const grant = async (topic: string, operation: TopicOperation) => { await admin.createAcls({ acl: [acl(TOPIC, topic, operation)] }) }
+  const admin = await createAdmin(everything)
+  t.teardown(() => admin.close())
+  await admin.ensureTopics(topics.map((topic) => ({ topic, partitions: 1 })))
+  const onTopic = (topic: string, operation: TopicOperation): Permission => ({ principal: PRINCIPAL, resource: 'topic', name: topic, operation })
+  const grant = (topic: string, operation: TopicOperation) => admin.grant([onTopic(topic, operation)])
   for (const [topic, operation] of grants) await grant(topic, operation)
   return {
     broker,
@@ -70,10 +59,11 @@ export async function securedKafka (t: TestContext, { topics, grants }: SecuredK
     }, { clientId: 'client', logger }),
     admin: {
       grant,
-      revoke: async (topic, operation) => { await admin.deleteAcls({ filters: [acl(TOPIC, topic, operation)] }) },
-      grantPrefix: async (prefix) => {
-        await admin.createAcls({ acl: [acl(GROUP, prefix, 'Read', PREFIXED), acl(TRANSACTIONAL_ID, prefix, 'Write', PREFIXED)] })
-      }
+      revoke: (topic, operation) => admin.revoke([onTopic(topic, operation)]),
+      grantPrefix: (prefix) => admin.grant([
+        { principal: PRINCIPAL, resource: 'group', name: prefix, isPrefix: true, operation: 'Read' },
+        { principal: PRINCIPAL, resource: 'transactional-id', name: prefix, isPrefix: true, operation: 'Write' }
+      ])
     }
   }
 }

@@ -1,3 +1,4 @@
+import { createAdmin } from '@orders/kafka'
 import { until } from '../framework/index.ts'
 import type { World } from './world.ts'
 
@@ -14,18 +15,14 @@ export async function untilArrived ({ admin, connection, topic, group }: World, 
         SELECT FROM outbox_dead_letters AS d
         WHERE d.blocking AND d.aggregate_type = e.aggregate_type AND d.aggregate_id = e.aggregate_id AND d.id < e.id)`)
     if (row?.waiting !== 0) throw new Error(`${row?.waiting} events in the outbox`)
-    const kafka = connection.kafka.admin()
+    const kafka = await createAdmin(connection)
     try {
-      await kafka.connect()
-      const ends = await kafka.fetchTopicOffsets(topic)
-      const [committed] = await kafka.fetchOffsets({ groupId: group, topics: [topic] })
-      const lag = ends.reduce((sum, { partition, high }) => {
-        const at = Number(committed?.partitions.find((other) => other.partition === partition)?.offset ?? 0)
-        return sum + Number(high) - Math.max(0, at)
-      }, 0)
+      const ends = await kafka.endOffsets(topic)
+      const committed = await kafka.committedOffsets(group, topic)
+      const lag = [...ends].reduce((sum, [partition, end]) => sum + Number(end - (committed.get(partition) ?? 0n)), 0)
       if (lag !== 0) throw new Error(`${lag} records not consumed yet`)
     } finally {
-      await kafka.disconnect()
+      await kafka.close()
     }
     return true
   }, { what: 'everything to arrive', deadlineMs })

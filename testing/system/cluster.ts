@@ -1,4 +1,4 @@
-import type { KafkaConnection } from '@orders/kafka'
+import { createAdmin, type KafkaAdmin } from '@orders/kafka'
 import type { Kafka } from '../servers/index.ts'
 import { until } from '../framework/index.ts'
 import type { Brokers } from './servers.ts'
@@ -8,8 +8,6 @@ import type { World } from './world.ts'
 const COORDINATOR_PARTITIONS = 4
 const DEADLINE_MS = 60_000
 
-type Admin = ReturnType<KafkaConnection['kafka']['admin']>
-
 export function nameOf ({ cluster }: Pick<Brokers, 'cluster'>, broker: Kafka): string {
   return cluster.nodes.length === 1 ? 'kafka' : `broker ${cluster.nodes.indexOf(broker) + 1}`
 }
@@ -18,21 +16,20 @@ export function nameOf ({ cluster }: Pick<Brokers, 'cluster'>, broker: Kafka): s
 export async function coordinatorOf (world: World, kind: 'group' | 'transaction', name: string): Promise<Kafka> {
   const topic = kind === 'group' ? '__consumer_offsets' : '__transaction_state'
   return withAdmin(world, `the coordinator of ${name}`, async (admin) => {
-    const { topics: [found] } = await admin.fetchTopicMetadata({ topics: [topic] })
-    const partition = partitionOf(name)
-    return world.brokers.cluster.node(found?.partitions.find(({ partitionId }) => partitionId === partition)?.leader ?? -1)
+    const wanted = partitionOf(name)
+    const found = (await admin.describePartitions([topic])).find(({ partition }) => partition === wanted)
+    return world.brokers.cluster.node(found?.leader ?? -1)
   })
 }
 
 /** Again until it works: the brokers may still be recovering from the fault before. */
-export async function withAdmin<T> ({ connection }: World, what: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+export async function withAdmin<T> ({ connection }: World, what: string, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
   return until(async () => {
-    const admin = connection.kafka.admin()
+    const admin = await createAdmin(connection)
     try {
-      await admin.connect()
       return await work(admin)
     } finally {
-      await admin.disconnect().catch(() => {})
+      await admin.close().catch(() => {})
     }
   }, { what, deadlineMs: DEADLINE_MS }) as Promise<T>
 }

@@ -1,16 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { Kafka, KafkaConfig, SASLOptions } from 'kafkajs'
 import type { Logger } from 'pino'
-import kafkajs from './kafkajs/index.ts'
+import { toConnection, type KafkaConnection } from './kafkajs/client.ts'
+import kafkajs, { type KafkaConfig, type SASLOptions } from './kafkajs/index.ts'
 import { kafkajsLog } from './kafkajs/log.ts'
-import type { KafkaSettings } from './settings.ts'
-import { kafkaProblems, KafkaSettingsError } from './settings-problems.ts'
 import { socketFactory } from './kafkajs/socket-factory.ts'
-
-export interface KafkaConnection {
-  kafka: Kafka
-  logger: Logger
-}
+import { kafkaProblems, KafkaSettingsError, type KafkaSettings } from './settings.ts'
 
 export interface KafkaOptions {
   clientId: string
@@ -18,7 +12,7 @@ export interface KafkaOptions {
 }
 
 /**
- * A client for the brokers of the settings; connects to nothing yet.
+ * A connection by settings. Does not connect yet.
  *
  * @throws KafkaSettingsError
  */
@@ -28,12 +22,13 @@ export function createKafka (settings: KafkaSettings, { clientId, logger }: Kafk
   const config: KafkaConfig = {
     clientId,
     brokers: settings.KAFKA_BROKERS.split(','),
-    // The default of 1 s is not enough for TLS and DNS in a busy cluster, and 30 s for an answer is longer than a lease.
+    // The default of 1 s is too short for TLS and DNS in a busy cluster.
     connectionTimeout: 3_000,
+    // The default of 30 s is longer than a lease.
     requestTimeout: 5_000,
     enforceRequestTimeout: true,
-    // kafkajs waits this long, not less, after answers like "the transaction before is still completing", which is over in
-    // milliseconds; 300 ms, its default, would be most of a take-over.
+    // kafkajs waits at least this long after answers like "the transaction before is still completing", which is over within
+    // milliseconds. The default of 300 ms would be most of a takeover.
     retry: { initialRetryTime: 10, multiplier: 2, factor: 0.2, maxRetryTime: 500, retries: 6 },
     socketFactory,
     logLevel: kafkajs.logLevel.INFO,
@@ -42,12 +37,12 @@ export function createKafka (settings: KafkaSettings, { clientId, logger }: Kafk
   if (settings.KAFKA_SSL_CA_FILE !== undefined) config.ssl = tlsOptions(settings.KAFKA_SSL_CA_FILE)
   if (settings.KAFKA_SASL_MECHANISM !== undefined) config.sasl = saslOptions(settings)
   if (settings.KAFKA_SASL_MECHANISM === 'plain' && config.ssl === undefined) {
-    logger.warn({ event: 'password_unprotected' }, 'KAFKA_SASL_MECHANISM plain without KAFKA_SSL_CA_FILE: the password is sent as it is')
+    logger.warn({ event: 'password_unprotected' }, 'KAFKA_SASL_MECHANISM is plain and KAFKA_SSL_CA_FILE is not set: the password is sent unencrypted')
   }
-  return { kafka: new kafkajs.Kafka(config), logger }
+  return toConnection(new kafkajs.Kafka(config), logger)
 }
 
-/** A getter, for kafkajs copies the options at each connect: a renewed certificate authority needs no restart. */
+/** A getter: kafkajs copies the options at each connect, so a renewed certificate authority needs no restart. */
 function tlsOptions (file: string): { ca: string } {
   return {
     get ca () {

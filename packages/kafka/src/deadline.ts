@@ -1,16 +1,18 @@
-/** A call that did not settle in its time. What it began may still happen. */
+/** A call did not settle in time. What the call began may still happen. */
 export class DeadlineExceededError extends Error {
   readonly code = 'KAFKA_DEADLINE_EXCEEDED'
 
   constructor (what: string, deadlineMs: number) {
-    super(`${what} expected to end within ${deadlineMs} ms, did not`)
+    super(`expected ${what} to end within ${deadlineMs} ms, found it still running`)
     this.name = 'DeadlineExceededError'
   }
 }
 
 /**
- * kafkajs has no deadline for a call: connection, request and retry time-outs add up, and a call may hang between them.
+ * Settles as `work` does, or rejects after the deadline. kafkajs has no deadline for a call: its connection, request and retry
+ * timeouts add up, and a call may hang between them.
  *
+ * @param what names the work in the error: "publishing"
  * @throws DeadlineExceededError
  */
 export async function withDeadline<T> (what: string, deadlineMs: number, work: Promise<T>): Promise<T> {

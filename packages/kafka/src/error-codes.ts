@@ -1,27 +1,27 @@
 /**
- * What a code of Kafka says about a publish:
- * - `record`: something is wrong with the record itself. Sent alone it would be refused for ever.
- * - `topic`: the topic does not exist, or cannot be written to by this client. Says nothing about the records.
- * - `fenced`: another producer has the transactional id.
- * - `uncertain`: everything else, such as an outage, a right that is missing, or this machine's clock. No code of this kind may
- *   ever put an event aside: it would be the same for the next event, and for the one after that.
+ * What an error code of Kafka means for a publish:
+ * - `record`: something is wrong with the record itself. Kafka would refuse it forever, even alone.
+ * - `topic`: the topic does not exist, or this client may not write to it. Says nothing about the records.
+ * - `fenced`: another producer has taken the transactional id.
+ * - `uncertain`: everything else, such as an outage, a missing permission, or this machine's clock. A code of this kind must never
+ *   make a dead letter: the next event would get the same answer, and the one after it.
  */
-export type CodeVerdict = 'record' | 'topic' | 'fenced' | 'uncertain'
+export type CodeKind = 'record' | 'topic' | 'fenced' | 'uncertain'
 
 /**
- * Every code of Kafka 4.3.1 (`org.apache.kafka.common.protocol.Errors`), each judged on purpose. A code that is not here is
+ * Every code of Kafka 4.3.1 (`org.apache.kafka.common.protocol.Errors`), each classified on purpose. A code that is missing here is
  * uncertain.
  *
- * Judged by what the broker's code does (`LogValidator`, `UnifiedLog`, `ReplicaManager`, `KafkaApis`), not by the name:
- * - INVALID_RECORD: a record without key in a compacted topic, or refused by a plugin of the broker. A batch that we encoded
- *   wrongly would be that too; a test of the encoder is against it.
- * - INVALID_TIMESTAMP: the time stamp is this process's clock, not the event's.
- * - CORRUPT_MESSAGE: the checksum is wrong, so the bytes changed on their way.
- * - UNSUPPORTED_FOR_MESSAGE_FORMAT: the topic has a message format without transactions (brokers before 4.0).
- * - POLICY_VIOLATION: a broker itself answers that to administration alone. A gateway before it may mean the client's settings as
- *   well as the record, so it puts nothing aside: its topic waits, all others go on.
+ * The kinds follow the broker's code (`LogValidator`, `UnifiedLog`, `ReplicaManager`, `KafkaApis`), not the names:
+ * - INVALID_RECORD: a record without a key in a compacted topic, or one that a plugin of the broker refused. A batch that we
+ *   encoded wrongly would get this code too; the test of the encoder rules that out.
+ * - INVALID_TIMESTAMP: the timestamp is this process's clock, not the event's.
+ * - CORRUPT_MESSAGE: the checksum is wrong, so the bytes changed in transit.
+ * - UNSUPPORTED_FOR_MESSAGE_FORMAT: the topic's message format has no transactions (brokers before 4.0).
+ * - POLICY_VIOLATION: a broker answers it to administration only. A gateway in front of it may mean the client's settings as well as
+ *   the record. So it makes no dead letter: its topic waits, all others go on.
  */
-const CODES: Record<CodeVerdict, ReadonlyArray<readonly [code: number, name: string]>> = {
+const CODES: Record<CodeKind, ReadonlyArray<readonly [code: number, name: string]>> = {
   record: [
     [10, 'MESSAGE_TOO_LARGE'], [18, 'RECORD_LIST_TOO_LARGE'], [87, 'INVALID_RECORD']
   ],
@@ -74,23 +74,23 @@ const CODES: Record<CodeVerdict, ReadonlyArray<readonly [code: number, name: str
 
 interface Code {
   name: string
-  verdict: CodeVerdict
+  kind: CodeKind
 }
 
 const BY_CODE: ReadonlyMap<number, Code> = new Map(Object.entries(CODES)
-  .flatMap(([verdict, codes]) => codes.map(([code, name]) => [code, { name, verdict: verdict as CodeVerdict }] as const)))
+  .flatMap(([kind, codes]) => codes.map(([code, name]) => [code, { name, kind: kind as CodeKind }] as const)))
 
-/** @returns `uncertain` for a code that Kafka did not have when this was written */
-export function verdictOf (code: number): CodeVerdict {
-  return BY_CODE.get(code)?.verdict ?? 'uncertain'
+/** @returns `uncertain` for a code that is newer than the table */
+export function kindOf (code: number): CodeKind {
+  return BY_CODE.get(code)?.kind ?? 'uncertain'
 }
 
-/** Kafka's name of the code, or the code itself. */
+/** Kafka's name of the code, or the number when the code is newer than the table. */
 export function nameOf (code: number): string {
   return BY_CODE.get(code)?.name ?? `error code ${code}`
 }
 
-/** The codes that have a name. */
+/** The codes of the table, ascending. */
 export function knownCodes (): number[] {
   return [...BY_CODE.keys()].sort((a, b) => a - b)
 }

@@ -1,7 +1,7 @@
-/** Kafka allows a header without a value: null. */
+/** null: Kafka allows a header without a value. */
 export type HeaderValue = Buffer | string | null
 
-/** A header that is there several times has all its values, in their order. */
+/** A header that occurs several times has all its values, in their order. */
 export type RecordHeaders = Record<string, HeaderValue | HeaderValue[]>
 
 /** A Kafka record, before it is written or after it was read. */
@@ -11,6 +11,6 @@ export interface EventRecord {
   key: Buffer | string | null
   value: Buffer | string | null
   headers: RecordHeaders
-  /** Only to choose the partition by hand; by default the key does. */
+  /** Overrides the partition that the key would choose. */
   partition?: number
 }

@@ -15,7 +15,7 @@ t.test('brokers are host:port, separated by commas', async (t) => {
   }
 })
 
-t.test('settings that contradict each other, or name a file that cannot be used, are refused with their names', async (t) => {
+t.test('settings that contradict each other, or name an unusable file, are refused with their names', async (t) => {
   const folder = t.testdir({ empty: '\n', password: 'secret\n', text: 'no certificate' })
   const bad: Array<[Partial<KafkaSettings>, RegExp[]]> = [
     [USER, [/^KAFKA_SASL_MECHANISM: expected together with KAFKA_SASL_USERNAME, found none$/]],
@@ -33,7 +33,7 @@ t.test('settings that contradict each other, or name a file that cannot be used,
     t.match(kafkaProblems({ ...BROKERS, ...settings }), problems, name)
     t.equal(kafkaProblems({ ...BROKERS, ...settings }).length, problems.length, name)
     t.throws(() => createKafka({ ...BROKERS, ...settings }, { clientId: 'test', logger: pino({ level: 'silent' }) }), KafkaSettingsError, name)
-    t.notMatch(kafkaProblems({ ...BROKERS, ...settings }).join(), /secret/, 'no secret is repeated')
+    t.notMatch(kafkaProblems({ ...BROKERS, ...settings }).join(), /secret/, 'the error contains no secret')
   }
   for (const settings of [{}, { ...MECHANISM, ...LOGIN }, { ...MECHANISM, ...USER, KAFKA_SASL_PASSWORD_FILE: `${folder}/password` }]) {
     t.same(kafkaProblems({ ...BROKERS, ...settings }), [], JSON.stringify(settings))

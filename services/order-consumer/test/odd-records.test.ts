@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { EventRecord } from '@orders/kafka'
+import { createAdmin, type EventRecord } from '@orders/kafka'
 import { testConnection, until } from '@orders/testing/framework'
 import t from 'tap'
 import { metric, setUp, type Stage } from './order-consumer.ts'
@@ -90,10 +90,9 @@ t.test('partitions that are added are read within seconds, from their beginning'
   const service = await stage.start()
   await stage.publish(lives(2, 1))
   await stage.settled(2)
-  const admin = testConnection(stage.env.KAFKA_BROKERS ?? '').kafka.admin()
-  await admin.connect()
-  t.teardown(() => admin.disconnect())
-  await admin.createPartitions({ topicPartitions: [{ topic: stage.topic, count: 6 }] })
+  const admin = await createAdmin(testConnection(stage.env.KAFKA_BROKERS ?? ''))
+  t.teardown(() => admin.close())
+  await admin.addPartitions(stage.topic, 6)
   const more = lives(40, 1)
   await until(async () => { await stage.publish(more); return true }, { what: 'the new partitions to take records' })
   // The default of kafkajs is five minutes.
@@ -103,11 +102,11 @@ t.test('partitions that are added are read within seconds, from their beginning'
 })
 
 async function sendZipped (stage: Stage, messages: Array<Omit<EventRecord, 'topic'>>): Promise<void> {
-  const producer = testConnection(stage.env.KAFKA_BROKERS ?? '').kafka.producer()
-  await producer.connect()
+  const admin = await createAdmin(testConnection(stage.env.KAFKA_BROKERS ?? ''))
+  const producer = await admin.openRawProducer({ gzip: true }).finally(() => admin.close())
   try {
-    for (const message of messages) await producer.send({ topic: stage.topic, compression: 1, messages: [{ partition: 0, ...message } as never] })
+    for (const message of messages) await producer.send(stage.topic, [{ partition: 0, ...message }])
   } finally {
-    await producer.disconnect()
+    await producer.close()
   }
 }

@@ -104,14 +104,13 @@ async function readEffects (url: string): Promise<FromViews> {
   }))
 }
 
-async function readOffsets ({ kafka }: KafkaConnection, groupId: string, topic: string): Promise<OffsetRow[]> {
-  const admin = kafka.admin()
-  await admin.connect()
+async function readOffsets (connection: KafkaConnection, groupId: string, topic: string): Promise<OffsetRow[]> {
+  const admin = await createAdmin(connection)
   try {
-    const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] })
-    return (offsets?.partitions ?? []).map(({ partition, offset }) => ({ partition, offset: Math.max(0, Number(offset)) }))
+    const committed = await admin.committedOffsets(groupId, topic)
+    return [...(await admin.endOffsets(topic)).keys()].map((partition) => ({ partition, offset: Number(committed.get(partition) ?? 0n) }))
   } finally {
-    await admin.disconnect()
+    await admin.close()
   }
 }
 

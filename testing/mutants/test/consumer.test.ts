@@ -69,16 +69,14 @@ async function startConsumer (
 
 /** Until everything in the topic has been consumed, in the eyes of the group. */
 async function untilConsumed ({ stage, group }: { stage: Stage, group: string }): Promise<void> {
-  const admin = stage.connection.kafka.admin()
-  await admin.connect()
+  const admin = await createAdmin(stage.connection)
   try {
     await until(async () => {
-      const [end] = await admin.fetchTopicOffsets(stage.topic)
-      const [committed] = (await admin.fetchOffsets({ groupId: group, topics: [stage.topic] }))[0]?.partitions ?? []
-      return end !== undefined && committed?.offset === end.high
+      const end = (await admin.endOffsets(stage.topic)).get(0)
+      return end !== undefined && (await admin.committedOffsets(group, stage.topic)).get(0) === end
     }, { what: 'the group to have committed everything' })
   } finally {
-    await admin.disconnect()
+    await admin.close()
   }
 }
 

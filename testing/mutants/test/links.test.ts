@@ -1,5 +1,6 @@
 import { Kafka } from '../../servers/index.ts'
 import { TcpProxy } from '../../framework/index.ts'
+import { createAdmin } from '@orders/kafka'
 import { complete, NO_EVENTS } from '@orders/outbox'
 import t from 'tap'
 import { convict } from '../convict.ts'
@@ -104,9 +105,10 @@ convict({
   convictedBy: ['I3'],
   async play (t, mutated) {
     const stage = await Stage.open(t, { server, delivery: 'at-least-once' })
-    const producer = stage.connection.kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: { retries: 1 } })
-    t.teardown(() => producer.disconnect())
-    if (mutated) await producer.connect()
+    const admin = await createAdmin(stage.connection)
+    t.teardown(() => admin.close())
+    const producer = mutated ? await admin.openRawProducer({ idempotent: true, retries: 1 }) : undefined
+    t.teardown(() => producer?.close())
     const slow = await stage.placeSlowly()
     await stage.place('create')
     const answer = new Gate()
@@ -115,9 +117,7 @@ convict({
       delivery: 'at-least-once',
       batchEvents: 1,
       throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
-        const publish = () => mutated
-          ? producer.sendBatch({ acks: -1, topicMessages: [{ topic: stage.topic, messages: batch.records.map(({ key, value, headers }) => ({ key, value, headers: headers as Record<string, string> })) }] })
-          : term.publish(batch)
+        const publish = () => producer === undefined ? term.publish(batch) : producer.send(stage.topic, batch.records)
         if (!lost) {
           lost = true
           // The answer vanishes, and the connection with it: so the failure is known at once.

@@ -1,14 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Consumer } from 'kafkajs'
-import type { KafkaConnection } from '../connection.ts'
-import { ConsumerHealth } from './consumer-health.ts'
 import { withDeadline } from '../deadline.ts'
-import { handleFetch, type HandleBatch } from './handle-fetch.ts'
-import kafkajs from '../kafkajs/index.ts'
-import { retryDelayMs, type RetryDelays } from './retry-delay.ts'
+import { clientOf, type KafkaConnection } from '../kafkajs/client.ts'
+import kafkajs, { type Consumer } from '../kafkajs/index.ts'
+import { ConsumerHealth } from './consumer-health.ts'
+import { handleFetch, retryDelayMs, type HandleBatch, type RetryDelays } from './handle-fetch.ts'
 
 const STOP_DEADLINE_MS = 8_000
-/** How long a partition that is added to a topic is not noticed, at most; kafkajs's default is five minutes. */
+/** A partition that is added to a topic is noticed within this time; kafkajs's default is five minutes. */
 const METADATA_MAX_AGE_MS = 5_000
 
 export interface ConsumerOptions extends Partial<RetryDelays> {
@@ -16,47 +14,49 @@ export interface ConsumerOptions extends Partial<RetryDelays> {
   groupId: string
   topics: string[]
   /**
-   * Applies a batch. Its offsets are committed only after it resolved; when it rejects it is called again with the same
-   * batch, after a pause, for as long as it takes. What can never succeed it has to put aside itself.
+   * Applies a batch. Its offsets are committed after the handler resolved. When it rejects, it is called again with the same batch
+   * after a delay, forever. So the handler itself has to put records aside that can never be applied.
    *
-   * It may take longer than the session time-out, but has to end: heartbeats go on meanwhile.
+   * It may take longer than the session timeout, because heartbeats go on meanwhile. But it has to end.
    */
   handleBatch: HandleBatch
-  /** Records in one batch, at most: what a single fetch brought is handled, and committed, in parts of this size. */
+  /** The most records in one batch. A larger fetch is handled and committed in parts of this size. */
   maxBatchRecords?: number
-  /** kafkajs has given up and does not come back by itself. */
+  /** kafkajs has given up and does not recover. */
   onFatal: (error: Error) => void
+  /** 10 s if not given. */
   sessionTimeoutMs?: number
 }
 
 export interface RunningConsumer {
   health: ConsumerHealth
   /**
-   * Finishes the batch in hand, commits it, and leaves the group, so that its partitions go to others at once. Never
-   * throws; after `deadlineMs` it gives up, and the group waits for the session to run out.
+   * Finishes the batch in hand, commits it, and leaves the group, so that other members get its partitions at once. Never throws.
+   * After `deadlineMs` (8 s if not given) it gives up, and the group waits for the session timeout.
    */
   stop: (deadlineMs?: number) => Promise<void>
 }
 
 /**
- * Consumes committed records from the beginning, each partition in order, offsets after the effect. Returns at once:
- * Kafka may come up after us, and a topic be made after us.
+ * Consumes committed records from the beginning: each partition in order, offsets committed after the effect. Returns at once,
+ * and retries until Kafka is reachable and the topics exist.
  */
 export function runConsumer (options: ConsumerOptions): RunningConsumer {
-  const { connection: { kafka, logger }, groupId, sessionTimeoutMs = 10_000, maxBatchRecords = Infinity, handleBatch, onFatal } = options
+  const { connection, groupId, sessionTimeoutMs = 10_000, maxBatchRecords = Infinity, handleBatch, onFatal } = options
+  const { logger } = connection
   const rebalanceTimeoutMs = sessionTimeoutMs * 2
-  const consumer = kafka.consumer({
+  const consumer = clientOf(connection).consumer({
     groupId,
     sessionTimeout: sessionTimeoutMs,
     rebalanceTimeout: rebalanceTimeoutMs,
     heartbeatInterval: Math.floor(sessionTimeoutMs / 5),
-    // A stop waits for the fetch under way, and an idle one lasts this long; 5 s, the default, is most of a drain.
+    // A stop waits for the fetch in flight, and a fetch without records takes this long. The default of 5 s is most of a drain.
     maxWaitTimeInMs: 500,
     metadataMaxAge: METADATA_MAX_AGE_MS,
     allowAutoTopicCreation: false,
     readUncommitted: false,
     partitionAssigners: [kafkajs.PartitionAssigners.roundRobin],
-    // A crash restarts the consumer, which re-joins its group: worth some patience first, and never to be the end.
+    // After the retries the consumer crashes and restarts, which rebalances its group. It must restart every time.
     retry: { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8, restartOnFailure: async () => true }
   })
   const health = new ConsumerHealth(consumer, rebalanceTimeoutMs)
@@ -72,7 +72,7 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
   })
 
   async function start (): Promise<void> {
-    await subscribePatiently(consumer, options, health, stopping.signal)
+    await subscribeWithRetry(consumer, options, health, stopping.signal)
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -87,13 +87,13 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
     async stop (deadlineMs = STOP_DEADLINE_MS) {
       stopping.abort()
       await withDeadline('leaving the group', deadlineMs, started.then(() => consumer.disconnect())).catch((error: Error) => {
-        logger.warn({ event: 'group_not_left', err: error, groupId }, 'the group was not left in time')
+        logger.warn({ event: 'group_not_left', err: error, groupId }, 'the consumer did not leave its group in time')
       })
     }
   }
 }
 
-async function subscribePatiently (consumer: Consumer, options: ConsumerOptions, health: ConsumerHealth, signal: AbortSignal): Promise<void> {
+async function subscribeWithRetry (consumer: Consumer, options: ConsumerOptions, health: ConsumerHealth, signal: AbortSignal): Promise<void> {
   const { topics, connection: { logger } } = options
   for (let attempt = 0; !signal.aborted; attempt++) {
     try {
@@ -102,7 +102,7 @@ async function subscribePatiently (consumer: Consumer, options: ConsumerOptions,
       return
     } catch (error) {
       const delayMs = retryDelayMs(attempt, options)
-      logger.warn({ event: 'subscribe_failed', err: error, topics, delayMs }, 'Kafka cannot be reached, or not all topics exist yet; trying again')
+      logger.warn({ event: 'subscribe_failed', err: error, topics, delayMs }, 'Kafka cannot be reached or a topic does not exist yet: retrying')
       health.startFailed(error as Error)
       await delay(delayMs, undefined, { signal })
     }
@@ -111,14 +111,14 @@ async function subscribePatiently (consumer: Consumer, options: ConsumerOptions,
 }
 
 /**
- * A fetch that brings aborted records and markers of transactions alone is never handed to the handler. kafkajs passes
- * over it, but commits nothing: the group would look as if it lagged until the next event, which may be tomorrow.
+ * Commits past fetches that contain only aborted records and transaction markers. kafkajs skips those without calling the handler,
+ * and commits nothing: the group would show a lag until the next event, which may come a day later.
  */
 function commitFilteredBatches (consumer: Consumer, { connection: { logger } }: ConsumerOptions): void {
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, batchSize, lastOffset } }) => {
     if (batchSize > 0) return
     consumer.commitOffsets([{ topic, partition, offset: String(BigInt(lastOffset) + 1n) }]).catch((error: Error) => {
-      logger.debug({ event: 'marker_not_committed', err: error, topic, partition }, 'the end of a transaction was not committed; the next event will commit it')
+      logger.debug({ event: 'marker_not_committed', err: error, topic, partition }, 'a transaction marker was not committed; the next event commits it')
     })
   })
 }

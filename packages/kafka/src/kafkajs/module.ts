@@ -1,16 +1,16 @@
 import { createRequire } from 'node:module'
 
-/** What our changes to kafkajs were written for; any other version has to be looked at first. */
+/** The version that our changes were written and tested for. */
 const KAFKAJS_VERSION = '2.2.4'
 
 const require = createRequire(import.meta.url)
 
 /**
- * One of kafkajs's own modules.
+ * One of kafkajs's internal modules.
  *
  * @param path inside `kafkajs/src`
- * @param patch the file that changes it, for the error
- * @throws Error when this is another kafkajs than the one the change was written for
+ * @param patch the file that changes the module; named in the error
+ * @throws Error when another version of kafkajs is installed
  */
 export function kafkajsModule<Exports> (path: string, patch: string): Exports {
   const { version } = require('kafkajs/package.json') as { version: string }
@@ -21,17 +21,17 @@ export function kafkajsModule<Exports> (path: string, patch: string): Exports {
 }
 
 /**
- * Puts something else in the place of one of kafkajs's own modules, for all that ask for it later.
+ * Replaces one of kafkajs's internal modules for every module that requires it later.
  *
- * @throws Error when kafkajs is loaded already: its modules hold the original then
+ * @throws Error when kafkajs is already loaded, because its modules then hold the original
  */
 export function replaceKafkajsModule<Exports> (path: string, patch: string, replace: (original: Exports) => Exports): void {
-  // Node puts it there unloaded when it links the import of it.
+  // An entry that is not loaded is fine: Node adds it when it links our own import of kafkajs.
   if (require.cache[require.resolve('kafkajs')]?.loaded === true) {
     throw new Error(`expected to be loaded before kafkajs, found it loaded: import it from packages/kafka/src/kafkajs/index.ts, not directly (${patch})`)
   }
   const original = kafkajsModule<Exports>(path, patch)
   const cached = require.cache[require.resolve(`kafkajs/src/${path}`)]
-  if (cached === undefined) throw new Error(`expected kafkajs/src/${path} in the cache of modules, found nothing (${patch})`)
+  if (cached === undefined) throw new Error(`expected kafkajs/src/${path} in the module cache, found nothing (${patch})`)
   cached.exports = replace(original)
 }

@@ -5,11 +5,11 @@ import type { ISocketFactory } from 'kafkajs'
 const KEEP_ALIVE_DELAY_MS = 10_000
 
 /**
- * Connections as kafkajs makes them itself, but for these:
- * - In an outage it disconnects again and again what is disconnected already, and `unref()` of a socket that is gone waits for
- *   its next connect, with one more listener each time: a warning of Node's, and memory for as long as the outage lasts.
- * - A small request goes at once. The system would hold it back while an acknowledgement is out.
- * - A connection whose packets vanish is noticed sooner, by keep-alives after 10 s and not 60.
+ * Makes connections as kafkajs does, with three differences:
+ * - In an outage kafkajs disconnects closed sockets again and again. `unref()` of a closed socket waits for its next connect, with one
+ *   more listener each time: a warning of Node, and a memory leak for as long as the outage lasts.
+ * - Small requests are sent at once. With Nagle's algorithm they would wait for an outstanding acknowledgement.
+ * - A connection that loses all packets is found by keep-alives after 10 s, not 60 s.
  */
 export const socketFactory: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const options = { host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS }

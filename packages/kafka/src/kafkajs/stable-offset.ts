@@ -1,35 +1,35 @@
 import { kafkajsModule } from './module.ts'
 import { socketOf, type Acceptance } from './patches/offset-commit.ts'
 
-/** A committed offset, and the text that was committed with it. */
+/** A committed offset, and the metadata that was committed with it. */
 export interface CommittedOffset {
   offset: bigint
   metadata: string
 }
 
 const API_KEY = 9
-/** The first version that can ask for stable offsets; kafkajs's newest is 4. */
+/** The first version of OffsetFetch that can require stable offsets; kafkajs's newest is 4. */
 const API_VERSION = 7
 
-/** The broker cannot answer what is asked for; no repetition helps. */
+/** The broker does not support the request, so no retry helps. */
 export class KafkaTooOldError extends Error {
   readonly code = 'KAFKA_TOO_OLD'
 
   constructor (found: number | undefined) {
-    super(`expected brokers that know OffsetFetch version ${API_VERSION} (Kafka 2.5 or newer), found ${found === undefined ? 'none that says so' : `version ${found} at most`}`)
+    super(`expected brokers with OffsetFetch version ${API_VERSION} (Kafka 2.5 or newer), found ${found === undefined ? 'no version of it' : `version ${found} at most`}`)
     this.name = 'KafkaTooOldError'
   }
 }
 
 /**
- * The offset that a group has committed for partition 0 of a topic, or undefined. Only a stable one: as long as a transaction
- * that touched it is not settled in the group coordinator, the error is of type `UNSTABLE_OFFSET_COMMIT`. Kafka may tell a
- * successor that the transaction before is over when the coordinator has not applied it yet.
+ * The stable offset that a group has committed for partition 0 of a topic, or undefined. While the group coordinator has not applied
+ * how a transaction with this offset ended, the error's type is `UNSTABLE_OFFSET_COMMIT`. That happens: Kafka may tell a new leader
+ * that the transaction before has ended before the coordinator has applied it.
  *
- * It is read over the very connection that has just accepted a commit of the same group, so by a coordinator that was one then.
+ * The read uses the connection that has just accepted a commit of the same group, so it reaches a broker that was the coordinator.
  *
  * @throws KafkaTooOldError
- * @throws what the broker answered, with its name as `type`
+ * @throws Error with the broker's error code, and its name as `type`
  */
 export async function readStableOffset ({ broker, socket }: Acceptance, group: string, topic: string): Promise<CommittedOffset | undefined> {
   const newest = broker.versions?.[API_KEY]?.maxVersion
@@ -41,12 +41,12 @@ export async function readStableOffset ({ broker, socket }: Acceptance, group: s
   }) as CommittedOffset | undefined
 }
 
-/** kafkajs asks an encoder for no more than these. */
+/** All that kafkajs reads from an encoder. */
 function encoded (buffer: Buffer): { buf: Buffer, buffer: Buffer } {
   return { buf: buffer, buffer }
 }
 
-/** https://kafka.apache.org/protocol#The_Messages_OffsetFetch, version 7, with the end of the request's header before it. */
+/** https://kafka.apache.org/protocol#The_Messages_OffsetFetch, version 7, after the last field of the request's header. */
 export function encodeRequest (group: string, topic: string): Buffer {
   const noTags = Buffer.from([0])
   const partitionZero = Buffer.from([2, 0, 0, 0, 0])
@@ -56,11 +56,11 @@ export function encodeRequest (group: string, topic: string): Buffer {
   ])
 }
 
-/** @throws what the broker answered */
+/** @throws Error with the broker's error code */
 export function decodeResponse (bytes: Buffer): CommittedOffset | undefined {
   const reader = new CompactReader(bytes)
   reader.tags()
-  // The time for which the client is throttled.
+  // Throttle time.
   reader.int32()
   let found: CommittedOffset | undefined
   for (let topics = reader.count(); topics > 0; topics--) {
@@ -86,7 +86,7 @@ function assertNoError (code: number): void {
   throw createErrorFromCode(code)
 }
 
-/** Kafka's compact types: each length is a varint without a sign, one more than it is; 0 is null. */
+/** Reads Kafka's compact types: a length is an unsigned varint of the length plus one; 0 means null. */
 class CompactReader {
   readonly #bytes: Buffer
   #at = 0

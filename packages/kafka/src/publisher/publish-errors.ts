@@ -1,7 +1,7 @@
-import { nameOf, verdictOf } from '../error-codes.ts'
+import { kindOf, nameOf } from '../error-codes.ts'
 import type { Failure, WithFailures } from '../kafkajs/patches/named-failures.ts'
 
-/** Kafka will not take a record of the send, however often it is sent: something is wrong with the record itself. */
+/** Kafka refuses a record of the send, however often it is sent: something is wrong with the record itself. */
 export class RecordRefusedError extends Error {
   readonly code = 'KAFKA_RECORD_REFUSED'
   /** Kafka's name of the error. */
@@ -19,11 +19,11 @@ export interface UnavailableTopic {
   topic: string
   /** Kafka's name of the error. */
   reason: string
-  /** Whether it was the position that could not be committed for it. */
+  /** Whether the position could not be committed for this topic, rather than a record written to it. */
   isPosition: boolean
 }
 
-/** Topics that do not exist, or that this client may not write to. Says nothing about the records. */
+/** Topics do not exist, or this client may not write to them. Says nothing about the records. */
 export class TopicUnavailableError extends Error {
   readonly code = 'KAFKA_TOPIC_UNAVAILABLE'
   readonly topics: readonly UnavailableTopic[]
@@ -35,17 +35,17 @@ export class TopicUnavailableError extends Error {
   }
 }
 
-/** Another producer with this transactional id was initialised later: this one may not write any more. */
+/** Another producer took this transactional id later. This one can write no more. */
 export class PublisherFencedError extends Error {
   readonly code = 'KAFKA_PUBLISHER_FENCED'
 
   constructor (cause: unknown) {
-    super(`Kafka fenced this producer: another one uses its transactional id (${messageOf(cause)})`, { cause })
+    super(`Kafka fenced this producer: another producer has taken its transactional id (${messageOf(cause)})`, { cause })
     this.name = 'PublisherFencedError'
   }
 }
 
-/** Whether Kafka took the records is unknown, or it was not reached at all. */
+/** It is unknown whether Kafka wrote the records, or Kafka was not reached. */
 export class PublishUncertainError extends Error {
   readonly code = 'KAFKA_PUBLISH_UNCERTAIN'
   /** Kafka's name of the error, when it answered with one. */
@@ -53,8 +53,8 @@ export class PublishUncertainError extends Error {
 
   constructor (cause: unknown, reason?: string) {
     super(reason === CLOCK
-      ? `Kafka refused the time stamp of the records, which is this machine's clock: ${new Date().toISOString()} (${messageOf(cause)})`
-      : `not known whether Kafka took the records: ${messageOf(cause)}`, { cause })
+      ? `Kafka refused the timestamp of the records, which is this machine's clock: ${new Date().toISOString()} (${messageOf(cause)})`
+      : `it is unknown whether Kafka wrote the records: ${messageOf(cause)}`, { cause })
     this.name = 'PublishUncertainError'
     this.reason = reason
   }
@@ -65,20 +65,20 @@ export type PublishError = RecordRefusedError | TopicUnavailableError | Publishe
 const CLOCK = 'INVALID_TIMESTAMP'
 const MAX_CAUSES = 5
 
-/** Says which of the kinds a failed publish is; what is not known for certain is uncertain. */
+/** The kind of a failed publish. An error that fits no other kind is uncertain. */
 export function toPublishError (error: unknown): PublishError {
   if (error instanceof RecordRefusedError || error instanceof TopicUnavailableError || error instanceof PublisherFencedError || error instanceof PublishUncertainError) {
     return error
   }
   const causes = causesOf(error)
   const failures = causes.flatMap((cause) => (cause as Partial<WithFailures>).failures ?? [])
-  // Without failures: answers that are about no topic, such as that of InitProducerId.
+  // An answer without failures is about no topic, such as the answer to InitProducerId.
   const codes = failures.length > 0 ? failures.map(({ code }) => code) : causes.flatMap(({ code }) => typeof code === 'number' ? [code] : [])
-  if (codes.some((code) => verdictOf(code) === 'fenced')) return new PublisherFencedError(error)
+  if (codes.some((code) => kindOf(code) === 'fenced')) return new PublisherFencedError(error)
   const topics = unavailable(failures)
   if (topics.length > 0) return new TopicUnavailableError(topics, error)
-  // Of a produce request alone: no other one has records in it.
-  const refused = failures.find(({ request, code }) => request === 'Produce' && verdictOf(code) === 'record')
+  // Produce only: no other request contains records.
+  const refused = failures.find(({ request, code }) => request === 'Produce' && kindOf(code) === 'record')
   if (refused !== undefined) return new RecordRefusedError(nameOf(refused.code), error)
   const [code] = codes
   return new PublishUncertainError(error, code === undefined ? causes.find(({ type }) => type !== undefined)?.type : nameOf(code))
@@ -87,7 +87,7 @@ export function toPublishError (error: unknown): PublishError {
 function unavailable (failures: readonly Failure[]): UnavailableTopic[] {
   const topics = new Map<string, UnavailableTopic>()
   for (const { request, topic, code } of failures) {
-    if (verdictOf(code) === 'topic') topics.set(topic, { topic, reason: nameOf(code), isPosition: request === 'TxnOffsetCommit' })
+    if (kindOf(code) === 'topic') topics.set(topic, { topic, reason: nameOf(code), isPosition: request === 'TxnOffsetCommit' })
   }
   return [...topics.values()]
 }
@@ -98,7 +98,7 @@ interface KafkaCause {
   cause?: KafkaCause
 }
 
-/** The error and what it was made of: kafkajs wraps the broker's answer, sometimes twice. */
+/** The error and its causes: kafkajs wraps the broker's answer, sometimes twice. */
 export function causesOf (error: unknown): KafkaCause[] {
   const causes: KafkaCause[] = []
   for (let cause = error as KafkaCause | undefined; typeof cause === 'object' && cause !== null && causes.length < MAX_CAUSES; cause = cause.cause) causes.push(cause)

@@ -1,21 +1,21 @@
-import type { Kafka, Message, Producer, ProducerBatch, ProducerConfig, TopicMessages } from 'kafkajs'
 import { withDeadline } from '../deadline.ts'
 import type { EventRecord } from '../event-record.ts'
+import type { Kafka, Message, Producer, ProducerBatch, ProducerConfig, TopicMessages } from '../kafkajs/index.ts'
 import { createKeyPartitioner } from '../kafkajs/partitioner.ts'
 import { toPublishError } from './publish-errors.ts'
 import { DEFAULT_MAX_SEND_BYTES, splitIntoSends } from './sends.ts'
 
 const DISCONNECT_DEADLINE_MS = 1_000
 
-/** What both publishers have in common; neither may be used again after a call that failed. */
+/** What both publishers have in common. Neither may be used again after a call that failed. */
 export interface Publisher {
   close: () => Promise<void>
 }
 
 export interface PublisherOptions {
-  /** Everything that one publish does has to end in this time. */
+  /** Every request of one publish has to end within this time. */
   sendDeadlineMs: number
-  /** See {@link splitIntoSends}: the smallest `max.message.bytes` of the topics; Kafka's default of 1 MiB if not given. */
+  /** The smallest `max.message.bytes` of the topics: see {@link splitIntoSends}. Kafka's default of 1 MiB if not given. */
   maxSendBytes?: number | undefined
 }
 
@@ -25,8 +25,8 @@ export async function connectProducer (kafka: Kafka, deadlineMs: number, config:
     allowAutoTopicCreation: false,
     createPartitioner: createKeyPartitioner,
     maxInFlightRequests: 1,
-    // A retry inside kafkajs sends, after a partial failure, what one of the brokers already has under new sequence
-    // numbers. Retrying is the relay's work, and begins with a new producer.
+    // After a partial failure, a retry inside kafkajs sends records that one of the brokers already has, under new sequence numbers.
+    // The relay retries, with a new producer.
     retry: { retries: 0 },
     ...config
   })
@@ -40,24 +40,24 @@ export async function connectProducer (kafka: Kafka, deadlineMs: number, config:
 }
 
 /**
- * For a producer whose call has failed, and those that go with it: kafkajs ends it when the answers are there for which it still
- * waits, and after a lost one that would keep a take-over waiting.
+ * Disconnects in the background. For a producer after a failed call: kafkajs waits for outstanding answers before it disconnects,
+ * and after a lost answer that wait would delay a takeover.
  */
 export function abandon (producer: Producer): void {
   void disconnect(producer)
 }
 
-/** Never throws and never hangs: kafkajs waits here for requests that may not be answered any more. */
+/** Never throws and never hangs: kafkajs waits here for requests that may never be answered. */
 export async function disconnect (producer: Producer): Promise<void> {
   await withDeadline('disconnecting the producer', DISCONNECT_DEADLINE_MS, producer.disconnect()).catch(() => {})
 }
 
-/** The records in their order, as kafkajs takes them: one of these after the other. */
+/** The records in their order, as kafkajs takes them, to be sent one after the other. */
 export function toSends (records: readonly EventRecord[], { sendDeadlineMs, maxSendBytes = DEFAULT_MAX_SEND_BYTES }: PublisherOptions): ProducerBatch[] {
   return splitIntoSends(records, maxSendBytes).map((send) => ({ acks: -1, timeout: sendDeadlineMs, topicMessages: toTopicMessages(send) }))
 }
 
-/** Groups by topic, and keeps the order within each. The records themselves, no copies: kafkajs has no use for their topic. */
+/** Groups by topic, in order within each. Passes the records themselves, not copies: kafkajs ignores their topic field. */
 function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
   const topics = new Map<string, EventRecord[]>()
   for (const record of records) {
@@ -65,6 +65,6 @@ function toTopicMessages (records: readonly EventRecord[]): TopicMessages[] {
     if (messages === undefined) topics.set(record.topic, [record])
     else messages.push(record)
   }
-  // kafkajs's types know no header without a value; what writes it is ours.
+  // kafkajs's types allow no header without a value; our encoder does.
   return [...topics].map(([topic, messages]) => ({ topic, messages: messages as Message[] }))
 }

@@ -1,21 +1,21 @@
-import { sizeOfVarint } from '../kafkajs/records/byte-writer.ts'
 import type { EventRecord } from '../event-record.ts'
+import { sizeOfVarint } from '../kafkajs/records/byte-writer.ts'
 
 /** Kafka's default for a topic's `max.message.bytes`, rounded down. */
 export const DEFAULT_MAX_SEND_BYTES = 1_048_576
 
-/** What a record batch has before its first record: https://kafka.apache.org/documentation/#recordbatch */
+/** The header of a record batch: https://kafka.apache.org/documentation/#recordbatch */
 const BATCH_BYTES = 61
-/** Of a record: its attributes, and its length, time, offset and number of headers at their longest. */
+/** A record's attributes, and its length, timestamp, offset and number of headers at their longest. */
 const RECORD_BYTES = 1 + 5 + 10 + 5 + 5
 
 /**
- * Splits records, in their order, so that each part can be sent at once.
+ * Splits records, in their order, into parts that Kafka accepts.
  *
- * What one send has for a partition is one record batch, and a topic's `max.message.bytes` is the limit of that batch, not
- * of a record. So many records that were fine one by one would be refused together, when their keys lead to one partition.
+ * One send makes one record batch for each partition, and a topic's `max.message.bytes` limits the batch, not the record. Records
+ * that are each small enough would be refused together when their keys lead to one partition.
  *
- * @param maxBytes what a part has at most, unless it is a single record
+ * @param maxBytes the limit of a part. A record that exceeds it alone is a part of its own: Kafka decides whether to refuse it
  */
 export function splitIntoSends (records: readonly EventRecord[], maxBytes: number): EventRecord[][] {
   const sends: EventRecord[][] = []
@@ -34,7 +34,7 @@ export function splitIntoSends (records: readonly EventRecord[], maxBytes: numbe
   return sends
 }
 
-/** What a record takes in a batch: never less, and at most a few bytes more. */
+/** An upper bound of the bytes that a record takes in a batch; at most a few bytes too high. */
 export function recordBytes ({ key, value, headers }: EventRecord): number {
   let bytes = RECORD_BYTES + lengthAndBytes(key) + lengthAndBytes(value)
   for (const name of Object.keys(headers)) {

@@ -1,53 +1,55 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Kafka, Producer, TopicOffsets, Transaction } from 'kafkajs'
 import { withDeadline } from '../deadline.ts'
 import type { EventRecord } from '../event-record.ts'
+import { clientOf, type KafkaConnection } from '../kafkajs/client.ts'
+import type { Kafka, Producer, TopicOffsets, Transaction } from '../kafkajs/index.ts'
 import { acceptanceOf } from '../kafkajs/patches/offset-commit.ts'
+import { KafkaTooOldError, readStableOffset } from '../kafkajs/stable-offset.ts'
 import { toPublishError } from './publish-errors.ts'
 import { abandon, connectProducer, disconnect, toSends, type Publisher, type PublisherOptions } from './publisher.ts'
-import { KafkaTooOldError, readStableOffset } from '../kafkajs/stable-offset.ts'
 
-/** What Kafka answers for some milliseconds and then no more; asking again is safe where nothing was written. */
+/** Answers that end within milliseconds. A retry is safe as long as nothing was written. */
 const NOT_YET = new Set([
-  // It still writes the markers of the transaction before under this id.
+  // The broker still writes the markers of the transaction before, under the same id.
   'CONCURRENT_TRANSACTIONS',
-  // The coordinator is moving, or loads what it knows.
+  // The coordinator is moving, or loading its state.
   'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'
 ])
-/** What the coordinator that has accepted our commit answers until it has applied what was settled. */
+/** Answers of the coordinator that has accepted our commit, until it has applied how earlier transactions ended. */
 const NOT_STABLE_YET = new Set(['UNSTABLE_OFFSET_COMMIT', 'GROUP_LOAD_IN_PROGRESS'])
 const NOT_YET_PAUSE_MS = 2
-/** What is written before a read, and never committed. */
-const NOWHERE: Position = { batch: 0n, token: '' }
+/** Written before a read, in a transaction that is aborted. */
+const ABORTED_POSITION: Position = { batch: 0n, token: '' }
 
 export interface TransactionalPublisherOptions extends PublisherOptions {
   /**
-   * Whoever opens a publisher with this id fences all that opened one before. {@link alternateOf} of it is used too: both
-   * need the permissions Describe and Write.
+   * Opening a publisher with this id fences every earlier publisher with it. {@link alternateTransactionalId} of it is used too:
+   * both need the permissions Describe and Write.
    */
   transactionalId: string
   /** The consumer group in which the position is committed. No consumer ever joins it. */
   positionGroup: string
   /** A topic that exists; the position is kept for its partition 0. */
   positionTopic: string
-  /** The broker aborts a transaction that is open for longer; until then it holds read-committed readers back. */
+  /** The broker aborts a transaction that is open for longer. Until then the transaction blocks read-committed readers. */
   transactionTimeoutMs: number
 }
 
-/** What a batch is called in Kafka: an offset, which is its number, with its name beside it. */
+/** How Kafka records which batch was published last: a committed offset, with metadata. */
 export interface Position {
+  /** The offset: the batch's number. */
   batch: bigint
-  /** '' where it was committed without a name. */
+  /** The metadata: the batch's random name; '' when it was committed without one. */
   token: string
 }
 
 export interface TransactionalPublisher extends Publisher {
   /**
-   * The position that Kafka has committed; undefined if none. Final: the transactions of former publishers were committed or
-   * aborted before this one opened, and the answer contains what became of them. Not while a publish is under way.
+   * The committed position; undefined if there is none. The answer is final: the transactions of earlier publishers ended before
+   * this one opened, and the answer contains their outcome. Not to be called while a publish is in flight.
    *
-   * A write goes before the read, an offset in a transaction that is aborted: a group coordinator that was frozen while another
-   * broker took its place answers reads from what it knew, for seconds, but can write nothing.
+   * Before the read it writes an offset, in a transaction that it aborts. A group coordinator that was frozen while another broker
+   * took its place answers reads from an old state for seconds, but it cannot complete a write.
    *
    * @throws KafkaTooOldError | PublishUncertainError
    */
@@ -55,36 +57,35 @@ export interface TransactionalPublisher extends Publisher {
   /**
    * Publishes the records and the position in one transaction. One call at a time.
    *
-   * @param mayCommit committed is only when this has resolved; when it rejects, the transaction is aborted and its error
-   *   thrown as it is
+   * @param mayCommit the transaction is committed after this has resolved. When it rejects, the transaction is aborted and its
+   *   error is thrown unchanged
    * @throws RecordRefusedError nothing was committed
    * @throws PublisherFencedError nothing was committed
-   * @throws PublishUncertainError all or nothing was committed; only a new publisher can tell
+   * @throws TopicUnavailableError nothing was committed
+   * @throws PublishUncertainError all or nothing was committed; only a new publisher can find out
    */
   publish: (records: readonly EventRecord[], position: Position, mayCommit?: Promise<unknown>) => Promise<void>
 }
 
 /** The second transactional id of a publisher. */
-export function alternateOf (transactionalId: string): string {
+export function alternateTransactionalId (transactionalId: string): string {
   return `${transactionalId}-alternate`
 }
 
 /**
- * Fences every earlier publisher with the same transactional id, and waits until what it left open is settled.
+ * Fences every earlier publisher with the same transactional id, and waits until its open transactions have ended.
  *
- * There are two transactional ids, used in turn. Kafka answers a commit before it has written the transaction's markers, and
- * takes nothing more under that id until it has: with one id, a transaction spends half of its time waiting for the one before.
- * The order of the records holds, for a transaction begins only when the one before is decided. So does the position: of two
- * commits the group keeps the one that was written later, whichever's marker comes first (Kafka's OffsetMetadataManager
- * compares their record offsets).
+ * Two transactional ids are used in turn. Kafka answers a commit before it has written the transaction's markers, and refuses the
+ * next transaction of the same id until then: with one id, a transaction would spend half of its time waiting for the one before.
+ * The records stay in order, because a transaction begins only after the one before was decided. The position cannot go back: of two
+ * commits the group keeps the one written later, in whatever order the markers arrive (Kafka's OffsetMetadataManager compares their
+ * record offsets).
  *
  * @throws PublishUncertainError when the brokers cannot be reached in time
  */
-export async function openTransactionalPublisher (
-  { kafka }: { kafka: Kafka }, options: TransactionalPublisherOptions
-): Promise<TransactionalPublisher> {
+export async function openTransactionalPublisher (connection: KafkaConnection, options: TransactionalPublisherOptions): Promise<TransactionalPublisher> {
   const { sendDeadlineMs } = options
-  const producers = await openProducers(kafka, options)
+  const producers = await openProducers(clientOf(connection), options)
   let turn = 0
   let failed = false
   return {
@@ -98,7 +99,7 @@ export async function openTransactionalPublisher (
     },
     async publish (records, position, mayCommit = Promise.resolve()) {
       const producer = producers[turn++ % producers.length] as Producer
-      // It is awaited below, when the records are sent; until then its failure must not pass for one that nobody handles.
+      // Awaited after the records are sent. Until then, an empty catch avoids an unhandled rejection.
       let refused: unknown
       const permission = mayCommit.catch((error: unknown) => { refused = error; throw error })
       permission.catch(() => {})
@@ -117,10 +118,10 @@ export async function openTransactionalPublisher (
   }
 }
 
-/** All of them or none: whoever has fenced one id alone holds nothing, and could keep nobody from publishing under the other. */
+/** All or none. A publisher that fenced only one of the ids could not stop another one from publishing under the other id. */
 async function openProducers (kafka: Kafka, options: TransactionalPublisherOptions): Promise<Producer[]> {
   const { transactionalId } = options
-  const opened = await Promise.allSettled([transactionalId, alternateOf(transactionalId)].map((id) => openProducer(kafka, id, options)))
+  const opened = await Promise.allSettled([transactionalId, alternateTransactionalId(transactionalId)].map((id) => openProducer(kafka, id, options)))
   const producers = opened.flatMap((result) => result.status === 'fulfilled' ? [result.value] : [])
   const failure = opened.find((result) => result.status === 'rejected')
   if (failure === undefined) return producers
@@ -130,13 +131,13 @@ async function openProducers (kafka: Kafka, options: TransactionalPublisherOptio
 
 async function openProducer (kafka: Kafka, transactionalId: string, options: TransactionalPublisherOptions): Promise<Producer> {
   const { sendDeadlineMs, transactionTimeoutMs } = options
-  // `idempotent` is about plain sends, which are never made here; true would ask for one more producer id, and for the
-  // cluster-wide permission that goes with it.
+  // `idempotent` concerns plain sends, which this producer never makes. With true it would need one more producer id, and the
+  // cluster-wide permission for it.
   const producer = await connectProducer(kafka, sendDeadlineMs, {
     idempotent: false, transactionalId, transactionTimeout: transactionTimeoutMs
   })
   try {
-    await withDeadline('fencing the former producer', sendDeadlineMs, fence(producer))
+    await withDeadline('fencing the earlier producer', sendDeadlineMs, fence(producer))
     return producer
   } catch (error) {
     abandon(producer)
@@ -144,7 +145,7 @@ async function openProducer (kafka: Kafka, transactionalId: string, options: Tra
   }
 }
 
-/** kafkajs sends InitProducerId with the first transaction, not on connect: a producer only connected fences nobody. */
+/** Begins a transaction: kafkajs sends InitProducerId with the first one, so a producer that is only connected fences nothing. */
 async function fence (producer: Producer): Promise<void> {
   const empty = await producer.transaction()
   await empty.abort()
@@ -154,14 +155,14 @@ async function publishInTransaction (
   producer: Producer, records: readonly EventRecord[], position: Position, permission: Promise<unknown>, options: TransactionalPublisherOptions
 ): Promise<void> {
   const transaction = await producer.transaction()
-  // The position first: it may have to wait for the transaction before under this id, and asking again is safe only as long
-  // as no record has been sent.
+  // The position first. It may have to wait for the transaction before, under the same id, and a retry is safe only as long as no
+  // record has been sent.
   await commitPosition(transaction, position, options)
   for (const send of toSends(records, options)) await transaction.sendBatch(send)
   try {
     await permission
   } catch (error) {
-    // Open until its time-out it would hold read-committed readers back.
+    // Left open, it would block read-committed readers until its timeout.
     await transaction.abort().catch(() => {})
     throw error
   }
@@ -178,10 +179,10 @@ async function commitPosition (transaction: Transaction, position: Position, opt
 async function readPosition (producer: Producer, options: TransactionalPublisherOptions): Promise<Position | undefined> {
   const { positionGroup, positionTopic, sendDeadlineMs } = options
   const transaction = await producer.transaction()
-  // The same partition: the topic may have no other. Aborted, it leaves what was committed before.
-  const written = await commitPosition(transaction, NOWHERE, options)
+  // To the same partition, because the topic may have no other. The abort keeps the offset that was committed before.
+  const written = await commitPosition(transaction, ABORTED_POSITION, options)
   const accepted = acceptanceOf(written)
-  if (accepted === undefined) throw new Error('expected a broker that accepted the commit, found none: does packages/kafka/src/kafkajs/patches/offset-commit.ts still fit?')
+  if (accepted === undefined) throw new Error('expected a broker that accepted the commit, found none: check whether packages/kafka/src/kafkajs/patches/offset-commit.ts still fits')
   await transaction.abort()
   const committed = await whileNotYet(NOT_STABLE_YET, sendDeadlineMs, () => readStableOffset(accepted, positionGroup, positionTopic))
   return committed && { batch: committed.offset, token: committed.metadata }

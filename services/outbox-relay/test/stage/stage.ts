@@ -10,9 +10,6 @@ import { Metrics } from './metrics.ts'
 
 const MARKERS_DEADLINE_MS = 15_000
 
-/** Of the things that have a configuration. https://kafka.apache.org/protocol#The_Messages_AlterConfigs */
-const TOPIC = 2
-
 export interface StageOptions {
   kafka?: { brokers: string }
   postgres?: { url: string }
@@ -157,10 +154,8 @@ export class Stage {
   }
 
   async configureTopic (config: Record<string, string>): Promise<void> {
-    const admin = this.connection.kafka.admin()
-    await admin.connect()
-    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-    await admin.alterConfigs({ validateOnly: false, resources: [{ type: TOPIC, name: this.topic, configEntries }] }).finally(() => admin.disconnect())
+    const admin = await createAdmin(this.connection)
+    await admin.configureTopic(this.topic, config).finally(() => admin.close())
   }
 
   /**

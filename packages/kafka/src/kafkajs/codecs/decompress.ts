@@ -1,11 +1,11 @@
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
+import { UndecodableError } from '../records/byte-reader.ts'
 import { tooLarge } from '../records/growing-buffer.ts'
 import { decompressLz4 } from './lz4.ts'
 import { decompressSnappy } from './snappy.ts'
-import { UndecodableError } from '../records/undecodable-error.ts'
 
-/** Decompressed, a batch has at most so many bytes. With the fetch that brought it, this has to fit into a consumer's memory. */
+/** The limit of one decompressed batch. It has to fit into a consumer's memory, together with its fetch. */
 export const MAX_DECOMPRESSED_BYTES = 33_554_432
 
 type Decompress = (source: Buffer, maxBytes: number) => Promise<Buffer> | Buffer
@@ -13,7 +13,7 @@ type Decompress = (source: Buffer, maxBytes: number) => Promise<Buffer> | Buffer
 const gunzipAsync = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip)
 const zstdDecompressAsync = promisify<Buffer, { maxOutputLength: number }, Buffer>(zstdDecompress)
 
-/** By their numbers in the attributes of a record batch: https://kafka.apache.org/documentation/#recordbatch */
+/** By the codec number in the attributes of a record batch: https://kafka.apache.org/documentation/#recordbatch */
 const CODECS = new Map<number, Decompress>([
   [1, (source, maxOutputLength) => gunzipAsync(source, { maxOutputLength })],
   [2, decompressSnappy],
@@ -21,7 +21,7 @@ const CODECS = new Map<number, Decompress>([
   [4, (source, maxOutputLength) => zstdDecompressAsync(source, { maxOutputLength })]
 ])
 
-/** A codec that Kafka did not have when this was written. Newer code may know it, so nothing may be lost because of it. */
+/** A codec that is newer than this code. A newer version may read the batch, so it must not be skipped. */
 export class UnknownCodecError extends UndecodableError {
   constructor (codec: number) {
     super('compression by gzip, snappy, lz4 or zstd', `codec ${codec}, which this version cannot read`)
@@ -43,6 +43,6 @@ export async function decompress (codec: number, source: Buffer, maxBytes = MAX_
     if (error instanceof UndecodableError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes)
-    throw new UndecodableError('compressed records', `what cannot be decompressed (${message})`)
+    throw new UndecodableError('compressed records', `bytes that cannot be decompressed (${message})`)
   }
 }

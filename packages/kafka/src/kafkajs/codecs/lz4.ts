@@ -1,16 +1,16 @@
+import { UndecodableError } from '../records/byte-reader.ts'
 import { GrowingBuffer } from '../records/growing-buffer.ts'
-import { UndecodableError } from '../records/undecodable-error.ts'
 
 const FRAME_MAGIC = 0x184d2204
-/** 16 magic numbers, of frames that are to be skipped. */
+/** The first of 16 magic numbers of frames to skip. */
 const SKIPPABLE_MAGIC = 0x184d2a50
 const UNCOMPRESSED = 0x8000_0000
 const MIN_MATCH = 4
 
 /**
- * Decompresses frames of LZ4: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
+ * Decompresses LZ4 frames: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md
  *
- * Checksums are passed over, not checked: the record batch has one, and old Kafka clients wrote the header's wrongly.
+ * Checksums are skipped: the record batch has its own, and old Kafka clients wrote wrong checksums of the header.
  *
  * @throws UndecodableError when it is not LZ4, or more than `maxBytes`
  */
@@ -28,13 +28,13 @@ export function decompressLz4 (source: Buffer, maxBytes: number): Buffer {
       take(source.readUInt32LE(take(4)))
       continue
     }
-    if (magic !== FRAME_MAGIC) throw new UndecodableError('a frame of LZ4', `the magic number 0x${magic.toString(16)}`)
+    if (magic !== FRAME_MAGIC) throw new UndecodableError('an LZ4 frame', `the magic number 0x${magic.toString(16)}`)
     const flags = source[take(1)]!
-    if (flags >>> 6 !== 1) throw new UndecodableError('version 1 of the frame format of LZ4', String(flags >>> 6))
-    if ((flags & 0x01) !== 0) throw new UndecodableError('a frame of LZ4 without a dictionary', 'one with')
-    take(1) // the largest block's size: the limit on all of it is ours
-    if ((flags & 0x08) !== 0) take(8) // size of the content
-    take(1) // checksum of the header
+    if (flags >>> 6 !== 1) throw new UndecodableError('version 1 of the LZ4 frame format', String(flags >>> 6))
+    if ((flags & 0x01) !== 0) throw new UndecodableError('an LZ4 frame without a dictionary', 'one with a dictionary')
+    take(1) // the largest block's size: maxBytes limits the whole output
+    if ((flags & 0x08) !== 0) take(8) // content size
+    take(1) // header checksum
     const frameStart = out.length
     for (;;) {
       const size = source.readUInt32LE(take(4))
@@ -44,18 +44,18 @@ export function decompressLz4 (source: Buffer, maxBytes: number): Buffer {
       const independent = (flags & 0x20) !== 0
       if (size >= UNCOMPRESSED) out.append(source.subarray(start, at))
       else block(source, start, at, out, independent ? out.length : frameStart)
-      if ((flags & 0x10) !== 0) take(4) // checksum of the block
+      if ((flags & 0x10) !== 0) take(4) // block checksum
     }
-    if ((flags & 0x04) !== 0) take(4) // checksum of the content
+    if ((flags & 0x04) !== 0) take(4) // content checksum
   }
   return out.written
 }
 
-/** https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md @param windowStart a match reaches back no further than this */
+/** https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md @param windowStart the earliest position that a match may copy from */
 function block (source: Buffer, start: number, end: number, out: GrowingBuffer, windowStart: number): void {
   let at = start
   const byte = () => {
-    if (at >= end) throw new UndecodableError('another byte of a block of LZ4', 'the end')
+    if (at >= end) throw new UndecodableError('another byte of an LZ4 block', 'the end')
     return source[at++]!
   }
   const extended = (length: number) => {
@@ -70,7 +70,7 @@ function block (source: Buffer, start: number, end: number, out: GrowingBuffer, 
   for (;;) {
     const token = byte()
     const literals = extended(token >>> 4)
-    if (literals > end - at) throw new UndecodableError(`${literals} bytes as they are`, String(end - at))
+    if (literals > end - at) throw new UndecodableError(`${literals} literal bytes`, String(end - at))
     out.append(source.subarray(at, at + literals))
     at += literals
     // The last sequence of a block has no match.

@@ -1,14 +1,14 @@
+import { UndecodableError } from '../records/byte-reader.ts'
 import { GrowingBuffer, tooLarge } from '../records/growing-buffer.ts'
-import { UndecodableError } from '../records/undecodable-error.ts'
 
-/** The framing of the Java library that Kafka's own clients use: https://github.com/xerial/snappy-java */
+/** The framing of the Java library in Kafka's own clients: https://github.com/xerial/snappy-java */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = XERIAL_MAGIC.length + 4 + 4
 const LENGTH_BYTES = 4
 
 /**
- * Decompresses what a Kafka producer wrote with snappy: in the framing of the Java clients, or without any, as others do.
- * No checksums: the record batch has one.
+ * Decompresses snappy, in the framing of the Java clients or without framing, as other clients write it. The framing has no
+ * checksum; the record batch has one.
  *
  * @throws UndecodableError when it is not snappy, or more than `maxBytes`
  */
@@ -19,15 +19,15 @@ export function decompressSnappy (source: Buffer, maxBytes: number): Buffer {
     return out.written
   }
   for (let at = XERIAL_HEADER_BYTES; at < source.length;) {
-    // Streams that were written one after the other: each has the header again.
+    // Concatenated streams: each one begins with the header.
     if (source.length - at >= XERIAL_HEADER_BYTES && source.subarray(at, at + XERIAL_MAGIC.length).equals(XERIAL_MAGIC)) {
       at += XERIAL_HEADER_BYTES
       continue
     }
-    if (source.length - at < LENGTH_BYTES) throw new UndecodableError('the length of a block of snappy', 'the end')
+    if (source.length - at < LENGTH_BYTES) throw new UndecodableError('the length of a snappy block', 'the end')
     const length = source.readInt32BE(at)
     at += LENGTH_BYTES
-    if (length < 0 || length > source.length - at) throw new UndecodableError(`a block of snappy of ${length} bytes`, `${source.length - at}`)
+    if (length < 0 || length > source.length - at) throw new UndecodableError(`a snappy block of ${length} bytes`, `${source.length - at}`)
     block(source.subarray(at, at + length), out, maxBytes)
     at += length
   }
@@ -51,15 +51,15 @@ function block (source: Buffer, out: GrowingBuffer, maxBytes: number): void {
     const next = byte()
     length += (next & 0x7f) * 2 ** shift
     if (next < 0x80) break
-    if (shift >= 28) throw new UndecodableError('the length of a block of snappy', 'a longer number')
+    if (shift >= 28) throw new UndecodableError('the length of a snappy block', 'a longer number')
   }
   const start = out.length
   if (start + length > maxBytes) throw tooLarge(maxBytes)
   out.reserve(length)
-  // A copy may reach back to the beginning of its own block alone.
+  // A copy may not reach back beyond the start of its own block.
   const copy = (distance: number, count: number) => {
     if (distance > out.length - start) throw new UndecodableError(`a distance from 1 to ${out.length - start}`, String(distance))
-    if (out.length - start + count > length) throw new UndecodableError(`${length} bytes in a block of snappy`, 'more')
+    if (out.length - start + count > length) throw new UndecodableError(`${length} bytes in a snappy block`, 'more')
     out.repeat(distance, count)
   }
   while (at < source.length) {
@@ -68,7 +68,7 @@ function block (source: Buffer, out: GrowingBuffer, maxBytes: number): void {
       case 0: {
         const short = tag >>> 2
         const count = (short < 60 ? short : number(short - 59)) + 1
-        if (count > source.length - at || out.length - start + count > length) throw new UndecodableError(`${count} bytes as they are`, 'fewer')
+        if (count > source.length - at || out.length - start + count > length) throw new UndecodableError(`${count} literal bytes`, 'fewer')
         out.append(source.subarray(at, at + count))
         at += count
         break
@@ -78,5 +78,5 @@ function block (source: Buffer, out: GrowingBuffer, maxBytes: number): void {
       default: copy(number(4), (tag >>> 2) + 1)
     }
   }
-  if (out.length - start !== length) throw new UndecodableError(`${length} bytes in a block of snappy`, `${out.length - start}`)
+  if (out.length - start !== length) throw new UndecodableError(`${length} bytes in a snappy block`, `${out.length - start}`)
 }

@@ -18,11 +18,11 @@ export type FilterAborted = (options: FilterOptions) => FetchedMessage[]
 const ABORT_MARKER = Buffer.from([0, 0, 0, 0])
 
 /**
- * Leaves out the records of aborted transactions.
+ * Removes the records of aborted transactions.
  *
- * kafkajs takes the transactions as the broker lists them, which is by their ends, looks at the first of them alone, and
- * enters one for each record: of two that were aborted together, some records of one pass for committed. Two leaders
- * that die at once, each with a batch in flight, are enough. The list has to be taken by beginnings, and all that have begun.
+ * The broker lists aborted transactions by their ends. kafkajs reads the list in that order, and considers only its first entry at
+ * each record. So of two transactions that were open together, records of one pass as committed. Two leaders that die at once, each
+ * with a batch in flight, are enough. Here the list is sorted by beginnings, and all transactions that have begun are considered.
  */
 export const filterAborted: FilterAborted = ({ messages, abortedTransactions = [] }) => {
   if (abortedTransactions.length === 0) return messages

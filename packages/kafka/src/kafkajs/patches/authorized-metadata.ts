@@ -2,7 +2,7 @@ import { kafkajsModule, replaceKafkajsModule } from '../module.ts'
 
 /** https://kafka.apache.org/protocol#The_Messages_Metadata: the newest version without tagged fields. */
 const VERSION = 8
-/** kafkajs's newest; a broker that has no version 8 (before 2.3) is asked with this one. */
+/** kafkajs's newest version, for brokers without version 8 (before Kafka 2.3). */
 const KAFKAJS_VERSION = 6
 
 interface Encoder {
@@ -30,14 +30,14 @@ interface Definition {
 
 const FILE = 'patches/authorized-metadata.ts'
 
-/** What kafkajs tells of a partition, and what this client may do with its topic: a bit for each code of Kafka's AclOperation. */
+/** Added to each partition: what this client may do with its topic, as a bit for each code of Kafka's AclOperation. */
 export interface PartitionWithOperations {
   authorizedOperations?: number
 }
 
 /**
- * Metadata that also says what this client may do with each topic. Without it, a topic that may be described and not written
- * to shows itself only by a produce request that fails.
+ * Asks for metadata together with what this client may do with each topic. Without that, a topic that this client may describe but
+ * not write to is found only by a produce request that fails.
  */
 function withAuthorizedOperations (original: Definition): Definition {
   return {
@@ -61,8 +61,8 @@ function encodeRequest (topics: readonly string[], allowAutoTopicCreation: boole
     apiName: 'Metadata',
     encode: async () => new NewEncoder().writeNullableArray(topics)
       .writeBoolean(allowAutoTopicCreation)
-      .writeBoolean(false) // what this client may do with the cluster
-      .writeBoolean(topics.length > 0) // and with the topics
+      .writeBoolean(false) // include what this client may do with the cluster
+      .writeBoolean(topics.length > 0) // include what it may do with the topics
   }
 }
 
@@ -84,7 +84,7 @@ function decodeTopic (decoder: Decoder) {
   const isInternal = decoder.readBoolean()
   const partitions = decoder.readArray(decodePartition)
   const authorizedOperations = decoder.readInt32()
-  // kafkajs hands a topic's partitions on, and nothing else of it.
+  // On the partitions, because kafkajs passes on nothing else of a topic.
   return { topicErrorCode, topic, isInternal, partitionMetadata: partitions.map((partition) => ({ ...partition, authorizedOperations })) }
 }
 

@@ -1,10 +1,10 @@
 import { decodeRecordBatches, type FetchBudget, type FetchedRecord } from '../records/fetched-records.ts'
 import { replaceKafkajsModule } from '../module.ts'
 
-/** What the records of all partitions of one answer take in memory before the rest is left for the next fetch. */
+/** Memory for the records of all partitions of one answer. Records beyond it are left for the next fetch. */
 const ANSWER_BYTES = 67_108_864
 
-/** What is used of kafkajs's decoder. */
+/** The part of kafkajs's decoder that is used here. */
 export interface Decoder {
   readInt32: () => number
   canReadBytes: (length: number) => boolean
@@ -16,12 +16,12 @@ export type DecodeMessages = (decoder: Decoder) => Promise<FetchedRecord[]>
 const budgets = new WeakMap<Decoder, FetchBudget>()
 
 /**
- * Decodes what a fetch brought, with our own decoder.
- *
- * kafkajs knows one codec of four and ends the consumer at the others, decompresses without any limit, does not look at
- * checksums, and puts headers into an object that has a prototype: one that is called `toString` becomes a list with a
- * function in it. One record that it cannot decode fails the whole fetch, of all its partitions, for ever. And its time grows
- * with the square of the number of headers.
+ * Decodes a fetch with our own decoder, because kafkajs's has these defects:
+ * - It knows gzip only. Any other codec ends the consumer.
+ * - It decompresses without a limit, and ignores checksums.
+ * - One record that it cannot decode fails the whole fetch, with all its partitions, forever.
+ * - It puts headers into an object with a prototype: a header called `toString` becomes a list with a function in it.
+ * - Its time grows with the square of the number of headers.
  */
 export const decodeMessages: DecodeMessages = async (decoder) => {
   const length = decoder.readInt32()

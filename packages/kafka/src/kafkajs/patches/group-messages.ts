@@ -11,8 +11,8 @@ export interface GroupOptions {
 export type GroupMessages = (options: GroupOptions) => Record<number, Message[]>
 
 /**
- * The messages of each partition, in their order. kafkajs copies a partition's whole list for every message that it adds,
- * which grows with the square of the batch.
+ * The messages of each partition, in order. kafkajs copies a partition's whole list for every message that it adds, so its time
+ * grows with the square of the batch.
  */
 export const groupMessages: GroupMessages = ({ topic, partitionMetadata, messages, partitioner }) => {
   const groups: Record<number, Message[]> = {}

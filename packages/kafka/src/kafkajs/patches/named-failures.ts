@@ -8,10 +8,10 @@ export interface Failure {
   code: number
 }
 
-/** What the error of kafkajs has on it, when it is one of these requests that failed. */
+/** Properties that the error of kafkajs gets when one of these requests fails. */
 export interface WithFailures {
   failures: readonly Failure[]
-  /** The whole answer. */
+  /** The broker's whole answer. */
   answer: unknown
 }
 
@@ -55,8 +55,8 @@ function failed (request: Failure['request'], topic: string, codes: readonly num
 }
 
 /**
- * Keeps, on the error, what the broker said of each topic. kafkajs throws the first error of an answer without the topic: with
- * one topic of many missing, nobody could tell which one it is without trying them out.
+ * Keeps the broker's answer for each topic on the error. kafkajs throws the first error of an answer, without its topic: if one topic
+ * of many were missing, it could be found only by trying them one by one.
  */
 export function namingFailures<Answer> (response: Response<Answer>, failuresOf: FailuresOf<Answer>): Response<Answer> {
   return {
@@ -73,7 +73,7 @@ export function namingFailures<Answer> (response: Response<Answer>, failuresOf: 
 
 const FILE = 'patches/named-failures.ts'
 
-// The versions above take `parse` from these.
+// The later versions of these responses use the `parse` of these.
 replaceKafkajsModule<Response<MetadataAnswer>>('protocol/requests/metadata/v0/response', FILE, (original) => namingFailures(original, metadataFailures))
 replaceKafkajsModule<Response<AddPartitionsAnswer>>('protocol/requests/addPartitionsToTxn/v0/response', FILE, (original) => namingFailures(original, addPartitionsFailures))
 replaceKafkajsModule<Response<OffsetCommitAnswer>>('protocol/requests/txnOffsetCommit/v0/response', FILE, (original) => namingFailures(original, offsetCommitFailures))
@@ -83,11 +83,11 @@ interface ProtocolErrors {
   errorCodes: Array<{ type: string, code: number, retriable: boolean, message: string }>
 }
 
-/** Gives the codes that are newer than kafkajs their names: it would throw "Unknown error code" with a code of its own, -99. */
+/** Adds the codes that are newer than kafkajs. Without it, kafkajs throws "Unknown error code" with -99 in place of the code. */
 export function nameNewerCodes ({ errorCodes }: ProtocolErrors): void {
   const known = new Set(errorCodes.map(({ code }) => code))
   for (const code of knownCodes()) {
-    // kafkajs does not repeat a request after an unknown code. That stays so.
+    // Not retriable: kafkajs does not retry after an unknown code either.
     if (!known.has(code)) errorCodes.push({ type: nameOf(code), code, retriable: false, message: nameOf(code) })
   }
 }

@@ -1,12 +1,12 @@
 import { kafkajsModule } from '../module.ts'
 
-/** A broker of kafkajs, as far as a request of our own needs it. */
+/** The part of kafkajs's broker that our own request needs. */
 export interface Broker {
-  /** What the broker speaks, by API key. */
+  /** Supported versions by API key. */
   versions: Record<string, { minVersion: number, maxVersion: number } | undefined> | null
   connectionPool: {
     send: (protocol: { request: unknown, response: unknown }) => Promise<unknown>
-    /** The first one is for everything but fetches. */
+    /** The first connection is for everything but fetches. */
     pool: Array<{ socket?: unknown }>
   }
 }
@@ -15,7 +15,7 @@ interface BrokerPrototype {
   txnOffsetCommit: (this: Broker, commit: { topics: object }) => Promise<unknown>
 }
 
-/** The broker that took a commit, and its connection at that moment. */
+/** The broker that accepted a commit, and its connection at that moment. */
 export interface Acceptance {
   broker: Broker
   socket: unknown
@@ -23,14 +23,14 @@ export interface Acceptance {
 
 const acceptances = new WeakMap<object, Acceptance>()
 
-/** Which broker has accepted these offsets in a transaction; undefined if none has. */
+/** The broker that accepted these offsets in a transaction; undefined if none has. */
 export function acceptanceOf (topics: object): Acceptance | undefined {
   return acceptances.get(topics)
 }
 
 /**
- * Remembers which broker accepted the offsets of a transaction. A read that has to see every earlier commit is sent to that one:
- * a group coordinator that was frozen answers reads from an old state for a while, but can accept no write.
+ * Remembers which broker accepted the offsets of a transaction. A read that has to see every earlier commit goes to that broker: a
+ * group coordinator that was frozen answers reads from an old state for a while, but it cannot accept a write.
  */
 export function rememberAcceptances (prototype: BrokerPrototype): void {
   const commit = prototype.txnOffsetCommit

@@ -13,8 +13,8 @@ export type CreateRequest = (options: RequestOptions) => Promise<Encoded>
 const FIXED_BYTES = 4 + 2 + 2 + 4 + 2
 
 /**
- * Puts the header before a produce request in the buffer in which it was written. kafkajs copies the request into a larger,
- * zeroed buffer for its header, and all of that once more for its length: for each batch three times its size in memory.
+ * Writes the header into the buffer of a produce request. kafkajs copies the request into a larger, zeroed buffer to add its header,
+ * and once more to add its length: three times the memory of each batch.
  */
 function withHeaderInPlace (original: CreateRequest): CreateRequest {
   return async (options) => {

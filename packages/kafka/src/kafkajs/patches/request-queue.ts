@@ -7,11 +7,11 @@ interface RequestQueue {
 }
 
 /**
- * Stops kafkajs's timer from firing every millisecond for ever.
+ * Stops kafkajs's timer from firing every millisecond, forever.
  *
- * After each request it schedules a look at the requests that wait, at `throttledUntil - now`, which is a large negative
- * number when nothing is throttled: Node makes 1 ms of it, the look schedules the next, and an idle client costs 4 % of a
- * core (and a TimeoutNegativeWarning on Node 24). With nothing waiting and nothing throttled there is nothing to look at.
+ * After each request kafkajs schedules a check of the pending requests after `throttledUntil - now`. When nothing is throttled, that is
+ * a large negative number, and Node makes 1 ms of it. Each check schedules the next, so an idle client costs 4 % of a core (and a
+ * TimeoutNegativeWarning on Node 24). With nothing pending and nothing throttled, there is nothing to check.
  *
  * https://github.com/tulios/kafkajs/issues/1751
  */

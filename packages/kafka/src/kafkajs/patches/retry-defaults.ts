@@ -7,11 +7,11 @@ interface RetryDefaults {
 }
 
 /**
- * Shortens the wait between two InitProducerId, the call that fences.
+ * Shortens the delay between retries of InitProducerId, the request that fences.
  *
- * kafkajs means to repeat it as the client is set to, but reads that from a property that its cluster does not have, and so
- * falls back to these defaults: 300 ms after "the transaction before is still completing", which is over in milliseconds. That
- * was most of a take-over. Everything else has a retry of its own. All together half a second, then the caller backs off.
+ * kafkajs is meant to retry it by the client's settings, but reads them from a property that its cluster does not have, and falls
+ * back to its defaults: 300 ms after "the transaction before is still completing", which is over within milliseconds. That was most
+ * of a takeover. All other requests use the client's settings. The retries take half a second together; then the caller backs off.
  */
 function patchRetryDefaults (): void {
   Object.assign(kafkajsModule<RetryDefaults>('retry/defaults', 'patches/retry-defaults.ts'), {

@@ -1,9 +1,17 @@
-import { UndecodableError } from './undecodable-error.ts'
+/** Bytes that do not follow Kafka's protocol. */
+export class UndecodableError extends Error {
+  readonly code = 'KAFKA_UNDECODABLE'
+
+  constructor (expected: string, found: string) {
+    super(`expected ${expected}, found ${found}`)
+    this.name = 'UndecodableError'
+  }
+}
 
 const VARINT_MAX_BYTES = 5
 const VARLONG_MAX_BYTES = 10
 
-/** Reads the parts of a record as Kafka's protocol has them. Every method throws UndecodableError at the end of the bytes. */
+/** Reads the fields of a record. Every method throws UndecodableError at the end of the bytes. */
 export class ByteReader {
   readonly #bytes: Buffer
   #at: number
@@ -15,7 +23,7 @@ export class ByteReader {
     this.#end = end
   }
 
-  /** What has not been read yet; no copy. */
+  /** The unread bytes; no copy. */
   get rest (): Buffer {
     return this.#bytes.subarray(this.#at, this.#end)
   }
@@ -45,7 +53,7 @@ export class ByteReader {
     throw new UndecodableError(`a number of at most ${VARLONG_MAX_BYTES} bytes`, 'a longer one')
   }
 
-  /** A value with its length before it; null for the length -1. No copy. */
+  /** A value after its length; null for the length -1. No copy. */
   varintBytes (): Buffer | null {
     const length = this.varint()
     if (length === -1) return null

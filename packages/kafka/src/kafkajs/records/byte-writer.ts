@@ -1,11 +1,11 @@
 const VARINT_MAX_BYTES = 5
 const VARLONG_MAX_BYTES = 10
-/** Up to here a loop over the characters is faster than a call into Node's own encoder. */
+/** Up to this length a loop over the characters is faster than a call to Node's encoder. */
 const SHORT_TEXT = 48
-/** Above, the exact size of a text is worth the time to find it: three times its characters would be a lot of memory. */
+/** Above this length the exact byte length is calculated: reserving three bytes for each character would waste memory. */
 const LONG_TEXT = 4_096
 
-/** Writes numbers and texts as Kafka's protocol has them, into one buffer that grows. */
+/** Writes the fields of Kafka's protocol into one growing buffer. */
 export class ByteWriter {
   #bytes: Buffer
   #end = 0
@@ -14,12 +14,12 @@ export class ByteWriter {
     this.#bytes = Buffer.allocUnsafe(capacity)
   }
 
-  /** How much has been written. */
+  /** Bytes written so far. */
   get length (): number {
     return this.#end
   }
 
-  /** What has been written; no copy, so write no more after it. */
+  /** The written bytes. Not a copy, so nothing may be written afterwards. */
   get buffer (): Buffer {
     return this.#bytes.subarray(0, this.#end)
   }
@@ -49,7 +49,7 @@ export class ByteWriter {
     this.#end = this.#bytes.writeBigInt64BE(value, this.#end)
   }
 
-  /** Fills in, at a place that was skipped, what was not known then. */
+  /** Writes at an offset that was skipped before. */
   int32At (offset: number, value: number): void {
     this.#bytes.writeInt32BE(value, offset)
   }
@@ -58,7 +58,7 @@ export class ByteWriter {
     this.#bytes.writeUInt32BE(value, offset)
   }
 
-  /** With its length as int16, -1 for null. */
+  /** A text after its length as int16; -1 for null. */
   string (text: string | null | undefined): void {
     if (text === null || text === undefined) {
       this.int16(-1)
@@ -82,7 +82,7 @@ export class ByteWriter {
   }
 
   varlong (value: number): void {
-    // The same bytes as long as it fits, without a BigInt.
+    // The same bytes, without a BigInt.
     if (value === (value | 0)) {
       this.varint(value)
       return
@@ -97,28 +97,28 @@ export class ByteWriter {
     this.#bytes[this.#end++] = Number(rest)
   }
 
-  /** A value with its length as varint before it, -1 for null. */
+  /** A value after its length as varint; -1 for null. */
   varintBytes (value: Uint8Array | string | null | undefined): void {
     if (value === null || value === undefined) this.varint(-1)
     else if (typeof value !== 'string') {
       this.varint(value.length)
       this.raw(value)
     } else {
-      // Where every character is one byte, which is nearly always, this is the length's final place.
+      // Exact when every character is one byte, which is nearly always.
       const lengthAt = this.reserveVarint(value.length)
       this.#text(value)
       this.closeVarint(lengthAt, value.length)
     }
   }
 
-  /** Leaves room for a length that is not known yet. */
+  /** Reserves bytes for a length that is not known yet. @returns their offset */
   reserveVarint (expected: number): number {
     const at = this.#end
     this.skip(sizeOfVarint(expected))
     return at
   }
 
-  /** Writes the length of all that came after {@link ByteWriter.reserveVarint}; moves it if the room does not fit. */
+  /** Writes the length of everything after {@link ByteWriter.reserveVarint}. Moves the bytes if the length needs more or less room. */
   closeVarint (at: number, expected: number): void {
     const reserved = sizeOfVarint(expected)
     const length = this.#end - at - reserved
@@ -167,7 +167,7 @@ export function sizeOfVarint (value: number): number {
   return zigzag < 0x1000_0000 ? 4 : 5
 }
 
-/** @returns the offset behind it */
+/** @returns the offset after the number */
 function putVarint (bytes: Buffer, value: number, offset: number): number {
   let rest = ((value << 1) ^ (value >> 31)) >>> 0
   while (rest > 0x7f) {

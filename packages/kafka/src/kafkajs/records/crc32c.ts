@@ -3,8 +3,8 @@ const SLICES = 8
 const tables = createTables()
 
 /**
- * CRC-32C (Castagnoli), which every batch of records carries; Node's own `zlib.crc32` is another polynomial.
- * Eight bytes a step ("slicing by 8"), for it goes over every byte that is published.
+ * CRC-32C (Castagnoli), the checksum of a record batch. Node's `zlib.crc32` uses another polynomial.
+ * Eight bytes a step ("slicing by 8"), because it reads every byte that is published.
  */
 export function crc32c (bytes: Uint8Array, start = 0, end = bytes.length): number {
   const table = tables
@@ -21,7 +21,7 @@ export function crc32c (bytes: Uint8Array, start = 0, end = bytes.length): numbe
   return ~crc >>> 0
 }
 
-/** Table `n`, at `n * 256`: what a byte does to the sum when `n` more bytes follow it. */
+/** Table `n`, at `n * 256`: the effect of a byte on the checksum when `n` more bytes follow it. */
 function createTables (): Int32Array {
   const table = new Int32Array(SLICES * 256)
   for (let byte = 0; byte < 256; byte++) {

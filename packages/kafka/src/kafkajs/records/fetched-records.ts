@@ -1,24 +1,23 @@
-import { ByteReader } from './byte-reader.ts'
-import { crc32c } from './crc32c.ts'
-import { decompress, UnknownCodecError } from '../codecs/decompress.ts'
 import type { RecordHeaders } from '../../event-record.ts'
-import { UndecodableError } from './undecodable-error.ts'
+import { decompress, UnknownCodecError } from '../codecs/decompress.ts'
+import { ByteReader, UndecodableError } from './byte-reader.ts'
+import { crc32c } from './crc32c.ts'
 
-/** In place of what could not be decoded. */
+/** Marks an entry that stands for records that could not be decoded. */
 export interface RecordDamage {
   /**
-   * `record`, `batch`: Kafka keeps it as it was written, so that no attempt will ever decode it; `value` has its bytes.
-   * `unreadable`: a batch that is not what was written, or of a format that is newer than this code. Another attempt, a
-   * mended broker or a newer version may read it.
+   * `record`, `batch`: stored like this, so no attempt will ever decode it; `value` has its bytes.
+   * `unreadable`: a batch that changed after it was written, or whose format is newer than this code. Another attempt, a repaired
+   * broker or a newer version may read it.
    */
   kind: 'record' | 'batch' | 'unreadable'
   message: string
-  /** Of the records that it stands for; `offset` is the last one's. */
+  /** Offset of the first of the records; the entry's `offset` is the last one's. */
   firstOffset: string
   records: number
 }
 
-/** A record as kafkajs passes it on to the consumer. */
+/** A record as kafkajs passes it to the consumer. */
 export interface FetchedRecord {
   magicByte: number
   attributes: number
@@ -26,7 +25,7 @@ export interface FetchedRecord {
   offset: string
   key: Buffer | null
   value: Buffer | null
-  /** Without a prototype: a header may have any name, also `toString` or `__proto__`. */
+  /** Without a prototype, because a header may have any name, such as `toString` or `__proto__`. */
   headers: RecordHeaders
   isControlRecord: boolean
   batchContext: BatchContext
@@ -39,14 +38,14 @@ interface BatchContext {
   inTransaction: boolean
 }
 
-/** What the records of a fetch may still take in memory: see {@link decodeRecordBatches}. */
+/** Memory that the records of a fetch may still take: see {@link decodeRecordBatches}. */
 export interface FetchBudget {
   leftBytes: number
 }
 
 const MAGIC = 2
 const MAGIC_AT = 16
-/** Base offset, and the length of what follows. */
+/** Base offset, and the length of the rest. */
 const LENGTH_END = 12
 const CRC_AT = 17
 const CRC_END = 21
@@ -55,24 +54,24 @@ const CODEC_MASK = 0x07
 const LOG_APPEND_TIME = 0x08
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
-/** What a record takes besides its bytes, as objects: measured 500 to 800. */
+/** Memory of a record's objects, besides its bytes: measured 500 to 800. */
 const OBJECT_BYTES = 700
-/** Of seven bytes each, more than three million of them fit into a batch, and into no heap. */
+/** Records can be as small as seven bytes: more than three million fit into a batch, but not into the heap. */
 const MAX_RECORDS = 100_000
-/** Names and values can be empty, so that a record of a few megabytes could have millions. */
+/** Names and values can be empty, so a record of a few megabytes could have millions of headers. */
 const MAX_HEADERS = 10_000
-/** Kafka's largest offset: behind any that a consumer can ask for. */
+/** Kafka's largest offset: after any offset that a consumer can ask for. */
 const LAST_OFFSET = String(2n ** 63n - 1n)
 const NO_TRANSACTION = { producerId: '-1', inTransaction: false }
 
 /**
- * The records of a partition that a fetch has brought: https://kafka.apache.org/documentation/#recordbatch
+ * The records of one partition in a fetch: https://kafka.apache.org/documentation/#recordbatch
  *
- * Never throws: what cannot be decoded is there as a record with a {@link RecordDamage}, so that it stops neither the
- * records around it nor the other partitions of the fetch.
+ * Never throws. Records that cannot be decoded become an entry with a {@link RecordDamage}, which stops neither the other records
+ * nor the other partitions of the fetch.
  *
- * @param budget of all partitions of one answer together. When it is used up, the rest is left for the next fetch: each
- * batch is bounded, but a fetch can bring hundreds.
+ * @param budget shared by all partitions of one answer. When it is used up, the rest is left for the next fetch: each batch is
+ * limited, but a fetch can contain hundreds
  */
 export async function decodeRecordBatches (bytes: Buffer, budget: FetchBudget): Promise<FetchedRecord[]> {
   const records: FetchedRecord[] = []
@@ -81,7 +80,7 @@ export async function decodeRecordBatches (bytes: Buffer, budget: FetchBudget): 
     const length = bytes.readInt32BE(at + 8)
     const magic = bytes.readInt8(at + MAGIC_AT)
     const end = at + LENGTH_END + length
-    // What a fetch has no room for is cut off. Not the first batch: a broker sends it as a whole, however large.
+    // The end of a fetch may be cut off. The first batch never is: the broker sends it whole, however large.
     if (end > bytes.length && at > 0) break
     const problem = framingProblem(bytes, at, length, magic)
     if (problem !== undefined) {
@@ -147,8 +146,8 @@ async function decodeBatch (batch: Buffer, budget: FetchBudget): Promise<Fetched
     context
   })
   budget.leftBytes -= records.length * OBJECT_BYTES
-  // Compaction can take the last record of a batch, or all of them. Without anything at its last offset kafkajs would ask
-  // for the same offset again, for ever.
+  // Compaction can remove the last record of a batch, or all of them. Without an entry at the batch's last offset kafkajs would
+  // fetch the same offset again, forever.
   if (records.at(-1)?.offset !== String(lastOffset)) {
     records.push({ ...emptyRecord(String(lastOffset), context), isControlRecord: true })
   }
@@ -176,7 +175,7 @@ function decodeRecords (bytes: Buffer, batch: Batch): FetchedRecord[] {
     try {
       record = reader.varintBytes() ?? failed('the length of a record', '-1')
     } catch (error) {
-      // Where the next one begins is not known either: all that is left is one.
+      // The start of the next record is unknown too, so the rest of the batch becomes one entry.
       records.push(damagedRecord(String(batch.lastOffset), rest, context, {
         kind: 'record', message: (error as Error).message, firstOffset: String(next), records: count - index
       }))
@@ -228,7 +227,7 @@ function damagedRecord (offset: string, value: Buffer | null, context: BatchCont
   return { ...emptyRecord(offset, context), value, damage }
 }
 
-/** The whole batch, as it came: in it is all that there is to know of its records. */
+/** An entry with the whole batch as it was received, so no bytes of its records are lost. */
 function damagedBatch (batch: Buffer, context: BatchContext, lastOffset: bigint, damage: RecordDamage): FetchedRecord {
   return { ...damagedRecord(String(lastOffset), batch, context, damage), timestamp: String(batch.readBigInt64BE(35)) }
 }

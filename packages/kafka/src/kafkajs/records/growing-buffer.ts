@@ -1,8 +1,8 @@
-import { UndecodableError } from './undecodable-error.ts'
+import { UndecodableError } from './byte-reader.ts'
 
 const FIRST_BYTES = 65_536
 
-/** What is decompressed, up to a limit: a few bytes can stand for gigabytes. */
+/** Collects decompressed bytes up to a limit, because a few compressed bytes can stand for gigabytes. */
 export class GrowingBuffer {
   readonly #maxBytes: number
   bytes: Buffer
@@ -14,9 +14,9 @@ export class GrowingBuffer {
   }
 
   /**
-   * Makes room for so many more bytes; `bytes` may be another buffer afterwards.
+   * Makes room for `count` more bytes. `bytes` may be another buffer afterwards.
    *
-   * @throws UndecodableError when it would be more than the limit
+   * @throws UndecodableError when the limit would be exceeded
    */
   reserve (count: number): void {
     const needed = this.length + count
@@ -33,7 +33,7 @@ export class GrowingBuffer {
     this.length += source.length
   }
 
-  /** Repeats what was written `distance` bytes ago; the repetition may reach into itself. */
+  /** Copies `count` bytes from `distance` bytes back. The source may overlap the copy. */
   repeat (distance: number, count: number): void {
     if (distance < 1 || distance > this.length) throw new UndecodableError(`a distance from 1 to ${this.length}`, String(distance))
     this.reserve(count)
@@ -45,12 +45,12 @@ export class GrowingBuffer {
     this.length += count
   }
 
-  /** All of it; no copy. */
+  /** The collected bytes; no copy. */
   get written (): Buffer {
     return this.bytes.subarray(0, this.length)
   }
 }
 
 export function tooLarge (maxBytes: number): UndecodableError {
-  return new UndecodableError(`at most ${maxBytes} bytes of records in a batch when it is decompressed`, 'more')
+  return new UndecodableError(`at most ${maxBytes} bytes of records in a decompressed batch`, 'more')
 }

@@ -2,7 +2,7 @@ import type { ByteWriter } from './byte-writer.ts'
 import { crc32c } from './crc32c.ts'
 import type { HeaderValue } from '../../event-record.ts'
 
-/** A record as kafkajs hands it over. */
+/** A record as kafkajs passes it to the encoder. */
 export interface RecordToWrite {
   key?: Buffer | string | null
   value: Buffer | string | null
@@ -20,7 +20,7 @@ export interface BatchToWrite {
 
 const MAGIC = 2
 const TRANSACTIONAL = 0x10
-/** A record of 64 to 8,191 bytes, by far most of them, says its length in two bytes. */
+/** Any value from 64 to 8,191: the length of most records takes two bytes. */
 const USUAL_RECORD_BYTES = 300
 const NO_HEADERS = {}
 
@@ -28,10 +28,10 @@ const NO_HEADERS = {}
 export function writeRecordBatch (writer: ByteWriter, { records, ...batch }: BatchToWrite): void {
   const now = Date.now()
   const { first, max } = timestamps(records, now)
-  writer.int64(0n) // first offset: the broker knows it
+  writer.int64(0n) // first offset: set by the broker
   const lengthAt = writer.length
   writer.skip(4)
-  writer.int32(0) // leader epoch, the broker's too
+  writer.int32(0) // leader epoch: set by the broker
   writer.int8(MAGIC)
   const crcAt = writer.length
   writer.skip(4)
@@ -81,7 +81,7 @@ export function writeRecord (writer: ByteWriter, { key, value, headers = NO_HEAD
   writer.closeVarint(lengthAt, USUAL_RECORD_BYTES)
 }
 
-/** As kafkajs has it: by the order of the texts, and records without one count as now. */
+/** Like kafkajs: compared as texts, and a record without a timestamp gets the current time. */
 function timestamps (records: readonly RecordToWrite[], now: number): { first: number, max: number } {
   const given: string[] = []
   for (const { timestamp } of records) if (timestamp !== undefined && timestamp !== null) given.push(timestamp)
