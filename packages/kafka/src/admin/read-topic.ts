@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { withDeadline } from '../deadline.ts'
 import type { RecordHeaders } from '../event-record.ts'
 import type { Admin, Kafka } from '../kafkajs/index.ts'
-import { UndecodableError } from '../kafkajs/records/byte-reader.ts'
 import type { FetchedRecord, RecordDamage } from '../kafkajs/records/fetched-records.ts'
+import { UndecodableError } from '../kafkajs/undecodable-error.ts'
 
 const READ_DEADLINE_MS = 60_000
 

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
-import { UndecodableError } from '../records/byte-reader.ts'
-import { tooLarge } from '../records/growing-buffer.ts'
+import { UndecodableError } from '../undecodable-error.ts'
+import { tooLarge } from './growing-buffer.ts'
 import { decompressLz4 } from './lz4.ts'
 import { decompressSnappy } from './snappy.ts'
 

@@ -1,5 +1,5 @@
-import { UndecodableError } from '../records/byte-reader.ts'
-import { GrowingBuffer } from '../records/growing-buffer.ts'
+import { UndecodableError } from '../undecodable-error.ts'
+import { GrowingBuffer } from './growing-buffer.ts'
 
 const FRAME_MAGIC = 0x184d2204
 /** The first of 16 magic numbers of frames to skip. */

@@ -1,5 +1,5 @@
-import { UndecodableError } from '../records/byte-reader.ts'
-import { GrowingBuffer, tooLarge } from '../records/growing-buffer.ts'
+import { UndecodableError } from '../undecodable-error.ts'
+import { GrowingBuffer, tooLarge } from './growing-buffer.ts'
 
 /** The framing of the Java library in Kafka's own clients: https://github.com/xerial/snappy-java */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])

@@ -1,12 +1,4 @@
-/** Bytes that do not follow Kafka's protocol. */
-export class UndecodableError extends Error {
-  readonly code = 'KAFKA_UNDECODABLE'
-
-  constructor (expected: string, found: string) {
-    super(`expected ${expected}, found ${found}`)
-    this.name = 'UndecodableError'
-  }
-}
+import { UndecodableError } from '../undecodable-error.ts'
 
 const VARINT_MAX_BYTES = 5
 const VARLONG_MAX_BYTES = 10

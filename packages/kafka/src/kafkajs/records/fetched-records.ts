@@ -1,6 +1,7 @@
 import type { RecordHeaders } from '../../event-record.ts'
 import { decompress, UnknownCodecError } from '../codecs/decompress.ts'
-import { ByteReader, UndecodableError } from './byte-reader.ts'
+import { UndecodableError } from '../undecodable-error.ts'
+import { ByteReader } from './byte-reader.ts'
 import { crc32c } from './crc32c.ts'
 
 /** Marks an entry that stands for records that could not be decoded. */

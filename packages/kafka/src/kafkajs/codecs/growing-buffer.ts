@@ -1,4 +1,4 @@
-import { UndecodableError } from './byte-reader.ts'
+import { UndecodableError } from '../undecodable-error.ts'
 
 const FIRST_BYTES = 65_536
 
