@@ -85,3 +85,16 @@ t.test('offsets: those that a group has committed, and the end of the topic', as
     return [...ends].every(([partition, end]) => committed.get(partition) === end)
   }, { what: 'the group to commit everything' })
 })
+
+t.test('followTopic: the records from the beginning, and those published later', async (t) => {
+  const server = await testTopic(t, { partitions: 1 })
+  const admin = await openAdmin(t, server)
+  await publish(server, ['a'])
+  const seen: string[] = []
+  const follower = await admin.followTopic(server.topic, (records) => { seen.push(...records.map(({ value }) => String(value))) })
+  t.teardown(() => follower.close())
+  await until(() => seen.length === 1, { what: 'the first record' })
+  await publish(server, ['b'])
+  await until(() => seen.length === 2, { what: 'the later record' })
+  t.same(seen, ['a', 'b'])
+})
