@@ -1,4 +1,4 @@
-import { createAdmin, type KafkaConnection, type TopicFollower } from '@orders/kafka'
+import { createAdmin, type KafkaConnection } from '@orders/kafka'
 
 /** A read-committed consumer that notes when it saw each event first. */
 export class EventWatch {
@@ -12,10 +12,9 @@ export class EventWatch {
   }
 
   static async start (connection: KafkaConnection, topic: string): Promise<EventWatch> {
-    let follower: TopicFollower | undefined
-    const watch = new EventWatch(async () => { await follower?.close() })
+    const watch = new EventWatch(() => follower.close())
     const admin = await createAdmin(connection)
-    follower = await admin.followTopic(topic, (records) => {
+    const follower = await admin.followTopic(topic, (records) => {
       const now = performance.now()
       for (const { headers } of records) {
         const id = String(headers.ce_id)
