@@ -7,9 +7,8 @@ import { enqueue } from '@orders/outbox'
 import { withTransaction } from '@orders/service-kit'
 import type { FastifyRequest } from 'fastify'
 import pg from 'pg'
-import { changeStatus } from '../../services/order-api/src/orders/change-status.ts'
-import { insertOrder } from '../../services/order-api/src/orders/insert-order.ts'
-import { answerOnce } from '../../services/order-api/src/idempotency/with-idempotency.ts'
+import { insertOrder, updateStatus } from '../../services/order-api/src/orders/repository.ts'
+import { withIdempotency } from '../../services/order-api/src/idempotency/with-idempotency.ts'
 import type { Order } from '../../services/order-api/src/orders/schema.ts'
 import { installAudit } from '../checker/observation/audit.ts'
 import { readFinalState } from '../checker/observation/final-state.ts'
@@ -102,7 +101,7 @@ export class Stage {
   }
 
   /** A request that makes an order, with an Idempotency-Key, as order-api carries it out. Not recorded: a client may try it more than once. */
-  async createOnce (key: string, origin: string, answer: typeof answerOnce = answerOnce, enqueueEvent: Enqueue = enqueueChange): Promise<Order> {
+  async createOnce (key: string, origin: string, answer: typeof withIdempotency = withIdempotency, enqueueEvent: Enqueue = enqueueChange): Promise<Order> {
     const request = { method: 'POST', url: '/orders', headers: { 'idempotency-key': key }, body: { customerId: customerOf(origin) } }
     const { answer: { body } } = await answer(this.writer, request as unknown as FastifyRequest, async (client) => {
       const order = await insertOrder(client, { id: randomUUID(), customerId: customerOf(origin) })
@@ -210,7 +209,7 @@ export function openPool (url: string, applicationName: string): pg.Pool {
 
 async function write (client: pg.PoolClient, change: Change, order: string): Promise<Order> {
   if (change === 'create') return insertOrder(client, { id: order, customerId: customerOf(order) })
-  const changed = await changeStatus(client, order, CHANGES[change].from, CHANGES[change].to)
+  const changed = await updateStatus(client, order, CHANGES[change].from, CHANGES[change].to)
   if (changed === undefined) throw new Error(`expected an order ${order} to ${change}, found none`)
   return changed
 }

@@ -4,13 +4,10 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { OrderApiConfig } from './config.ts'
+import { orderSchema } from './orders/schema.ts'
 import committedEvents from './plugins/committed-events.ts'
 import database from './plugins/database.ts'
-import { changeStatusRoutes } from './routes/change-status.ts'
-import { createOrderRoute } from './routes/create-order.ts'
-import { getOrderRoute } from './routes/get-order.ts'
-import { listOrdersRoute } from './routes/list-orders.ts'
-import { orderSchema } from './orders/schema.ts'
+import { readingRoutes, writingRoutes } from './routes/orders.ts'
 
 const KIBIBYTE = 1_024
 
@@ -21,15 +18,13 @@ export interface AppParts {
   registry: Registry
 }
 
-export type App = FastifyInstance
-
 /** The HTTP API, complete but not listening. */
-export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<App> {
-  const app: App = await createHttpApp({ logger, health, registry, bodyLimitBytes: 64 * KIBIBYTE, shutdownDelayMs: config.SHUTDOWN_DELAY_MS })
+export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<FastifyInstance> {
+  const app = await createHttpApp({ logger, health, registry, bodyLimitBytes: 64 * KIBIBYTE, shutdownDelayMs: config.SHUTDOWN_DELAY_MS })
   await app.register(documentation, {
     title: 'order-api',
     version: '0.1.0',
-    description: 'Orders, written with their events in one transaction.',
+    description: 'Orders. Each change and its event are written in one transaction.',
     tags: [{ name: 'orders', description: 'Orders and their changes.' }],
     page: config.ORDER_API_DOCS
   })
@@ -44,16 +39,14 @@ export async function buildApp ({ config, logger, health, registry }: AppParts):
   poolMetrics(registry, { writes: app.pg.pool, reads })
 
   app.addSchema(orderSchema)
-  // Connections and queues of their own: however many read, and however slowly, orders are taken.
+  // Separate pools and queues: slow or many reads do not block new orders.
   await app.register(async (writing) => {
     await writing.register(overload, { pool: app.pg.pool, poolSize: config.DATABASE_POOL_SIZE })
-    await writing.register(createOrderRoute)
-    await writing.register(changeStatusRoutes)
+    await writing.register(writingRoutes)
   })
   await app.register(async (reading) => {
     await reading.register(overload, { pool: reads, poolSize: config.ORDER_API_READ_POOL_SIZE })
-    await reading.register(getOrderRoute, { pool: reads })
-    await reading.register(listOrdersRoute, { pool: reads })
+    await reading.register(readingRoutes, { pool: reads })
   })
   return app
 }

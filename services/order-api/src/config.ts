@@ -11,13 +11,13 @@ export const settings = Type.Object({
     default: true, description: 'Serve the OpenAPI document and its page at `/docs`.'
   }),
   ORDER_API_IDEMPOTENCY_RETENTION_HOURS: Type.Integer({
-    default: 24, minimum: 1, maximum: 8_760, description: 'How long a request can be repeated with the same Idempotency-Key.'
+    default: 24, minimum: 1, maximum: 8_760, description: 'How long the answer to an Idempotency-Key is kept, in hours. A repeated request gets the stored answer until then, and is carried out again after that.'
   }),
   ORDER_API_READ_POOL_SIZE: Type.Integer({
-    default: 5, minimum: 1, maximum: 200, description: 'Connections to Postgres, at most, for the requests that read; beside the ones of `DATABASE_POOL_SIZE`, so that reads cannot keep orders from being taken.'
+    default: 5, minimum: 1, maximum: 200, description: 'Maximum number of connections to Postgres for requests that read. They come on top of `DATABASE_POOL_SIZE`, so that reads cannot block new orders.'
   }),
   ORDER_API_WAKEUP_INTERVAL_MS: Type.Integer({
-    default: 3, minimum: 0, maximum: 1_000, description: 'The relay is woken at most once in this time by each replica.'
+    default: 3, minimum: 0, maximum: 1_000, description: 'Each replica wakes the relay at most once in this time, in milliseconds.'
   })
 })
 

@@ -1,2 +1,2 @@
-export { buildApp, type App, type AppParts } from './app.ts'
+export { buildApp, type AppParts } from './app.ts'
 export { loadOrderApiConfig, settings } from './config.ts'

@@ -1,7 +1,7 @@
 import { testDatabase, until } from '@orders/testing/framework'
 import { createLogger } from '@orders/service-kit'
 import t from 'tap'
-import { forgetOldKeys } from '../src/idempotency/purge-keys.ts'
+import { purgeIdempotencyKeys } from '../src/idempotency/purge.ts'
 import { orderApi, orderOf } from './order-api.ts'
 
 const key = (value: string) => ({ 'idempotency-key': value })
@@ -108,12 +108,12 @@ t.test('keys are forgotten after their retention, and no sooner', async (t) => {
     SELECT 'old-' || n, '', 201, '{}'::jsonb, now() - interval '24 hours 1 minute' FROM generate_series(1, 2500) AS n
     UNION ALL SELECT 'young-' || n, '', 201, '{}', now() - interval '23 hours 50 minutes' FROM generate_series(1, 3) AS n`)
   const stop = new AbortController()
-  const forgetting = forgetOldKeys(api.app.pg.pool, 24, {
+  const purging = purgeIdempotencyKeys(api.app.pg.pool, 24, {
     logger: createLogger({ name: 'test', level: 'silent' }), outages: undefined, signal: stop.signal
   })
-  t.teardown(() => { stop.abort(); return forgetting })
+  t.teardown(() => { stop.abort(); return purging })
   await until(async () => (await api.evidence.counts()).keys <= 3, { what: 'the old keys to be forgotten' })
   stop.abort()
-  await forgetting
+  await purging
   t.equal((await api.evidence.counts()).keys, 3)
 })

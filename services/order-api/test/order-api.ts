@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { testDatabase, TcpProxy, type TestDatabase } from '@orders/testing/framework'
 import { createHealth, createLogger, createMetrics } from '@orders/service-kit'
-import type { InjectOptions, LightMyRequestResponse } from 'fastify'
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import pg from 'pg'
 import type { Test } from 'tap'
-import { buildApp, type App } from '../src/app.ts'
+import { buildApp } from '../src/app.ts'
 import { loadOrderApiConfig } from '../src/config.ts'
 import type { Order } from '../src/orders/schema.ts'
 import { assertDescribed } from './described.ts'
@@ -14,7 +14,7 @@ import { Evidence } from './evidence.ts'
 export const RETRY_AFTER_MS = 1_000
 
 export interface OrderApi {
-  app: App
+  app: FastifyInstance
   /** What is in the database, as its superuser sees it. */
   evidence: Evidence
   /** Sends a request without a socket, and checks the answer against openapi.json. */
@@ -63,7 +63,7 @@ export async function orderApi (t: Test, { env = {}, database, proxy, timeouts =
 }
 
 /** As a client does that was asked to come back: on a machine with other work the service sheds load, before it looks at a request. */
-async function injectWithPatience (app: App, options: InjectOptions): Promise<LightMyRequestResponse> {
+async function injectWithPatience (app: FastifyInstance, options: InjectOptions): Promise<LightMyRequestResponse> {
   for (;;) {
     const response = await app.inject(options)
     if (!isShed(response.statusCode, response.payload)) return response

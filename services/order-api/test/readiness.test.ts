@@ -49,7 +49,7 @@ t.test('a database without the tables, or one that takes no orders, is not ready
       t.match(await ready(), {
         status: 503,
         type: /^application\/problem\+json/,
-        body: { type: 'urn:problem:not-ready', failures: [{ check: 'postgres', reason: /DATABASE_URL, and the right to write them, found: .*Correct DATABASE_URL, or run the migrations/ }] }
+        body: { type: 'urn:problem:not-ready', failures: [{ check: 'postgres', reason: /DATABASE_URL, and the right to use them, found: .*Correct DATABASE_URL, or run the migrations/ }] }
       }, what)
     }
     t.equal(service.logs.slice(before).filter(({ event }) => event === 'not_ready').length, 1, `${what}: one line`)

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto'
 import { withTransaction } from '@orders/service-kit'
 import { until } from '../../framework/index.ts'
-import { findOrder } from '../../../services/order-api/src/orders/find-order.ts'
+import { findOrder } from '../../../services/order-api/src/orders/repository.ts'
 import { findAnswer, storeAnswer } from '../../../services/order-api/src/idempotency/keys.ts'
-import { answerOnce } from '../../../services/order-api/src/idempotency/with-idempotency.ts'
+import { withIdempotency } from '../../../services/order-api/src/idempotency/with-idempotency.ts'
 import type { Order } from '../../../services/order-api/src/orders/schema.ts'
 import { convict } from '../convict.ts'
 import { startRelay } from '../relay-parts.ts'
 import { Stage } from '../stage.ts'
 
-type AnswerOnce = typeof answerOnce
+type WithIdempotency = typeof withIdempotency
 
-const keyOf = (request: Parameters<AnswerOnce>[1]) => String(request.headers['idempotency-key'])
+const keyOf = (request: Parameters<WithIdempotency>[1]) => String(request.headers['idempotency-key'])
 const stored = (body: Order) => ({ requestHash: 'hash', statusCode: 201, response: body })
 
 /** As a client does: until there is an answer, with the same key. */
-function insist (stage: Stage, key: string, origin: string, answer: AnswerOnce): Promise<Order> {
+function insist (stage: Stage, key: string, origin: string, answer: WithIdempotency): Promise<Order> {
   return until(() => stage.createOnce(key, origin, answer), { what: 'an answer' })
 }
 
@@ -33,9 +33,9 @@ convict({
     const stage = await Stage.open(t)
     const relay = startRelay(t, stage)
     const [key, origin] = [randomUUID(), randomUUID()]
-    const answer: AnswerOnce = mutated
+    const answer: WithIdempotency = mutated
       ? async (pool, _request, work) => ({ done: true, answer: await withTransaction(pool, work) })
-      : answerOnce
+      : withIdempotency
     const finish = stage.begin('create', origin, key)
     await stage.createOnce(key, origin, answer)
     finish('ok', await insist(stage, key, origin, answer))
@@ -57,7 +57,7 @@ convict({
       lost = true
       throw new Error('the session is lost')
     }
-    const apart: AnswerOnce = async (pool, request, work) => {
+    const apart: WithIdempotency = async (pool, request, work) => {
       const client = await pool.connect()
       const found = await findAnswer(client, keyOf(request)).finally(() => { client.release() })
       if (found !== undefined) return { done: false, answer: { statusCode: found.statusCode, body: found.response } }
@@ -66,7 +66,7 @@ convict({
       await withTransaction(pool, (client) => storeAnswer(client, keyOf(request), stored(answer.body)))
       return { done: true, answer }
     }
-    const together: AnswerOnce = (pool, request, work) => answerOnce(pool, request, async (client) => {
+    const together: WithIdempotency = (pool, request, work) => withIdempotency(pool, request, async (client) => {
       const answer = await work(client)
       loseSessionOnce()
       return answer
@@ -87,7 +87,7 @@ convict({
     const [key, origin] = [randomUUID(), randomUUID()]
     const bothLooked = Promise.withResolvers<void>()
     let looked = 0
-    const unlocked: AnswerOnce = (pool, request, work) => withTransaction(pool, async (client) => {
+    const unlocked: WithIdempotency = (pool, request, work) => withTransaction(pool, async (client) => {
       const found = await findAnswer(client, keyOf(request))
       if (++looked === 2) bothLooked.resolve()
       await bothLooked.promise
@@ -97,7 +97,7 @@ convict({
       return { done: true, answer }
     })
     const finish = stage.begin('create', origin, key)
-    const answers = await Promise.all([1, 2].map(() => insist(stage, key, origin, mutated ? unlocked : answerOnce)))
+    const answers = await Promise.all([1, 2].map(() => insist(stage, key, origin, mutated ? unlocked : withIdempotency)))
     const { rows: [row] } = await stage.admin.query<{ id: string }>('SELECT response->>\'id\' AS id FROM idempotency_keys WHERE key = $1', [key])
     // What the client makes of it: it believes one of the answers, and this one it would be told again.
     finish('ok', answers.find(({ id }) => id === row?.id))
@@ -113,13 +113,13 @@ convict({
     const stage = await Stage.open(t)
     const relay = startRelay(t, stage)
     const [key, origin] = [randomUUID(), randomUUID()]
-    const asItIs: AnswerOnce = async (pool, request, work) => {
-      const { done, answer } = await answerOnce(pool, request, work)
+    const asItIs: WithIdempotency = async (pool, request, work) => {
+      const { done, answer } = await withIdempotency(pool, request, work)
       const client = await pool.connect()
       const now = await findOrder(client, answer.body.id).finally(() => { client.release() })
       return { done, answer: { ...answer, body: now ?? answer.body } }
     }
-    const answer = mutated ? asItIs : answerOnce
+    const answer = mutated ? asItIs : withIdempotency
     const finish = stage.begin('create', origin, key)
     const order = await stage.createOnce(key, origin, answer)
     await stage.place('confirm', order.id)

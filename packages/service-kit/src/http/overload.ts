@@ -18,7 +18,7 @@ export interface OverloadOptions {
 export const overload = fp(async (app: FastifyInstance, { pool, poolSize }: OverloadOptions) => {
   await app.register(underPressure, {
     maxEventLoopDelay: 2_000,
-    pressureHandler: () => { throw new ProblemError(503, 'overloaded', 'too much to do here', { retryAfter: RETRY_AFTER_S }) }
+    pressureHandler: () => { throw new ProblemError(503, 'overloaded', 'service overloaded', { retryAfter: RETRY_AFTER_S }) }
   })
   // Last before the handler, and synchronous: asked any earlier, a burst that arrives in one turn of the event loop would
   // find nobody waiting yet, and pass as a whole.

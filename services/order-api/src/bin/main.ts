@@ -1,8 +1,8 @@
 import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from '../app.ts'
 import { loadOrderApiConfig } from '../config.ts'
-import { assertUsable } from '../plugins/assert-usable.ts'
-import { forgetOldKeys } from '../idempotency/purge-keys.ts'
+import { purgeIdempotencyKeys } from '../idempotency/purge.ts'
+import { orderDatabaseCheck } from '../plugins/database.ts'
 
 const health = createHealth()
 
@@ -17,20 +17,20 @@ await runService({
     onStop('ops server', () => ops.close())
 
     const app = await buildApp({ config, logger, health, registry })
-    // A connection of its own: behind the requests, a busy replica would pass for one whose database is away, and leave its load
-    // to the others, one after the other.
+    // A separate connection: a probe that queues behind requests would fail on a busy replica. Kubernetes would then move its
+    // load to the other replicas, which would fail in turn.
     const probe = createPool({ url: config.DATABASE_URL, applicationName: 'order-api readiness', max: 1, logger })
     app.outages?.watch(probe)
     refuseUnfitPooler(probe, fail)
-    health.addReadiness('postgres', () => assertUsable(probe))
+    health.addReadiness('postgres', orderDatabaseCheck(probe))
     onStop('readiness', () => probe.end())
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()
-    const forgetting = forgetOldKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, {
+    const purging = purgeIdempotencyKeys(app.pg.pool, config.ORDER_API_IDEMPOTENCY_RETENTION_HOURS, {
       logger, outages: app.outages, signal: housekeeping.signal
     })
-    onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
+    onStop('housekeeping', () => { housekeeping.abort(); return purging })
 
     logger.info({
       event: 'listening',

@@ -10,8 +10,10 @@ export interface StoredAnswer {
 const UNIQUE_VIOLATION = '23505'
 
 /**
- * Whether no other transaction works under this key now. Held until this transaction ends. The lock's number begins at a random
- * seed that other roles cannot read: it is not to be guessed from the key.
+ * Locks the key until this transaction ends. The hash has a random seed that other roles cannot read, so no other role can
+ * compute the lock of a key and block its requests.
+ *
+ * @returns false if another transaction has the lock
  */
 export async function lockKey (client: pg.ClientBase, key: string): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>({
@@ -39,13 +41,13 @@ export async function storeAnswer (client: pg.ClientBase, key: string, answer: S
   })
 }
 
-/** Whether the answer could not be stored because another request with the key stored one first. */
+/** Whether the answer could not be stored, because another request with the same key had stored one. */
 export function isAnsweredElsewhere (error: unknown): boolean {
   const { code, table } = (error ?? {}) as { code?: unknown, table?: unknown }
   return code === UNIQUE_VIOLATION && table === 'idempotency_keys'
 }
 
-/** Deletes some of the keys that are too old; a part at a time, so that no transaction is long. @returns how many */
+/** Deletes up to `limit` keys past their retention: small transactions do not block others. @returns how many were deleted */
 export async function deleteOldKeys (pool: pg.Pool, retentionHours: number, limit: number): Promise<number> {
   const { rowCount } = await pool.query({
     text: `DELETE FROM idempotency_keys WHERE key IN (

@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { findAnswer, isAnsweredElsewhere, lockKey, storeAnswer } from './keys.ts'
 import type { Order } from '../orders/schema.ts'
 
-/** Set on an answer that was stored at an earlier time. */
+/** Marks the stored answer of an earlier request. */
 export const REPLAYED_HEADER = 'idempotency-replayed'
 
 export interface Answer {
@@ -13,22 +13,27 @@ export interface Answer {
   body: Order
 }
 
+export interface IdempotentResult {
+  /** Whether the work was done now. If not, `answer` is the stored answer of an earlier request. */
+  done: boolean
+  answer: Answer
+}
+
 /**
- * Carries a request out in one transaction, and at most once for each Idempotency-Key: the answer is stored in the same
- * transaction, so a client that did not get it (also: whose COMMIT was not answered) asks again with the same key.
+ * Runs `work` in one transaction, and commits it at most once for each Idempotency-Key. The same transaction stores the
+ * answer. A client without an answer, even one whose COMMIT was not answered, sends the request again with the same key.
  *
- * @returns the answer, and whether the work was done now, as opposed to answered from an earlier time
- * @throws ProblemError 409 while another request with the key is in flight, 422 when the key was used for another request
+ * @throws ProblemError 409 while another request with the key is in flight, 422 if the key was used for another request
  */
-export async function answerOnce (
-  pool: pg.Pool, request: FastifyRequest, work: (client: pg.PoolClient) => Promise<Answer>
-): Promise<{ done: boolean, answer: Answer }> {
+export async function withIdempotency (
+  pool: pg.Pool, request: FastifyRequest, work: (transaction: pg.PoolClient) => Promise<Answer>
+): Promise<IdempotentResult> {
   const key = request.headers['idempotency-key'] as string | undefined
-  return withTransaction(pool, async (client) => {
-    if (key === undefined) return { done: true, answer: await work(client) }
+  return withTransaction(pool, async (transaction) => {
+    if (key === undefined) return { done: true, answer: await work(transaction) }
     const requestHash = hashOf(request)
-    // Sent together, carried out one after the other: with the lock, nobody else can store an answer after we looked for it.
-    const [locked, stored] = await Promise.all([lockKey(client, key), findAnswer(client, key)])
+    // Sent together; Postgres runs them in this order. While we hold the lock, no other transaction stores an answer.
+    const [locked, stored] = await Promise.all([lockKey(transaction, key), findAnswer(transaction, key)])
     if (!locked) throw inFlight()
     if (stored !== undefined) {
       if (stored.requestHash !== requestHash) {
@@ -36,11 +41,11 @@ export async function answerOnce (
       }
       return { done: false, answer: { statusCode: stored.statusCode, body: stored.response } }
     }
-    const answer = await work(client)
-    await storeAnswer(client, key, { requestHash, statusCode: answer.statusCode, response: answer.body })
+    const answer = await work(transaction)
+    await storeAnswer(transaction, key, { requestHash, statusCode: answer.statusCode, response: answer.body })
     return { done: true, answer }
   }).catch((error: unknown) => {
-    // While versions are mixed that lock a key in different ways, the table has the last word, and nothing else is stored.
+    // During a rolling update two versions may lock a key in different ways. Then the primary key of the table decides.
     throw isAnsweredElsewhere(error) ? inFlight() : error
   })
 }

@@ -1,22 +1,29 @@
-import type { OrderStatus } from '@orders/contracts'
+import { enqueue } from '@orders/outbox'
+import { ProblemError } from '@orders/service-kit'
+import type { FastifyRequest } from 'fastify'
 import type pg from 'pg'
-import type { Order } from './schema.ts'
-import { ORDER_COLUMNS, toOrder, type OrderRow } from './order-row.ts'
+import { withIdempotency, type IdempotentResult } from '../idempotency/with-idempotency.ts'
+import { orderEvent } from './event.ts'
+import { findOrder, updateStatus } from './repository.ts'
+import { TRANSITIONS, type Action } from './transitions.ts'
 
 /**
- * Changes the status if it is one of `from`; undefined if there is no such order in such a status.
+ * Changes an order's status and enqueues the event, in one transaction.
  *
- * This statement locks the order until the transaction ends, and has to come before the event is enqueued: who holds the
- * lock has the next version, and nobody can take a lower outbox id for a higher version.
+ * @throws ProblemError 404 if there is no such order, 409 if its status does not allow the action; and see {@link withIdempotency}
  */
-export async function changeStatus (
-  client: pg.ClientBase, id: string, from: readonly OrderStatus[], to: OrderStatus
-): Promise<Order | undefined> {
-  const { rows: [row] } = await client.query<OrderRow>({
-    name: 'change_status',
-    text: `UPDATE orders SET status = $3, version = version + 1, updated_at = clock_timestamp()
-           WHERE id = $1 AND status = ANY ($2) RETURNING ${ORDER_COLUMNS}`,
-    values: [id, from, to]
+export async function changeStatus (pool: pg.Pool, id: string, action: Action, request: FastifyRequest): Promise<IdempotentResult> {
+  const { eventType, from, to } = TRANSITIONS[action]
+  return withIdempotency(pool, request, async (transaction) => {
+    // First the update, then the event: see updateStatus.
+    const order = await updateStatus(transaction, id, from, to)
+    if (order === undefined) {
+      const found = await findOrder(transaction, id)
+      if (found === undefined) throw new ProblemError(404, 'not-found', `there is no order ${id}`)
+      throw new ProblemError(409, 'status-conflict', `to ${action} an order it has to be ${from.join(' or ')}, this one is ${found.status}`)
+    }
+    const [eventId] = await enqueue(transaction, orderEvent(eventType, order, request))
+    request.log.info({ event: 'order_changed', orderId: id, eventId, status: to }, 'order changed')
+    return { statusCode: 200, body: order }
   })
-  return row === undefined ? undefined : toOrder(row)
 }

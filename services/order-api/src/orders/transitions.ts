@@ -1,13 +1,13 @@
 import type { OrderEventType, OrderStatus } from '@orders/contracts'
 
 export interface Transition {
-  /** Statuses in which it is allowed. */
+  /** The statuses that allow it. */
   from: readonly OrderStatus[]
   to: OrderStatus
   eventType: OrderEventType
 }
 
-/** The life of an order: what may follow what, and the event that tells of it. */
+/** The life cycle of an order: each action, the statuses that allow it, and its event. */
 export const TRANSITIONS = {
   confirm: { from: ['PENDING'], to: 'CONFIRMED', eventType: 'OrderConfirmed' },
   ship: { from: ['CONFIRMED'], to: 'SHIPPED', eventType: 'OrderShipped' },

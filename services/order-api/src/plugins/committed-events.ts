@@ -15,7 +15,7 @@ export interface CommittedEventsOptions {
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Called after COMMIT: counts the event and wakes the relay. Never in the transaction, whose commit it would slow down. */
+    /** Counts the event and wakes the relay. Call it after COMMIT: a NOTIFY inside the transaction would slow every commit down. */
     eventCommitted: (type: OrderEventType) => void
   }
 }
@@ -27,7 +27,7 @@ export default fp(async (app: FastifyInstance, { url, minIntervalMs, registry, l
   const sender = createWakeupSender({
     connection: { ...connectionOptions({ url, applicationName: 'order-api wake-up' }), query_timeout: 3_000 },
     minIntervalMs,
-    onError: (error) => { logger.warn({ event: 'wakeup_not_sent', err: error }, 'a wake-up was not sent; the relay polls') }
+    onError: (error) => { logger.warn({ event: 'wakeup_not_sent', err: error }, 'a wake-up was not sent; the relay finds the events at its next poll') }
   })
   app.decorate('eventCommitted', (type: OrderEventType) => {
     committed.inc({ type })

@@ -4,22 +4,22 @@ import type { Logger } from 'pino'
 import type pg from 'pg'
 import { deleteOldKeys } from './keys.ts'
 
-const EVERY_MS = 60_000
-const AT_ONCE = 1_000
+const INTERVAL_MS = 60_000
+const BATCH_SIZE = 1_000
 
-/** Deletes idempotency keys past their retention, until `signal` is aborted. Every replica does; deleting twice is nothing. */
-export async function forgetOldKeys (
+/** Deletes idempotency keys past their retention, until `signal` is aborted. Every replica runs it: concurrent deletes do no harm. */
+export async function purgeIdempotencyKeys (
   pool: pg.Pool, retentionHours: number, { logger, outages, signal }: { logger: Logger, outages: OutageLog | undefined, signal: AbortSignal }
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      const deleted = await deleteOldKeys(pool, retentionHours, AT_ONCE)
-      if (deleted === AT_ONCE) continue
+      const deleted = await deleteOldKeys(pool, retentionHours, BATCH_SIZE)
+      if (deleted === BATCH_SIZE) continue
     } catch (error) {
-      // An outage is told once, by whoever meets it first.
+      // The outage log has one line for each outage, however many callers meet it.
       if (isUnavailable(error) && outages !== undefined) outages.met(error as Error)
       else logger.warn({ event: 'old_keys_kept', err: error }, 'old idempotency keys were not deleted')
     }
-    await delay(EVERY_MS, undefined, { signal }).catch(() => {})
+    await delay(INTERVAL_MS, undefined, { signal }).catch(() => {})
   }
 }
