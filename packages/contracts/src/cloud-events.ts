@@ -4,10 +4,10 @@ import { parseRfc3339 } from './rfc-3339.ts'
  * CloudEvents 1.0 in Kafka's binary mode: the value is the data, the attributes are headers `ce_…`.
  * https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
  *
- * `aggregatetype` and `aggregateversion` are extension attributes of ours. Nothing here knows what the events are about.
+ * `aggregatetype` and `aggregateversion` are our extension attributes. This file does not depend on the type of the events.
  */
 
-/** An event on its way out; all of it text, as the outbox gives it. */
+/** An outgoing event. Everything is text, as the outbox returns it. */
 export interface OutgoingEvent {
   id: string
   type: string
@@ -16,7 +16,7 @@ export interface OutgoingEvent {
   aggregateType: string
   aggregateId: string
   aggregateVersion: string
-  /** JSON, passed on as it is. */
+  /** JSON, passed on unchanged. */
   data: string
 }
 
@@ -26,7 +26,7 @@ export interface EncodedEvent {
   headers: Record<string, string>
 }
 
-/** An event as a consumer finds it. */
+/** An event as a consumer receives it. */
 export interface IncomingEvent {
   id: string
   type: string
@@ -39,7 +39,7 @@ export interface IncomingEvent {
   data: Buffer
 }
 
-/** A record that is no CloudEvent of ours. Sending it again will not make it one. */
+/** A record that is not one of our CloudEvents. Reading it again will fail again. */
 export class CloudEventError extends Error {
   readonly code = 'CLOUD_EVENT_INVALID'
 

@@ -2,7 +2,7 @@ import { Type, type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 
 export const ORDER_AGGREGATE_TYPE = 'order'
-/** Key of every record: the order's id. */
+/** The key of every record is the order's id. */
 export const ORDER_EVENTS_TOPIC = 'order-events'
 export const ORDER_EVENTS_DEAD_LETTER_TOPIC = 'order-events.dlq'
 export const ORDER_GROUP = 'order-group'
@@ -11,20 +11,20 @@ export const ORDER_STATUSES = ['PENDING', 'CONFIRMED', 'SHIPPED', 'DELIVERED', '
 export type OrderStatus = typeof ORDER_STATUSES[number]
 
 const orderId = Type.String({ format: 'uuid', description: 'The order.' })
-/** Not NUL and not a lone surrogate half: Postgres stores neither. */
-const customerId = Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9][A-Za-z0-9._:@-]*$', description: 'Who ordered.' })
+/** Excludes NUL and lone surrogates: Postgres cannot store them. */
+const customerId = Type.String({ minLength: 1, maxLength: 100, pattern: '^[A-Za-z0-9][A-Za-z0-9._:@-]*$', description: 'The customer who placed the order.' })
 
-// Consumers must take fields that they do not know: events only ever gain fields.
+// Consumers must accept unknown fields: later versions of an event may add fields.
 const event = <Name extends string>(name: Name, description: string) =>
   Type.Object({ orderId, customerId }, { $id: name, title: name, description, additionalProperties: true })
 
-/** The data of each event, by its type. */
+/** The schema of each event's data, by event type. */
 export const orderEventSchemas = {
   OrderCreated: event('OrderCreated', 'A customer placed an order; it is PENDING.'),
   OrderConfirmed: event('OrderConfirmed', 'The order was accepted.'),
   OrderShipped: event('OrderShipped', 'The order is on its way.'),
   OrderDelivered: event('OrderDelivered', 'The order has arrived.'),
-  OrderCancelled: event('OrderCancelled', 'The order will not be carried out.')
+  OrderCancelled: event('OrderCancelled', 'The order will not be delivered.')
 }
 
 export type OrderEventType = keyof typeof orderEventSchemas
@@ -35,7 +35,7 @@ export interface OrderEvent {
   data: OrderEventData
 }
 
-/** The status that an order has after an event. */
+/** The status of an order after each event. */
 export const STATUS_AFTER: Readonly<Record<OrderEventType, OrderStatus>> = {
   OrderCreated: 'PENDING',
   OrderConfirmed: 'CONFIRMED',
@@ -44,7 +44,7 @@ export const STATUS_AFTER: Readonly<Record<OrderEventType, OrderStatus>> = {
   OrderCancelled: 'CANCELLED'
 }
 
-/** Data that is not what its event type promises. Reading it again will not change that. */
+/** The data does not match the schema of its event type. Reading it again will fail again. */
 export class InvalidOrderEventError extends Error {
   readonly code = 'ORDER_EVENT_INVALID'
   readonly reason: 'unknown-type' | 'malformed-json' | 'schema'

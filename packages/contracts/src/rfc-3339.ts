@@ -1,15 +1,17 @@
 /** https://www.rfc-editor.org/rfc/rfc3339#section-5.6 */
 const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/i
 const MINUTE_MS = 60_000
-/** In UTC, what RFC 3339 can write has a year of four digits. */
+/** The range of RFC 3339 in UTC: years have four digits. */
 const FIRST_MS = Date.parse('0000-01-01T00:00:00.000Z')
 const LAST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /**
- * The time that a text of RFC 3339 tells, to the millisecond; undefined for any other text. `Date` takes much that is none, such
- * as `7`, and takes 30 February for 1 March.
+ * Parses a timestamp of RFC 3339, to the millisecond. `Date` accepts other texts too, such as `7`, and reads 30 February as
+ * 1 March.
  *
- * A leap second, `23:59:60` in UTC, is the second after it: no clock that reads it here has one.
+ * A leap second, `23:59:60` in UTC, becomes the second after it: `Date` has no leap seconds.
+ *
+ * @returns undefined for any other text
  */
 export function parseRfc3339 (text: string): Date | undefined {
   const match = DATE_TIME.exec(text)
@@ -20,7 +22,7 @@ export function parseRfc3339 (text: string): Date | undefined {
   if (hour > 23 || minute > 59 || second > 60 || Number(offsetHour) > 23 || Number(offsetMinute) > 59) return undefined
   const offsetMs = (Number(offsetHour) * 60 + Number(offsetMinute)) * MINUTE_MS * (sign === '-' ? -1 : 1)
   const time = new Date(0)
-  // Not Date.UTC, for which the years 0 to 99 are those of the last century.
+  // Not Date.UTC, which reads the years 0 to 99 as 1900 to 1999.
   time.setUTCFullYear(year, month - 1, day)
   time.setUTCHours(hour, minute, 0, 0)
   const minuteMs = time.getTime() - offsetMs

@@ -12,10 +12,10 @@ const OUTGOING = {
   data: '{"orderId": "x", "ä": "☃"}'
 }
 
-t.test('the CloudEvents SDK reads what we write as the same event', async (t) => {
+t.test('the CloudEvents SDK decodes our records to the same event', async (t) => {
   const { key, value, headers } = encodeCloudEvent(OUTGOING, { source: '/orders' })
   t.equal(key, OUTGOING.aggregateId)
-  // The SDK reads a Kafka message; its types only know the part that all its transports share.
+  // The SDK accepts a Kafka message, but its types only have the fields that all transports share.
   const message = { key, headers, body: value, value, timestamp: undefined }
   const event = Kafka.toEvent(message as Parameters<typeof Kafka.toEvent>[0])
   const read = Array.isArray(event) ? event[0] : event
@@ -32,7 +32,7 @@ t.test('the CloudEvents SDK reads what we write as the same event', async (t) =>
   t.equal(new Date(String(read?.time)).toISOString(), '2026-11-24T10:58:06.789Z')
 })
 
-t.test('what we write, we read', async (t) => {
+t.test('encode and decode are inverse', async (t) => {
   const { value, headers } = encodeCloudEvent(OUTGOING, { source: '/orders' })
   const asBuffers = Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]))
   const event = decodeCloudEvent({ value: Buffer.from(value), headers: { ...asBuffers, traceparent: Buffer.from('00-a-b-01') } })
@@ -49,7 +49,7 @@ t.test('what we write, we read', async (t) => {
   })
 })
 
-t.test('the limits of what is taken', async (t) => {
+t.test('the limits of valid events', async (t) => {
   const { value, headers } = encodeCloudEvent(OUTGOING, { source: '/orders' })
   const decode = (changed: Record<string, string>) => decodeCloudEvent({ value, headers: { ...headers, ...changed } })
   t.equal(decode({ ce_aggregateversion: '2147483647' }).aggregateVersion, 2_147_483_647)
@@ -61,7 +61,7 @@ t.test('the limits of what is taken', async (t) => {
   }
 })
 
-t.test('what is no CloudEvent of ours is refused with what was expected', async (t) => {
+t.test('other records are refused, with what was expected', async (t) => {
   const { value, headers } = encodeCloudEvent(OUTGOING, { source: '/orders' })
   const bad: Array<[string, Record<string, string | string[]>, string | null]> = [
     ['no headers', {}, value],

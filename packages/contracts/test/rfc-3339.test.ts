@@ -1,7 +1,7 @@
 import { parseRfc3339 } from '@orders/contracts'
 import t from 'tap'
 
-t.test('every text of RFC 3339 is a time', async (t) => {
+t.test('RFC 3339 timestamps are parsed', async (t) => {
   const times: Record<string, string> = {
     '2024-02-29T23:59:59Z': '2024-02-29T23:59:59.000Z',
     '2000-02-29t00:00:00z': '2000-02-29T00:00:00.000Z',
@@ -10,7 +10,7 @@ t.test('every text of RFC 3339 is a time', async (t) => {
     '2026-11-24T00:30:00+23:59': '2026-11-23T00:31:00.000Z',
     '2026-11-24T00:30:00-00:00': '2026-11-24T00:30:00.000Z',
     '2026-12-31T16:00:00-08:00': '2027-01-01T00:00:00.000Z',
-    // Leap seconds, and where one would be.
+    // Leap seconds.
     '2016-12-31T23:59:60Z': '2017-01-01T00:00:00.000Z',
     '2016-12-31T15:59:60.5-08:00': '2017-01-01T00:00:00.500Z',
     '2017-01-01T05:29:60+05:30': '2017-01-01T00:00:00.000Z',
@@ -22,7 +22,7 @@ t.test('every text of RFC 3339 is a time', async (t) => {
   for (const [text, time] of Object.entries(times)) t.equal(parseRfc3339(text)?.toISOString(), time, text)
 })
 
-t.test('nothing else is one', async (t) => {
+t.test('all other texts are refused', async (t) => {
   for (const text of [
     '', '7', 'yesterday', '2026-11-24', '10:58:06Z', '2026-11-24T10:58Z', '2026-11-24 10:58:06Z', '2026-11-24T10:58:06', '2026-11-24T10:58:06.Z',
     '2026-11-24T10:58:06+01', '2026-11-24T10:58:06+0100', '+275760-09-13T00:00:00Z', '12026-11-24T10:58:06Z', '0044-03-15T00:00:00Z BC', ' 2026-11-24T10:58:06Z',
@@ -33,7 +33,7 @@ t.test('nothing else is one', async (t) => {
   ]) t.equal(parseRfc3339(text), undefined, text)
 })
 
-t.test('it agrees with Date wherever both read a time', async (t) => {
+t.test('it agrees with Date forevery timestamp of Date', async (t) => {
   for (let time = Date.UTC(1999, 0, 1); time < Date.UTC(2030, 0, 1); time += 86_399_137 * 11) {
     const text = new Date(time).toISOString()
     t.equal(parseRfc3339(text)?.getTime(), time, text)

@@ -58,7 +58,7 @@ const TYPES: Array<[type: string | undefined, status: number]> = [
   ['text/plain, application/json', 415]
 ]
 
-/** JSON by any other writing: what the header says about case, parameters and blanks never opens a way past the schema. */
+/** Other spellings of JSON's media type. No case, parameter or space in the header may bypass the schema. */
 const TYPES_OF_JSON = [
   'application/json', 'APPLICATION/JSON', 'Application/Json; Charset=UTF-8', 'application/json;', 'application/json ;charset=utf-8',
   'application/json\t', 'application/json\t; a=b', 'application/json; charset="utf-8"; x=y'
@@ -68,7 +68,7 @@ async function untouched (t: Test, api: OrderApi): Promise<void> {
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 }, 'nothing was stored')
 }
 
-t.test('a body that is no order is refused, with and without a key, and nothing is stored', async (t) => {
+t.test('a body that is not an order is refused, with and without a key, and nothing is stored', async (t) => {
   const api = await orderApi(t)
   for (const [name, payload] of Object.entries(BODIES)) {
     for (const headers of [JSON_TYPE, { ...JSON_TYPE, 'idempotency-key': 'k' }]) {
@@ -81,7 +81,7 @@ t.test('a body that is no order is refused, with and without a key, and nothing 
   t.equal((await api.request({ method: 'POST', url: '/orders', headers: JSON_TYPE, payload: '{"customerId":"a"}' })).statusCode, 201, 'and this is one')
 })
 
-t.test('a body that is not said to be JSON is refused', async (t) => {
+t.test('a body with another content type than JSON is refused', async (t) => {
   const api = await orderApi(t)
   for (const [type, status] of TYPES) {
     const response = await api.request({
@@ -93,7 +93,7 @@ t.test('a body that is not said to be JSON is refused', async (t) => {
   await untouched(t, api)
 })
 
-t.test('however JSON is announced, the schema decides', async (t) => {
+t.test('the schema applies to every spelling of the content type', async (t) => {
   const api = await orderApi(t)
   for (const type of TYPES_OF_JSON) {
     const response = await api.request({ method: 'POST', url: '/orders', headers: { 'content-type': type }, payload: '{"customerId":true}' })
@@ -102,16 +102,16 @@ t.test('however JSON is announced, the schema decides', async (t) => {
   await untouched(t, api)
 })
 
-t.test('a body that is too large is refused, also when its length is not said before', async (t) => {
+t.test('a body that is too large is refused, with and without a content-length', async (t) => {
   const api = await orderApi(t)
   const order = (length: number) => `{"customerId":"a"${' '.repeat(length)}}`
   const chunked = () => Readable.from(Array.from({ length: 20 }, () => Buffer.from(' '.repeat(8_192))))
   for (const { payload, headers } of [
     { payload: () => order(65_536), headers: JSON_TYPE },
-    // As a client sends it over a socket; without this header there is no body.
+    // A client sends this header over a socket. Without it there is no body.
     { payload: chunked, headers: { ...JSON_TYPE, 'transfer-encoding': 'chunked' } }
   ]) {
-    // A getter: sent once more, a stream has to be a new one.
+    // A getter, because a retry needs a new stream.
     const response = await api.request({ method: 'POST', url: '/orders', headers, get payload () { return payload() } })
     t.equal(response.statusCode, 413)
     t.match(response.json(), { type: 'urn:problem:body-too-large' })
@@ -120,7 +120,7 @@ t.test('a body that is too large is refused, also when its length is not said be
   t.equal((await api.request({ method: 'POST', url: '/orders', headers: JSON_TYPE, payload: order(65_000) })).statusCode, 201)
 })
 
-t.test('what is wrong with a field is said, with its place', async (t) => {
+t.test('an invalid field is named, with a JSON pointer', async (t) => {
   const api = await orderApi(t)
   const post = async (payload: object) => (await api.request({ method: 'POST', url: '/orders', payload })).json<object>()
   t.match(await post({ customerId: 5 }), { errors: [{ in: 'body', pointer: '/customerId', detail: 'must be string' }] })

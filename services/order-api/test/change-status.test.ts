@@ -4,7 +4,7 @@ import t from 'tap'
 import { TRANSITIONS, type Action } from '../src/orders/transitions.ts'
 import { orderApi, orderOf, type OrderApi } from './order-api.ts'
 
-/** How a new order gets there. */
+/** The actions that bring a new order to a status. */
 const WAY_TO: Record<OrderStatus, Action[]> = {
   PENDING: [], CONFIRMED: ['confirm'], SHIPPED: ['confirm', 'ship'], DELIVERED: ['confirm', 'ship', 'deliver'], CANCELLED: ['cancel']
 }
@@ -23,7 +23,7 @@ async function orderIn (api: OrderApi, status: OrderStatus) {
   return order
 }
 
-t.test('every change in every status: the next version and one event, or 409 and nothing', async (t) => {
+t.test('every action in every status: the next version and one event, or 409 and no change', async (t) => {
   const api = await orderApi(t)
   for (const status of ORDER_STATUSES) {
     for (const action of Object.keys(TRANSITIONS) as Action[]) {
@@ -52,7 +52,7 @@ t.test('every change in every status: the next version and one event, or 409 and
   await api.evidence.assertWhole(t)
 })
 
-t.test('an order that is not there, and an id that is none', async (t) => {
+t.test('an unknown order, and an invalid id', async (t) => {
   const api = await orderApi(t)
   const missing = await api.change('confirm', '01901632-0000-7000-8000-000000000000')
   t.equal(missing.statusCode, 404)
@@ -62,7 +62,7 @@ t.test('an order that is not there, and an id that is none', async (t) => {
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
 })
 
-t.test('the same change many times at once takes effect once', async (t) => {
+t.test('of many concurrent equal changes one takes effect', async (t) => {
   const api = await orderApi(t)
   const { id } = orderOf(await api.create())
   const responses = await Promise.all(Array.from({ length: 20 }, () => api.change('confirm', id)))
@@ -70,14 +70,14 @@ t.test('the same change many times at once takes effect once', async (t) => {
   t.same((await api.evidence.events(id)).map(({ event_type: type }) => type), ['OrderCreated', 'OrderConfirmed'])
 })
 
-t.test('changes of one order that race, from two replicas, leave versions without a gap and a possible history', async (t) => {
+t.test('concurrent changes of one order, on two replicas, give a valid history without gaps', async (t) => {
   const database = await testDatabase(t, { service: 'order-api' })
   const one = await orderApi(t, { database })
   const other = await orderApi(t, { database })
   const orders = await Promise.all(Array.from({ length: 8 }, async () => orderOf(await one.create())))
   const actions: Action[] = ['confirm', 'ship', 'deliver', 'cancel']
-  // Until no order can change any more. Each round asks for everything at once, and at least one change of each order is
-  // possible in it.
+  // Until no order can change any more. Each round sends every action concurrently, and at least one of them is possible for
+  // each order.
   for (let round = 0; round < 4; round++) {
     const results = await Promise.all(orders.flatMap(({ id }) => actions.map(async (action, index) => (await (index % 2 === 0 ? one : other).change(action, id)).statusCode)))
     t.same(results.filter((status) => status !== 200 && status !== 409), [])

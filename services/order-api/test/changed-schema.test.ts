@@ -1,4 +1,4 @@
-// What a migration, or another default of the database, does to a service that runs.
+// Migrations and other defaults of the database, under a running service.
 import { testDatabase, until } from '@orders/testing/framework'
 import type { LightMyRequestResponse } from 'fastify'
 import pg from 'pg'
@@ -8,8 +8,8 @@ import { orderApi, orderOf } from './order-api.ts'
 const CONNECTIONS = 3
 
 /**
- * Repeats a request that is told to come again, as a client does: on a machine with much else to do, connections take their time.
- * A statement that the service could not recover from is a 500, which nobody repeats.
+ * Retries a 503, as a client does: on a busy machine new connections are slow. A statement that the service cannot recover from
+ * is a 500, which is not retried.
  */
 function answered (request: () => Promise<LightMyRequestResponse>): Promise<LightMyRequestResponse> {
   return until(async () => {
@@ -18,7 +18,7 @@ function answered (request: () => Promise<LightMyRequestResponse>): Promise<Ligh
   }, { what: 'an answer other than 503', deadlineMs: 60_000 })
 }
 
-/** The service with its statements prepared on every connection, and the owner of its database. */
+/** The service, with its statements prepared on every connection, and a connection of the database's owner. */
 async function prepared (t: Test, before: readonly string[] = []) {
   const database = await testDatabase(t, { service: 'order-api' })
   const owner = new pg.Client({ connectionString: database.ownerUrl })
@@ -28,7 +28,7 @@ async function prepared (t: Test, before: readonly string[] = []) {
   for (const setting of before) await owner.query(`ALTER DATABASE ${name} SET ${setting}`)
   const api = await orderApi(t, { database, timeouts: 'patient', env: { DATABASE_POOL_SIZE: String(CONNECTIONS) } })
   const orders = (await Promise.all(Array.from({ length: 2 * CONNECTIONS }, () => answered(() => api.create())))).map(orderOf)
-  /** Everything that the service does, all of it at once. */
+  /** Sends every kind of request concurrently. */
   const useAll = async (key: string) => Promise.all(orders.flatMap(({ id }, index) => [
     () => api.request({ method: 'GET', url: `/orders/${id}` }),
     () => api.create({ headers: { 'idempotency-key': `${key}-${index}` } }),
@@ -37,7 +37,7 @@ async function prepared (t: Test, before: readonly string[] = []) {
   return { api, owner, orders, useAll }
 }
 
-t.test('columns that get another type while the service runs: no request fails', async (t) => {
+t.test('a migration changes the types of columns while the service runs: no request fails', async (t) => {
   const { api, owner, orders, useAll } = await prepared(t)
   await useAll('before')
   for (const [index, change] of [
@@ -52,7 +52,7 @@ t.test('columns that get another type while the service runs: no request fails',
   await api.evidence.assertWhole(t)
 })
 
-t.test('a database with other defaults: answered as everywhere, and of changes at once one wins and the others are 409', async (t) => {
+t.test('a database with other defaults: the answers are the same, and of concurrent changes one succeeds and the others get 409', async (t) => {
   const { api, orders, useAll } = await prepared(t, ["DateStyle = 'German'", "TimeZone = 'Asia/Kolkata'", "default_transaction_isolation = 'serializable'"])
   t.same(new Set((await useAll('k')).map(({ statusCode }) => statusCode)), new Set([200, 201]))
   const [order] = orders

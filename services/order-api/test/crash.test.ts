@@ -14,7 +14,7 @@ async function start (t: Test, through: 'a proxy' | 'nothing' = 'nothing') {
   return { service, proxy, client: new OrderApiClient(t, service), evidence: evidenceOf(t, database.ownerUrl) }
 }
 
-t.test('kill -9 between the order and its event leaves neither; the retry makes one order', async (t) => {
+t.test('after kill -9 between the order and its event neither is stored; a retry creates one order', async (t) => {
   const { service, client, evidence } = await start(t)
   const release = await evidence.hold(t, 'outbox_events')
   const lost = client.create('k').then(() => 'answered', () => 'no answer')
@@ -30,7 +30,7 @@ t.test('kill -9 between the order and its event leaves neither; the retry makes 
   t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
-t.test('kill -9 between COMMIT and the answer: the retry is told of the order that is there', async (t) => {
+t.test('after kill -9 between COMMIT and the answer a retry gets the stored order', async (t) => {
   const { service, proxy, client, evidence } = await start(t, 'a proxy')
   let committing = false
   let committed = false
@@ -56,14 +56,14 @@ t.test('kill -9 between COMMIT and the answer: the retry is told of the order th
   t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
-t.test('kill -9 under load, again and again: what was acknowledged is there, and orders and events match', async (t) => {
+t.test('repeated kill -9 under load: every acknowledged order is stored, and orders match events', async (t) => {
   const { service, client, evidence } = await start(t)
   const acknowledged = new Map<string, number>()
   let unanswered = 0
   const stop = new AbortController()
   t.teardown(() => { stop.abort() })
 
-  /** Places an order and takes it on, until it gets no answer; then with the next one. */
+  /** Places an order and changes its status until a request gets no answer. Then it starts with the next order. */
   async function load (): Promise<void> {
     while (!stop.signal.aborted) {
       try {
@@ -77,7 +77,7 @@ t.test('kill -9 under load, again and again: what was acknowledged is there, and
         }
       } catch {
         unanswered++
-        // It has a new port after each start, and none before it listens.
+        // The port changes with each start, and there is none before the service listens.
         await until(() => URL.canParse(service.http) || stop.signal.aborted, { what: 'the service to listen again', deadlineMs: 60_000 })
       }
     }

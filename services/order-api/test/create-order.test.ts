@@ -5,7 +5,7 @@ import { orderApi, orderOf } from './order-api.ts'
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-t.test('an order is answered with 201, and stored together with its event', async (t) => {
+t.test('a new order gets 201, and is stored together with its event', async (t) => {
   const api = await orderApi(t)
   const before = Date.now()
   const response = await api.create({ customerId: 'customer-7' })
@@ -32,7 +32,7 @@ t.test('an order is answered with 201, and stored together with its event', asyn
   t.same(await api.evidence.counts(), { orders: 1, events: 1, keys: 0 })
 })
 
-t.test('the event is part of the caller\'s trace; without one, or with a malformed one, of a new trace', async (t) => {
+t.test('the event continues the caller\'s trace; without a valid one it starts a new trace', async (t) => {
   const api = await orderApi(t)
   const trace = async (headers: Record<string, string>) => {
     const { id } = orderOf(await api.create({ headers }))
@@ -50,7 +50,7 @@ t.test('the event is part of the caller\'s trace; without one, or with a malform
   t.notOk('tracestate' in await trace({ traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: 'x'.repeat(513) }), 'a huge tracestate is left out')
 })
 
-t.test('many at once: each has its own id and its own event', async (t) => {
+t.test('concurrent orders: each has its own id and its own event', async (t) => {
   const api = await orderApi(t)
   const responses = await Promise.all(Array.from({ length: 60 }, (_, index) => api.create({ customerId: `customer-${index}` })))
   t.same(responses.filter(({ statusCode }) => statusCode !== 201), [])

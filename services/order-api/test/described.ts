@@ -28,14 +28,14 @@ export interface Answered {
   body: string
 }
 
-/** Checks an answer against openapi.json: its status, its content type, its body and its headers have to be described there. */
+/** Checks an answer against openapi.json, which must describe its status, content type, body and headers. */
 export function assertDescribed (t: Test, { method, path, status, header, body }: Answered): void {
   const what = `${method} ${path.slice(0, 80)} ${status}`
   const type = header('content-type')?.split(';', 1)[0] ?? 'none'
   const template = templateOf(path)
   const responses = template === undefined ? undefined : openApi.paths[template]?.[method.toLowerCase()]?.responses
   if (responses === undefined) {
-    // No route of the document: all that may come of it is a problem.
+    // Not a route of the document: the answer must be a problem.
     t.equal(type, 'application/problem+json', `${what} is a problem`)
     t.match(JSON.parse(body), { type: /^urn:problem:/, title: String, status, detail: String }, what)
     return

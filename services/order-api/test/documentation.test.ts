@@ -2,7 +2,7 @@ import t from 'tap'
 import { openApi } from './described.ts'
 import { orderApi } from './order-api.ts'
 
-t.test('/docs serves the document, and a page that needs nothing from elsewhere', async (t) => {
+t.test('/docs serves the document, and a page without external resources', async (t) => {
   const { app } = await orderApi(t)
   const entry = await app.inject('/docs')
   const page = entry.statusCode === 302 ? await app.inject(String(entry.headers.location).replace(/^\.\//, '/')) : entry
@@ -21,13 +21,13 @@ t.test('/docs serves the document, and a page that needs nothing from elsewhere'
   t.same((await app.inject('/docs/json')).json(), openApi)
 })
 
-t.test('without ORDER_API_DOCS there is none', async (t) => {
+t.test('with ORDER_API_DOCS=false there is no /docs', async (t) => {
   const api = await orderApi(t, { env: { ORDER_API_DOCS: 'false' } })
   for (const url of ['/docs', '/docs/json']) t.equal((await api.request({ url })).statusCode, 404)
   t.equal((await api.create()).statusCode, 201)
 })
 
-t.test('answers carry no version of anything, and are not to be guessed at', async (t) => {
+t.test('answers disclose no versions, and forbid content sniffing', async (t) => {
   const api = await orderApi(t)
   for (const response of [await api.create(), await api.request({ url: '/nowhere' })]) {
     t.notOk(response.headers['x-powered-by'])

@@ -10,9 +10,9 @@ async function start (t: Test, env: Record<string, string> = {}) {
   return { service, draining, client: new OrderApiClient(t, service), evidence: evidenceOf(t, database.ownerUrl) }
 }
 
-t.test('SIGTERM: the request in flight is answered, new ones are not taken, exit code 0', async (t) => {
+t.test('SIGTERM: the request in flight is answered, new ones are refused, exit code 0', async (t) => {
   const { service, draining, client, evidence } = await start(t)
-  // Leaves an idle connection behind, which must not hold up the end.
+  // Leaves an idle connection, which must not delay the shutdown.
   t.equal((await client.request('GET', '/orders')).status, 200)
   const release = await evidence.hold(t, 'outbox_events')
   const inFlight = client.create('k')
@@ -30,7 +30,7 @@ t.test('SIGTERM: the request in flight is answered, new ones are not taken, exit
   await evidence.assertWhole(t)
 })
 
-t.test('during SHUTDOWN_DELAY_MS it is not ready, and still takes what is sent to it', async (t) => {
+t.test('during SHUTDOWN_DELAY_MS it is not ready, and still answers requests', async (t) => {
   const { service, draining, client, evidence } = await start(t, { SHUTDOWN_DELAY_MS: '6000' })
   service.kill('SIGTERM')
   await draining()

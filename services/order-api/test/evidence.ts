@@ -19,7 +19,7 @@ export interface StoredEvent {
   headers: Record<string, string>
 }
 
-/** What is in the database of the orders. */
+/** Reads and locks the database of the orders. */
 export class Evidence {
   readonly pool: pg.Pool
 
@@ -32,7 +32,7 @@ export class Evidence {
     return rows
   }
 
-  /** In the order in which they will be published. */
+  /** In the order in which the relay publishes them. */
   async events (aggregateId?: string): Promise<StoredEvent[]> {
     const { rows } = await this.pool.query<StoredEvent>(`
       SELECT event_id, aggregate_type, aggregate_id, aggregate_version::int AS version, event_type, payload, headers
@@ -40,7 +40,7 @@ export class Evidence {
     return rows
   }
 
-  /** How many orders, events and idempotency keys there are. */
+  /** The numbers of orders, events and idempotency keys. */
   async counts (): Promise<{ orders: number, events: number, keys: number }> {
     const { rows: [row] } = await this.pool.query<{ orders: number, events: number, keys: number }>(`
       SELECT (SELECT count(*)::int FROM orders) AS orders, (SELECT count(*)::int FROM outbox_events) AS events,
@@ -48,7 +48,7 @@ export class Evidence {
     return row ?? { orders: 0, events: 0, keys: 0 }
   }
 
-  /** Every order has the events of all its versions, in their order and once each, and no event is without its order. */
+  /** Checks that each order has one event for each of its versions, in order, and that each event has its order. */
   async assertWhole (t: Test): Promise<void> {
     const orders = await this.orders()
     const events = Map.groupBy(await this.events(), ({ aggregate_id: id }) => id)
@@ -56,7 +56,7 @@ export class Evidence {
     t.same(Object.fromEntries([...events].map(([id, list]) => [id, list.map(({ version }) => version)])), expected, 'orders and events match')
   }
 
-  /** Locks a table, so that whoever writes to it waits. @returns lets them go on */
+  /** Locks a table, so that writers wait. @returns a function that releases the lock */
   async hold (t: Test, table: string): Promise<() => Promise<void>> {
     const client = await this.pool.connect()
     let held = true
@@ -71,7 +71,7 @@ export class Evidence {
     return release
   }
 
-  /** Until so many sessions wait for a lock in this database. @returns their backends */
+  /** Waits until this many sessions of the database wait for a lock. @returns their backends */
   async waiting (count: number): Promise<number[]> {
     return until(async () => {
       const { rows } = await this.pool.query<{ pid: number }>(
@@ -80,7 +80,7 @@ export class Evidence {
     }, { what: `${count} sessions to wait for a lock` })
   }
 
-  /** How many sessions of a role there are in this database, those that are idle included or not. */
+  /** The number of sessions of a role in this database, with or without idle ones. */
   async sessions (role: string, which: 'all' | 'active' = 'all'): Promise<number> {
     const { rows: [row] } = await this.pool.query<{ n: number }>(`
       SELECT count(*)::int AS n FROM pg_stat_activity

@@ -6,7 +6,7 @@ import { orderApi, orderOf } from './order-api.ts'
 
 const key = (value: string) => ({ 'idempotency-key': value })
 
-t.test('the same request with the same key is carried out once, and answered the same', async (t) => {
+t.test('the same request with the same key takes effect once, and gets the same answer', async (t) => {
   const api = await orderApi(t)
   const first = await api.create({ headers: key('order-1') })
   t.notOk(first.headers['idempotency-replayed'])
@@ -29,7 +29,7 @@ t.test('the same request with the same key is carried out once, and answered the
   t.same((await api.evidence.events(id)).map(({ version }) => version), [1, 2, 3])
 })
 
-t.test('a key that was used for another request is refused, and changes nothing', async (t) => {
+t.test('a key that was used for another request is refused, and nothing changes', async (t) => {
   const api = await orderApi(t)
   const { id } = orderOf(await api.create({ customerId: 'a', headers: key('k') }))
   const other = orderOf(await api.create({ customerId: 'a' }))
@@ -47,14 +47,14 @@ t.test('a key that was used for another request is refused, and changes nothing'
   t.same(await api.evidence.counts(), { ...before, events: before.events + 1, keys: before.keys + 1 })
 })
 
-t.test('keys are told apart by every character, and without a key every request is one of its own', async (t) => {
+t.test('keys differ by every character, and without a key each request takes effect', async (t) => {
   const api = await orderApi(t)
   for (const value of ['k', 'K', 'k1', '"k"', '~!', 'x'.repeat(255)]) t.equal((await api.create({ headers: key(value) })).headers['idempotency-replayed'], undefined)
   for (let repetition = 0; repetition < 2; repetition++) await api.create()
   t.same(await api.evidence.counts(), { orders: 8, events: 8, keys: 6 })
 })
 
-t.test('a request that was refused does not use its key up', async (t) => {
+t.test('a refused request does not use up its key', async (t) => {
   const api = await orderApi(t)
   t.equal((await api.create({ customerId: '?', headers: key('k') })).statusCode, 400)
   const { id } = orderOf(await api.create({ headers: key('k') }))
@@ -63,7 +63,7 @@ t.test('a request that was refused does not use its key up', async (t) => {
   t.equal((await api.change('ship', id, key('s'))).statusCode, 200, 'what could not be done then can be now')
 })
 
-t.test('while the first request is in flight, the same key is answered with 409', async (t) => {
+t.test('while the first request is in flight, the same key gets 409', async (t) => {
   const api = await orderApi(t, { timeouts: 'patient' })
   const release = await api.evidence.hold(t, 'outbox_events')
   const first = api.create({ headers: key('k') })
@@ -79,7 +79,7 @@ t.test('while the first request is in flight, the same key is answered with 409'
   t.same(await api.evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
-t.test('the same key many times at once, from two replicas: one order', async (t) => {
+t.test('the same key many times concurrently, on two replicas: one order', async (t) => {
   const database = await testDatabase(t, { service: 'order-api' })
   const one = await orderApi(t, { database })
   const other = await orderApi(t, { database })
@@ -91,7 +91,7 @@ t.test('the same key many times at once, from two replicas: one order', async (t
   t.same(await one.evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
-t.test('keys that are none are refused', async (t) => {
+t.test('invalid keys are refused', async (t) => {
   const api = await orderApi(t)
   for (const value of ['', ' ', 'a b', 'a\tb', 'x'.repeat(256), 'schlüssel', 'a, b']) {
     const response = await api.create({ headers: key(value) })
@@ -101,7 +101,7 @@ t.test('keys that are none are refused', async (t) => {
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
 })
 
-t.test('keys are forgotten after their retention, and no sooner', async (t) => {
+t.test('keys are deleted after their retention, and not earlier', async (t) => {
   const api = await orderApi(t)
   await api.evidence.pool.query(`
     INSERT INTO idempotency_keys (key, request_hash, status_code, response, created_at)
@@ -112,7 +112,7 @@ t.test('keys are forgotten after their retention, and no sooner', async (t) => {
     logger: createLogger({ name: 'test', level: 'silent' }), outages: undefined, signal: stop.signal
   })
   t.teardown(() => { stop.abort(); return purging })
-  await until(async () => (await api.evidence.counts()).keys <= 3, { what: 'the old keys to be forgotten' })
+  await until(async () => (await api.evidence.counts()).keys <= 3, { what: 'the old keys to be deleted' })
   stop.abort()
   await purging
   t.equal((await api.evidence.counts()).keys, 3)

@@ -2,7 +2,7 @@ import { testDatabase, type TcpProxy } from '@orders/testing/framework'
 import t from 'tap'
 import { orderApi, orderOf, proxyOf } from './order-api.ts'
 
-/** What becomes of the answer to the first COMMIT that passes; every other one gets through. */
+/** Each fault concerns the answer to the first COMMIT only. */
 const LOSSES: Record<string, (proxy: TcpProxy) => void> = {
   'the answer to COMMIT vanishes': () => {},
   'the connection is cut instead of the answer to COMMIT': (proxy) => { proxy.cut() }
@@ -12,7 +12,7 @@ for (const [name, onAnswer] of Object.entries(LOSSES)) {
   t.test(`${name}: 503, and the retry with the same key finds the order`, async (t) => {
     const database = await testDatabase(t, { service: 'order-api' })
     const proxy = await proxyOf(t, database.ownerUrl)
-    // One connection, so that what comes back after a COMMIT is its answer.
+    // One connection, so that the bytes after a COMMIT are its answer.
     const api = await orderApi(t, { database, proxy, timeouts: 'short', env: { DATABASE_POOL_SIZE: '1' } })
     const headers = { 'idempotency-key': 'k' }
     let committing = false

@@ -4,11 +4,11 @@ import t from 'tap'
 import { renderOpenApi } from '../../../tools/generate/openapi/render-openapi.ts'
 import { openApi } from './described.ts'
 
-t.test('openapi.json is what the routes say (npm run openapi)', async (t) => {
+t.test('openapi.json matches the routes (npm run openapi)', async (t) => {
   t.equal(await readFile(new URL('../openapi.json', import.meta.url), 'utf8'), await renderOpenApi('order-api'))
 })
 
-t.test('it is valid OpenAPI 3.1, of the version of the service', async (t) => {
+t.test('it is valid OpenAPI 3.1, with the version of the service', async (t) => {
   const validator = new Validator()
   t.match(await validator.validate(structuredClone(openApi) as unknown as Record<string, unknown>), { valid: true })
   t.equal(validator.version, '3.1')
@@ -16,7 +16,7 @@ t.test('it is valid OpenAPI 3.1, of the version of the service', async (t) => {
   t.equal(openApi.info.version, version)
 })
 
-t.test('every operation is named, and says what can go wrong', async (t) => {
+t.test('every operation has an id and describes its problems', async (t) => {
   const operations = Object.entries(openApi.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
   t.same(operations.map(({ path, method }) => `${method} ${path}`).sort(), [
     'get /orders', 'get /orders/{id}', 'post /orders', 'post /orders/{id}/cancel', 'post /orders/{id}/confirm',

@@ -5,7 +5,7 @@ import type { Order } from '../src/orders/schema.ts'
 import { assertDescribed } from './described.ts'
 import { isShed, RETRY_AFTER_MS } from './order-api.ts'
 
-/** Far above every time-out of the service: who waits for longer has found a hang. */
+/** Far above every timeout of the service: a longer wait is a hang. */
 const HANG_MS = 30_000
 
 export interface Answer {
@@ -14,7 +14,7 @@ export interface Answer {
   body: Order & { type?: string }
 }
 
-/** Requests over HTTP, each answer checked against openapi.json. @throws when there is no answer, or none in time */
+/** Sends requests over HTTP, and checks each answer against openapi.json. @throws if there is no answer in time */
 export class OrderApiClient {
   readonly #t: Test
   readonly #service: Pick<ServiceProcess, 'http'>
@@ -24,7 +24,7 @@ export class OrderApiClient {
     this.#service = service
   }
 
-  /** Once more where the service sheds load, for nothing was done then. */
+  /** Retries when the service sheds load: the request had no effect then. */
   async request (method: string, path: string, options: { headers?: Record<string, string>, body?: object } = {}): Promise<Answer> {
     for (;;) {
       const answer = await this.#requestOnce(method, path, options)
@@ -52,7 +52,7 @@ export class OrderApiClient {
     return this.request('POST', '/orders', { headers: key === undefined ? {} : { 'idempotency-key': key }, body: { customerId: 'customer-1' } })
   }
 
-  /** As a client does that was asked to come back: with the same key, until the answer is another than 503. */
+  /** Retries a 503 with the same key, as a client does. */
   createWithPatience (key: string): Promise<Answer> {
     return until(async () => {
       const answer = await this.create(key)

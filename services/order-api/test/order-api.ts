@@ -15,7 +15,7 @@ export const RETRY_AFTER_MS = 1_000
 
 export interface OrderApi {
   app: FastifyInstance
-  /** What is in the database, as its superuser sees it. */
+  /** The content of the database, read as superuser. */
   evidence: Evidence
   /** Sends a request without a socket, and checks the answer against openapi.json. */
   request: (request: InjectOptions) => Promise<LightMyRequestResponse>
@@ -26,13 +26,13 @@ export interface OrderApi {
 export interface OrderApiOptions {
   env?: Record<string, string>
   database?: TestDatabase
-  /** Stands between the service and its database, as the service's own role. */
+  /** A proxy between the service and its database. */
   proxy?: TcpProxy
-  /** The service's own time-outs would end what a test holds up on purpose, on a slow machine before the test lets it go. */
+  /** With its own timeouts, the service could give up on a slow machine before the test releases a lock. */
   timeouts?: 'own' | 'patient' | 'short'
 }
 
-/** The app, not listening, on a database of its own. */
+/** The app with its own database, not listening. */
 export async function orderApi (t: Test, { env = {}, database, proxy, timeouts = 'own' }: OrderApiOptions = {}): Promise<OrderApi> {
   const { ownerUrl, url } = database ?? await testDatabase(t, { service: 'order-api' })
   const app = await buildApp({
@@ -62,7 +62,7 @@ export async function orderApi (t: Test, { env = {}, database, proxy, timeouts =
   }
 }
 
-/** As a client does that was asked to come back: on a machine with other work the service sheds load, before it looks at a request. */
+/** Retries when the service sheds load, which happens on a busy machine before a request is processed. */
 async function injectWithPatience (app: FastifyInstance, options: InjectOptions): Promise<LightMyRequestResponse> {
   for (;;) {
     const response = await app.inject(options)
@@ -71,7 +71,7 @@ async function injectWithPatience (app: FastifyInstance, options: InjectOptions)
   }
 }
 
-/** Not by the queue for the database, which tests fill on purpose: by the event loop. */
+/** Load shedding by the event loop. Tests fill the queue for the database on purpose, so a full queue does not count. */
 export function isShed (status: number, body: string): boolean {
   return status === 503 && body.includes('urn:problem:overloaded') && !body.includes('wait for the database')
 }
@@ -87,14 +87,14 @@ export function evidenceOf (t: Test, ownerUrl: string): Evidence {
   return new Evidence(pool)
 }
 
-/** A proxy before a server, closed with the test. */
+/** A proxy in front of a server, closed with the test. */
 export async function proxyOf (t: Test, url: string): Promise<TcpProxy> {
   const proxy = await TcpProxy.start(new URL(url).host)
   t.teardown(() => proxy.close())
   return proxy
 }
 
-/** The URL for the service to use. What the URL says of time-outs wins over the service's own. */
+/** The URL for the service. Timeouts in the URL override the service's own. */
 export function databaseUrl (url: string, { proxy, timeouts }: { proxy?: TcpProxy | undefined, timeouts: OrderApiOptions['timeouts'] }): string {
   const changed = new URL(url)
   if (proxy !== undefined) changed.host = proxy.address

@@ -4,7 +4,7 @@ import type pg from 'pg'
 import t from 'tap'
 import { orderApi } from './order-api.ts'
 
-t.test('an exhausted pool: 503 with Retry-After, at once for those that would wait in vain, and all is well afterwards', async (t) => {
+t.test('an exhausted pool: 503 with Retry-After, at once if the queue is full, and it recovers', async (t) => {
   const api = await orderApi(t, { timeouts: 'patient', env: { DATABASE_POOL_SIZE: '1' } })
   const release = await api.evidence.hold(t, 'outbox_events')
   const first = api.create()
@@ -32,11 +32,11 @@ async function sessions (pool: pg.Pool): Promise<number> {
   return rows.length
 }
 
-t.test('reads that wait, however many, keep no order from being taken', async (t) => {
+t.test('waiting reads do not block new orders', async (t) => {
   const api = await orderApi(t, { timeouts: 'patient', env: { DATABASE_POOL_SIZE: '2', ORDER_API_READ_POOL_SIZE: '2' } })
   const placed = await api.create()
   t.equal(placed.statusCode, 201)
-  // Whatever the service's connections for reads find, they wait for this lock; writes do not.
+  // Reads wait for this lock. Writes do not.
   const { pool } = api.evidence
   await pool.query(`ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
                     CREATE POLICY slow ON orders USING (
@@ -49,7 +49,7 @@ t.test('reads that wait, however many, keep no order from being taken', async (t
     await holder.query('SELECT pg_advisory_unlock(1)').finally(() => { holder.release() })
   }
   t.teardown(release)
-  // Both connections are made before: on a busy machine making one can take longer than a request waits.
+  // Open both connections first: on a busy machine a connect can take longer than a request waits.
   await until(async () => {
     await Promise.all(Array.from({ length: 20 }, () => api.request({ url: '/orders' })))
     return await sessions(pool) === 2

@@ -9,7 +9,7 @@ async function probe (service: ServiceProcess, path: string): Promise<number> {
   return (await fetch(`${service.ops}${path}`, { signal: AbortSignal.timeout(30_000) })).status
 }
 
-/** While the database is away: every request is answered with 503, the process is alive and not ready. */
+/** While the database is unavailable: every request gets 503, and the process is alive and not ready. */
 async function assertAway (t: Test, service: ServiceProcess, client: OrderApiClient): Promise<void> {
   const id = '01901632-0000-7000-8000-000000000000'
   const answers = await Promise.all([
@@ -25,7 +25,7 @@ async function assertAway (t: Test, service: ServiceProcess, client: OrderApiCli
   t.equal(await probe(service, '/livez'), 200, 'but alive: a restart would not help')
 }
 
-/** Once the database is back: ready, and orders are taken, by the same process. */
+/** After the outage: the same process is ready, and accepts orders. */
 async function assertHealed (t: Test, service: ServiceProcess, client: OrderApiClient, pid: number): Promise<void> {
   await until(async () => await probe(service, '/readyz') === 200, { what: 'the service to be ready again' })
   t.equal((await client.createWithPatience(randomUUID())).status, 201)
@@ -33,7 +33,7 @@ async function assertHealed (t: Test, service: ServiceProcess, client: OrderApiC
   t.ok(service.running)
 }
 
-t.test('links that are cut, or whose packets vanish: 503 and no hang, and it heals by itself', async (t) => {
+t.test('connections that are cut, or lose all packets: 503, no hang, and it recovers', async (t) => {
   const database = await testDatabase(t, { service: 'order-api' })
   const proxy = await proxyOf(t, database.ownerUrl)
   const service = await startService(t, 'order-api', { DATABASE_URL: databaseUrl(database.url('order_api'), { proxy, timeouts: 'own' }) })
@@ -51,7 +51,7 @@ t.test('links that are cut, or whose packets vanish: 503 and no hang, and it hea
   await evidence.assertWhole(t)
 })
 
-t.test('a Postgres that is stopped, or crashes, and one that comes only after the service', async (t) => {
+t.test('Postgres is stopped, crashes, or starts after the service', async (t) => {
   const postgres = await Postgres.start({ settings: { shared_buffers: '32MB' } })
   t.teardown(() => postgres.close())
   const database = await testDatabase(t, { service: 'order-api', server: postgres })

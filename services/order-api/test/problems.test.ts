@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { HTTPMethods } from 'fastify'
 import { orderApi } from './order-api.ts'
 
-t.test('what no route is for is not found; a known path with another method says which it has', async (t) => {
+t.test('an unknown path is 404; a known path with another method is 405 with Allow', async (t) => {
   const api = await orderApi(t)
   const id = '01901632-0000-7000-8000-000000000000'
   const requests: Array<[method: HTTPMethods, url: string, allow?: string]> = [
@@ -24,7 +24,7 @@ t.test('what no route is for is not found; a known path with another method says
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
 })
 
-t.test('the page\'s own folder answers with problems too', async (t) => {
+t.test('errors of the static files of /docs are problems too', async (t) => {
   const api = await orderApi(t)
   for (const url of ['/docs/static/nowhere.js', '/docs/static//index.css', '/docs/nowhere', '/docs/static/%00']) {
     const response = await api.app.inject({ url })
@@ -47,7 +47,7 @@ t.test('a malformed URL is refused', async (t) => {
   }
 })
 
-t.test('a problem tells nothing of the inside, and its request id is in the answer alone', async (t) => {
+t.test('a problem discloses no internals, and each one has its own request id', async (t) => {
   const api = await orderApi(t)
   await api.evidence.pool.query('ALTER TABLE orders RENAME COLUMN customer_id TO client_id')
   const response = await api.create()
@@ -57,7 +57,7 @@ t.test('a problem tells nothing of the inside, and its request id is in the answ
   t.equal((await api.create()).json<{ requestId: string }>().requestId === response.json<{ requestId: string }>().requestId, false)
 })
 
-/** The whole answer to these bytes, until the server closes the connection. */
+/** Sends the bytes. @returns the whole answer, after the server has closed the connection */
 async function talk (t: Test, port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   t.teardown(() => { socket.destroy() })
@@ -69,7 +69,7 @@ async function talk (t: Test, port: number, bytes: string): Promise<string> {
   return answer
 }
 
-t.test('what is no HTTP is answered with a problem too, and the connection closed', async (t) => {
+t.test('bytes that are not HTTP get a problem too, and the connection is closed', async (t) => {
   const api = await orderApi(t)
   await api.app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = api.app.server.address() as { port: number }

@@ -24,19 +24,19 @@ async function walk (api: OrderApi, query: Record<string, string>, onPage: () =>
   return orders
 }
 
-t.test('an order is read by its id, in any case of its letters', async (t) => {
+t.test('an order is found by its id in upper and lower case', async (t) => {
   const api = await orderApi(t)
   const order = orderOf(await api.create())
   t.same(orderOf(await api.request({ url: `/orders/${order.id}` })), order)
   t.same(orderOf(await api.request({ url: `/orders/${order.id.toUpperCase()}` })), order)
 })
 
-t.test('an id that is none is refused before the database sees it; one that is unknown is not found', async (t) => {
+t.test('an invalid id is refused before it reaches the database; an unknown id is not found', async (t) => {
   const api = await orderApi(t)
   const cases: Array<[string, number]> = [
     ['01901632-0000-7000-8000-000000000000', 404],
     ['', 400], ['1', 400], ['null', 400], ['01901632000070008000000000000000', 400], ['01901632-0000-7000-8000-00000000000g', 400],
-    // RFC 4122 writes them so, and the JSON Schema format takes it; Postgres does not.
+    // RFC 4122 and the JSON Schema format allow this form. Postgres does not.
     ['urn:uuid:01901632-0000-7000-8000-000000000000', 400],
     ['%7B01901632-0000-7000-8000-000000000000%7D', 400],
     ['01901632-0000-7000-8000-000000000000%00', 400], ["'%20OR%201=1--", 400], ['%E2%98%83', 400],
@@ -53,7 +53,7 @@ t.test('an empty list is a page', async (t) => {
   t.same(await page(api, {}), { orders: [], nextCursor: null })
 })
 
-t.test('the pages together are all orders, newest first, each once, whatever the size of a page', async (t) => {
+t.test('all pages together contain each order once, newest first, forevery page size', async (t) => {
   const api = await orderApi(t)
   const created: Order[] = []
   for (let index = 0; index < 13; index++) created.push(orderOf(await api.create({ customerId: `customer-${index % 3}` })))
@@ -68,7 +68,7 @@ t.test('the pages together are all orders, newest first, each once, whatever the
   t.same(await walk(api, { customerId: 'customer' }), [], 'a customer is not a prefix')
 })
 
-t.test('a walk is not disturbed by what happens meanwhile', async (t) => {
+t.test('new and changed orders do not disturb a walk through the pages', async (t) => {
   const api = await orderApi(t)
   const created: Order[] = []
   for (let index = 0; index < 9; index++) created.push(orderOf(await api.create()))
@@ -80,7 +80,7 @@ t.test('a walk is not disturbed by what happens meanwhile', async (t) => {
   t.same(seen.map(({ id }) => id), created.toReversed().map(({ id }) => id))
 })
 
-t.test('limits and cursors that are none are refused', async (t) => {
+t.test('invalid limits and cursors are refused', async (t) => {
   const api = await orderApi(t)
   for (let index = 0; index < 3; index++) await api.create()
   const cursor = (await page(api, { limit: '1' })).nextCursor ?? ''

@@ -5,7 +5,7 @@ import t from 'tap'
 import { OrderApiClient } from './order-api-client.ts'
 import { databaseUrl, evidenceOf } from './order-api.ts'
 
-t.test('a replica whose connections are all in use is busy, and still ready', async (t) => {
+t.test('a replica with all connections in use is still ready', async (t) => {
   const database = await testDatabase(t, { service: 'order-api' })
   const service = await startService(t, 'order-api', {
     DATABASE_URL: databaseUrl(database.url('order_api'), { timeouts: 'patient' }), DATABASE_POOL_SIZE: '2'
@@ -24,7 +24,7 @@ t.test('a replica whose connections are all in use is busy, and still ready', as
   await evidence.assertWhole(t)
 })
 
-t.test('a database without the tables, or one that takes no orders, is not ready, and says what to do, once', async (t) => {
+t.test('with a missing table, column or right: not ready, with the remedy, logged once', async (t) => {
   const database = await testDatabase(t, { service: 'order-api' })
   const service = await startService(t, 'order-api', { DATABASE_URL: database.url('order_api') })
   const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 })
@@ -58,7 +58,7 @@ t.test('a database without the tables, or one that takes no orders, is not ready
   }
 })
 
-t.test('an empty database is not ready', async (t) => {
+t.test('with an empty database: not ready', async (t) => {
   const { url } = await testPostgres(t)
   const name = `empty_${randomBytes(5).toString('hex')}`
   const owner = new pg.Pool({ connectionString: url, max: 1 })

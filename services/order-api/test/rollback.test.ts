@@ -3,7 +3,7 @@ import { orderApi, orderOf } from './order-api.ts'
 
 const KEYED = { 'idempotency-key': 'k' }
 
-t.test('an event that cannot be written takes its order with it', async (t) => {
+t.test('if the event cannot be written, the order is not stored', async (t) => {
   const api = await orderApi(t)
   await api.evidence.pool.query("ALTER TABLE outbox_events ADD CONSTRAINT no_orders CHECK (event_type <> 'OrderCreated')")
   for (const headers of [{}, KEYED]) t.equal((await api.create({ headers })).statusCode, 500)
@@ -13,7 +13,7 @@ t.test('an event that cannot be written takes its order with it', async (t) => {
   t.same(await api.evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
-t.test('an event that cannot be written leaves the order as it was', async (t) => {
+t.test('if the event cannot be written, the status does not change', async (t) => {
   const api = await orderApi(t)
   const order = orderOf(await api.create())
   await api.evidence.pool.query("ALTER TABLE outbox_events ADD CONSTRAINT no_changes CHECK (event_type <> 'OrderConfirmed')")
@@ -23,7 +23,7 @@ t.test('an event that cannot be written leaves the order as it was', async (t) =
   await api.evidence.assertWhole(t)
 })
 
-t.test('an answer that cannot be kept for its key takes order and event with it', async (t) => {
+t.test('if the answer cannot be stored for its key, neither order nor event is stored', async (t) => {
   const api = await orderApi(t)
   await api.evidence.pool.query("ALTER TABLE idempotency_keys ADD CONSTRAINT no_answers CHECK (key <> 'k')")
   t.equal((await api.create({ headers: KEYED })).statusCode, 500)
@@ -34,7 +34,7 @@ t.test('an answer that cannot be kept for its key takes order and event with it'
   await api.evidence.assertWhole(t)
 })
 
-t.test('a COMMIT that fails leaves nothing, and its connection can be used again', async (t) => {
+t.test('after a failed COMMIT nothing is stored, and the connection is usable', async (t) => {
   const api = await orderApi(t, { env: { DATABASE_POOL_SIZE: '1' } })
   await api.evidence.pool.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
@@ -46,7 +46,7 @@ t.test('a COMMIT that fails leaves nothing, and its connection can be used again
   await api.evidence.assertWhole(t)
 })
 
-t.test('a connection that ends between the order and its event leaves neither', async (t) => {
+t.test('if the connection ends between the order and its event, neither is stored', async (t) => {
   const api = await orderApi(t, { timeouts: 'patient' })
   const release = await api.evidence.hold(t, 'outbox_events')
   const answer = api.create({ headers: KEYED })

@@ -8,14 +8,14 @@ import { databaseUrl } from './order-api.ts'
 
 const CLIENTS = 40
 const SHUTDOWN_DELAY_MS = 4_000
-/** How long new connections still lead to a replica that is told to end: a Service's endpoints follow with a delay. */
+/** How long new connections still reach a replica after SIGTERM: the endpoints of a Service are updated with a delay. */
 const ENDPOINTS_LAG_MS = 1_500
-/** Makes the moment in which a connection closes and a request is on its way long enough to be met. */
+/** Latency: makes it likely that a connection closes while a request is in flight. */
 const LATENCY_MS = 100
-/** Longer than the service goes on: some connections have no request in all that time. */
+/** Longer than the shutdown delay: some connections have no request during the whole delay. */
 const MAX_PAUSE_MS = 6_000
 
-/** As a Service of Kubernetes: each connection goes to one replica, and stays with it, whatever becomes of the replica. */
+/** Like a Kubernetes Service: each connection goes to one replica, and stays there. */
 class Balancer {
   replicas: string[] = []
   readonly #server = createServer({ allowHalfOpen: true }, (client) => { this.#accept(client) })
@@ -43,7 +43,7 @@ class Balancer {
   }
 }
 
-/** A client with a kept-alive connection of its own asks once. A 503 is an answer too: of a busy machine. @returns what went wrong */
+/** Sends one request on the client's kept-alive connection. A 503 counts as an answer: the machine may be busy. @returns the error, if there is one */
 async function place (agent: Agent, port: number): Promise<string | undefined> {
   const call = httpRequest({ host: '127.0.0.1', port, agent, method: 'POST', path: '/orders', headers: { 'content-type': 'application/json' } })
   call.end('{"customerId":"rolling"}')
@@ -57,7 +57,7 @@ async function place (agent: Agent, port: number): Promise<string | undefined> {
   }
 }
 
-t.test('a replica is replaced under load: no request on a kept-alive connection is cut', async (t) => {
+t.test('rolling update under load: no request on a kept-alive connection is lost', async (t) => {
   const { url } = await testDatabase(t, { service: 'order-api' })
   const env = { DATABASE_URL: databaseUrl(url('order_api'), { timeouts: 'patient' }), SHUTDOWN_DELAY_MS: String(SHUTDOWN_DELAY_MS) }
   const [first, second] = await Promise.all([startService(t, 'order-api', env), startService(t, 'order-api', env)])
@@ -69,13 +69,13 @@ t.test('a replica is replaced under load: no request on a kept-alive connection 
   let endsAt = Infinity
   const failures: string[] = []
   const clients = Array.from({ length: CLIENTS }, async (_, client) => {
-    // Only with a time-out of its own does Node's agent heed the server's; fetch always does.
+    // Node's agent follows the server's timeout only if it has its own. fetch always does.
     const agent = new Agent({ keepAlive: true, maxSockets: 1, timeout: 60_000 })
     for (let round = 0; !stop.signal.aborted; round++) {
       const failure = await place(agent, balancer.port)
       answered++
       if (failure !== undefined) failures.push(`${failure}, ${Math.round(performance.now() - endsAt)} ms after SIGTERM`)
-      // Every pause occurs, whatever the moment of the end.
+      // Every pause occurs, at whatever moment the replica ends.
       await delay((client * 157 + round * 421) % MAX_PAUSE_MS, undefined, { signal: stop.signal }).catch(() => {})
     }
     agent.destroy()

@@ -9,7 +9,7 @@ const HALF_A_HEADER = 'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Ty'
 const HALF_A_BODY = 'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 18\r\n\r\n{"customer'
 const NOTHING = ''
 
-t.test('a hundred clients that never finish their request neither stop the others nor stay for ever', async (t) => {
+t.test('a hundred clients with unfinished requests do not block other clients, and are disconnected', async (t) => {
   const api = await orderApi(t, { env: { DATABASE_POOL_SIZE: '2' } })
   const http = await api.app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = api.app.server.address() as { port: number }

@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const VALID = ['-days', '2']
 const EXPIRED = ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z']
 
-/** A certificate that is signed by itself. By `openssl ca`, which can make one that has expired. */
+/** A self-signed certificate, made by `openssl ca`, which can also make an expired one. */
 async function certificate (folder: string, name: string, subject: string, dates: readonly string[] = VALID): Promise<{ key: string, crt: string }> {
   const file = (end: string) => join(folder, `${name}.${end}`)
   await writeFile(file('index'), '')
@@ -40,14 +40,14 @@ basicConstraints = CA:true
   return { key: file('key'), crt: file('crt') }
 }
 
-t.test('a Postgres whose TLS does not work is away: 503 with Retry-After, and one line in the log for each cause', async (t) => {
+t.test('TLS failures of Postgres are outages: 503 with Retry-After, and one log line for each cause', async (t) => {
   const folder = t.testdir({})
   const postgres = await Postgres.start({ settings: { shared_buffers: '32MB' } })
   t.teardown(() => postgres.close())
   const database = await testDatabase(t, { service: 'order-api', server: postgres })
   const owner = new pg.Pool({ connectionString: database.ownerUrl, max: 1 })
   t.teardown(() => owner.end())
-  /** Also taken without a restart: the server reads its files again. */
+  /** The server reads its files again, without a restart. */
   const use = async ({ key, crt }: { key: string, crt: string }) => {
     const { uid, gid } = await stat(postgres.dataDirectory)
     for (const [from, to] of [[key, 'server.key'], [crt, 'server.crt']] as const) {

@@ -15,14 +15,14 @@ export interface AppParts {
   registry: Registry
 }
 
-/** The read model's HTTP API, complete but not listening. Its pool is its own: requests must not keep events from being applied. */
+/** The read model's HTTP API, complete but not listening. It has its own pool, so that requests cannot block the events. */
 export async function buildApp ({ config, logger, health, registry }: AppParts): Promise<FastifyInstance> {
   const app = await createHttpApp({ logger, health, registry, bodyLimitBytes: 1_024, shutdownDelayMs: config.SHUTDOWN_DELAY_MS })
   await app.register(documentation, {
     title: 'order-consumer',
     version: '0.1.0',
-    description: 'The read model: what the events told of the orders.',
-    tags: [{ name: 'read model', description: 'Orders as the events that were applied left them. It lags behind the order-api by what is on its way.' }],
+    description: 'The read model: orders as the events describe them.',
+    tags: [{ name: 'read model', description: 'Orders after the applied events. It lags behind order-api by the events that have not been applied yet.' }],
     page: config.CONSUMER_DOCS
   })
   await app.register(postgres, {

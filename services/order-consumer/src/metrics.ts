@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { Counts } from './apply/add-stats.ts'
 import type { ReceivedEvent } from './apply/received-event.ts'
+import type { Counts } from './apply/repository.ts'
 
 const SECOND_MS = 1_000
 
@@ -16,24 +16,24 @@ export class ConsumerMetrics {
   constructor (registry: Registry) {
     const registers = [registry]
     this.#applied = new Counter({ name: 'consumer_applied_total', help: 'Events that took effect', registers })
-    this.#duplicates = new Counter({ name: 'consumer_duplicates_total', help: 'Events that were known already, or came too late', registers })
-    this.#gaps = new Counter({ name: 'consumer_version_gaps_total', help: 'Versions that were missing before an event', registers })
-    this.#deadLetters = new Counter({ name: 'consumer_dead_letters_total', help: 'Records put on the dead-letter topic', labelNames: ['reason'], registers })
+    this.#duplicates = new Counter({ name: 'consumer_duplicates_total', help: 'Events that were applied before, or were older than the applied version', registers })
+    this.#gaps = new Counter({ name: 'consumer_version_gaps_total', help: 'Missing versions', registers })
+    this.#deadLetters = new Counter({ name: 'consumer_dead_letters_total', help: 'Records that became dead letters', labelNames: ['reason'], registers })
     this.#failures = new Counter({
-      name: 'consumer_batch_failures_total', help: 'Times that a batch could not be applied, and was given again; rises all through an outage', registers
+      name: 'consumer_batch_failures_total', help: 'Failed attempts to apply a batch; rises during an outage', registers
     })
     this.#batch = new Histogram({
       name: 'consumer_batch_events', help: 'Events applied in one transaction', buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000], registers
     })
     this.#endToEnd = new Histogram({
       name: 'consumer_end_to_end_seconds',
-      help: 'From the time of an event (its insert into the outbox) until its effect was committed',
+      help: 'From the insert of an event into the outbox until the commit of its effect',
       buckets: [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
       registers
     })
   }
 
-  applied (events: readonly ReceivedEvent[], { applied, duplicates, gaps }: Counts): void {
+  countBatch (events: readonly ReceivedEvent[], { applied, duplicates, gaps }: Counts): void {
     this.#applied.inc(applied)
     this.#duplicates.inc(duplicates)
     this.#gaps.inc(gaps)
@@ -42,7 +42,7 @@ export class ConsumerMetrics {
     for (const { occurredAt } of events) this.#endToEnd.observe(Math.max(0, now - occurredAt.getTime()) / SECOND_MS)
   }
 
-  failed (): void {
+  countFailure (): void {
     this.#failures.inc()
   }
 
@@ -60,7 +60,7 @@ export class ConsumerMetrics {
   observeRefusal (registry: Registry, isRefused: () => boolean): void {
     registry.registerMetric(new Gauge({
       name: 'consumer_applying_refused',
-      help: '1 while the tables refuse events whatever is in them, so that nothing is applied',
+      help: '1 while the tables refuse all events, so that nothing is applied',
       registers: [],
       collect () { this.set(isRefused() ? 1 : 0) }
     }))
@@ -70,13 +70,13 @@ export class ConsumerMetrics {
   observeUnreadable (registry: Registry, count: () => number): void {
     registry.registerMetric(new Gauge({
       name: 'consumer_unreadable_partitions',
-      help: 'Partitions that wait because their next batch of records is damaged, or of an unknown format',
+      help: 'Partitions that wait because their next record batch is damaged, or has an unknown format',
       registers: [],
       collect () { this.set(count()) }
     }))
   }
 
-  deadLetter (reason: string): void {
+  countDeadLetter (reason: string): void {
     this.#deadLetters.inc({ reason })
   }
 }

@@ -2,20 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { findTopic, type KafkaConnection, type TopicState } from '@orders/kafka'
 import type { Logger } from 'pino'
 
-const EVERY_MS = 2_000
+const INTERVAL_MS = 2_000
 
-/** By the setting that names it. */
+/** Topics by the setting that names them. */
 export type TopicsToFind = Readonly<Record<string, string>>
 
 /**
- * Looks for the topics of the settings until each was there once. A dead-letter topic that is missing would else be found
- * by the first record that needs it, which may be months later.
+ * Looks for the topics of the settings until each was found once. Otherwise a missing dead-letter topic would be noticed only
+ * when the first record needs it, perhaps after months.
  */
 export class TopicsCheck {
   readonly #connection: KafkaConnection
   readonly #topics: TopicsToFind
   readonly #logger: Logger
-  /** What is known of those that were not found yet, by setting. */
+  /** The topics that were not found yet, by setting. */
   readonly #problems = new Map<string, string>()
 
   constructor (connection: KafkaConnection, topics: TopicsToFind, logger: Logger) {
@@ -25,13 +25,13 @@ export class TopicsCheck {
     for (const [setting, topic] of Object.entries(topics)) this.#problems.set(setting, `the topic ${topic} (${setting}) has not been found yet`)
   }
 
-  /** For readiness: once found is enough, an outage of Kafka later is none of the read model's. @throws while one is missing */
+  /** A readiness check. Found once is enough: the read model does not need Kafka later. @throws while a topic is missing */
   assertFound (): void {
     const [problem] = this.#problems.values()
     if (problem !== undefined) throw new Error(problem)
   }
 
-  /** Ends when all were found, or when `signal` is aborted. Never throws. */
+  /** Resolves when all topics were found, or `signal` is aborted. Never throws. */
   async run (signal: AbortSignal): Promise<void> {
     const states = new Map<string, TopicState>()
     while (this.#problems.size > 0 && !signal.aborted) {
@@ -43,10 +43,10 @@ export class TopicsCheck {
           else this.#report(setting, topic, state, states.get(setting) !== state)
           states.set(setting, state)
         } catch (error) {
-          this.#problems.set(setting, `Kafka could not be asked for the topic ${topic} (${setting}): ${(error as Error).message}`)
+          this.#problems.set(setting, `Kafka did not answer a query for the topic ${topic} (${setting}): ${(error as Error).message}`)
         }
       }
-      if (this.#problems.size > 0) await delay(EVERY_MS, undefined, { signal }).catch(() => {})
+      if (this.#problems.size > 0) await delay(INTERVAL_MS, undefined, { signal }).catch(() => {})
     }
   }
 

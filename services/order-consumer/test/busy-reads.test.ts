@@ -5,13 +5,13 @@ import { ShortCache } from '../src/read-model/short-cache.ts'
 import { getJson, metric, setUp } from './order-consumer.ts'
 import { lives } from './order-events.ts'
 
-t.test('reads that take every connection they can get keep neither the events from being applied nor the replica from being ready', async (t) => {
-  const stage = await setUp(t)
-  const service = await stage.start({ DATABASE_POOL_SIZE: '1' })
-  await stage.publish(lives(1, 1))
-  await stage.settled(1)
-  // A row that takes its time, for the connections of the requests alone.
-  await stage.owner.query(`
+t.test('reads that take all connections block neither the events nor the readiness', async (t) => {
+  const fixture = await setUp(t)
+  const service = await fixture.start({ DATABASE_POOL_SIZE: '1' })
+  await fixture.publish(lives(1, 1))
+  await fixture.settled(1)
+  // A slow row, for the connections of the requests only.
+  await fixture.owner.query(`
     CREATE FUNCTION slow_read () RETURNS boolean LANGUAGE plpgsql AS $$
       BEGIN IF current_setting('application_name') LIKE '% http' THEN PERFORM pg_sleep(1); END IF; RETURN true; END $$;
     ALTER TABLE order_views ENABLE ROW LEVEL SECURITY;
@@ -22,8 +22,8 @@ t.test('reads that take every connection they can get keep neither the events fr
     while (!done.signal.aborted) answers.push(await getJson(`${service.http}/customers/customer-1/orders`))
   }))
   await until(() => answers.some(({ body }) => body.type === 'urn:problem:overloaded'), { what: 'more requests than may wait' })
-  await stage.publish(lives(10, 4))
-  await stage.settled(41)
+  await fixture.publish(lives(10, 4))
+  await fixture.settled(41)
   t.equal((await getJson(`${service.ops}/readyz`)).status, 200)
   t.equal(await metric(service, 'consumer_batch_failures_total'), 0)
   done.abort()
@@ -31,7 +31,7 @@ t.test('reads that take every connection they can get keep neither the events fr
   t.ok(answers.every(({ status }) => status === 200 || status === 503))
 })
 
-t.test('the counts of an answer that is asked for all the time are found once a second at most, and less often when that takes long', async (t) => {
+t.test('under constant requests the orders are counted at most once a second, and less often if the query is slow', async (t) => {
   let now = 0
   let found = 0
   let takes = 0
@@ -56,15 +56,15 @@ t.test('the counts of an answer that is asked for all the time are found once a 
   t.equal(await cache.get(), 3, 'a failure is not kept')
 })
 
-t.test('the history of an order that others changed without end is answered up to its newest thousand versions', async (t) => {
-  const stage = await setUp(t)
+t.test('a very long history is answered with its newest thousand versions', async (t) => {
+  const fixture = await setUp(t)
   const orderId = '0190163d-8694-739b-aea5-966c26f8ad91'
-  await stage.owner.query('INSERT INTO order_views VALUES ($1, \'c\', \'PENDING\', 1500, now(), now())', [orderId])
-  await stage.owner.query('INSERT INTO order_history SELECT $1, n, gen_random_uuid(), \'PENDING\', now() FROM generate_series(1, 1500) n', [orderId])
-  const service = await stage.start()
+  await fixture.owner.query('INSERT INTO order_views VALUES ($1, \'c\', \'PENDING\', 1500, now(), now())', [orderId])
+  await fixture.owner.query('INSERT INTO order_history SELECT $1, n, gen_random_uuid(), \'PENDING\', now() FROM generate_series(1, 1500) n', [orderId])
+  const service = await fixture.start()
   const { history } = await until(async () => {
     const { status, body } = await getJson(`${service.http}/orders/${orderId}`)
-    // On a machine with too much to do, the first connection takes longer than a request waits.
+    // On a busy machine the first connect takes longer than a request waits.
     return status === 200 && body as unknown as { history: Array<{ version: number }> }
   }, { what: 'an answer' })
   t.same([history.length, history[0]?.version, history.at(-1)?.version], [1_000, 501, 1_500])

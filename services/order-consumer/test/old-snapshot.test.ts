@@ -4,7 +4,7 @@ import pg from 'pg'
 import t from 'tap'
 import { applyEvents, type StatsPlaces } from '../src/apply/apply-events.ts'
 import { addStats } from '../src/apply/add-stats.ts'
-import { deleteOldInbox } from '../src/apply/insert-inbox.ts'
+import { deleteOldInbox } from '../src/apply/purge-inbox.ts'
 
 const NONE = { applied: 1, duplicates: 0, gaps: 0, deadLetters: 0 }
 
@@ -16,14 +16,14 @@ async function open (t: TestContext): Promise<{ pool: pg.Pool, owner: pg.Pool }>
   return { pool, owner }
 }
 
-/** Pages of a statement's plan that were looked at, which no busy machine changes. */
+/** The pages that a statement read. Independent of the machine's load. */
 async function pagesOf (client: pg.ClientBase, statement: string): Promise<number> {
   const { rows: [row] } = await client.query<{ 'QUERY PLAN': Array<{ Plan: Record<string, number> }> }>(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statement}`)
   const plan = row?.['QUERY PLAN'][0]?.Plan ?? {}
   return (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)
 }
 
-t.test('with an old snapshot open, counting costs the same however often it was done', async (t) => {
+t.test('with an old snapshot open, the cost of the counts does not grow', async (t) => {
   const { pool, owner } = await open(t)
   const old = await owner.connect()
   await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
@@ -43,7 +43,7 @@ t.test('with an old snapshot open, counting costs the same however often it was 
   old.release()
 })
 
-t.test('counts of two consumers of one partition, of a place that is not right, and of one that was rolled back, are all there', async (t) => {
+t.test('counts are complete with two consumers of one partition, a wrong place, and a place that was rolled back', async (t) => {
   const { pool, owner } = await open(t)
   const [one, other]: StatsPlaces[] = [new Map(), new Map()]
   if (one === undefined || other === undefined) throw new Error('expected two')
@@ -52,7 +52,7 @@ t.test('counts of two consumers of one partition, of a place that is not right, 
     await applyEvents(pool, 0, [], 1, other)
     await applyEvents(pool, 1, [], 1, one)
   }
-  // Another partition's row.
+  // The row of another partition.
   await applyEvents(pool, 1, [], 1, new Map([[1, one.get(0) ?? '']]))
   const known = one.get(0)
   const event = { eventId: randomUUID(), orderId: randomUUID(), version: 1, customerId: 'c', status: 'PENDING' as const, occurredAt: new Date(), traceparent: undefined }
@@ -66,7 +66,7 @@ t.test('counts of two consumers of one partition, of a place that is not right, 
   t.same(rows, [{ partition: 0, applied: 1, dead_letters: 10 }, { partition: 1, applied: 0, dead_letters: 6 }])
 })
 
-t.test('old inbox rows are deleted from where the time before ended', async (t) => {
+t.test('the search for old inbox rows starts where the previous one ended', async (t) => {
   const { pool, owner } = await open(t)
   await owner.query('INSERT INTO inbox SELECT gen_random_uuid(), clock_timestamp() - interval \'2 hours\' - n * interval \'1 second\' FROM generate_series(1, 30) n')
   const first = await deleteOldInbox(pool, 1, 20)

@@ -14,7 +14,7 @@ interface Document {
 const text = await readFile(openApiFile('order-consumer'), 'utf8')
 const openApi = JSON.parse(text) as Document
 
-/** Nothing of it connects to a server. */
+/** Does not connect to a server. */
 async function app (t: Test, env: Record<string, string> = {}) {
   const app = await buildApp({
     config: loadConsumerConfig({ DATABASE_URL: 'postgres://localhost/nobody-connects', KAFKA_BROKERS: 'localhost:9092', ...env }),
@@ -26,7 +26,7 @@ async function app (t: Test, env: Record<string, string> = {}) {
   return app
 }
 
-t.test('openapi.json is what the routes say (npm run openapi), and valid OpenAPI 3.1', async (t) => {
+t.test('openapi.json matches the routes (npm run openapi), and is valid OpenAPI 3.1', async (t) => {
   t.equal(text, await renderOpenApi('order-consumer'))
   const validator = new Validator()
   t.match(await validator.validate(structuredClone(openApi) as unknown as Record<string, unknown>), { valid: true })
@@ -35,7 +35,7 @@ t.test('openapi.json is what the routes say (npm run openapi), and valid OpenAPI
   t.equal(openApi.info.version, version)
 })
 
-t.test('every operation is named, and says what can go wrong', async (t) => {
+t.test('every operation has an id and describes its problems', async (t) => {
   t.same(Object.keys(openApi.paths).sort(), ['/customers/{id}/orders', '/orders/{id}', '/stats'])
   for (const [path, { get }] of Object.entries(openApi.paths)) {
     for (const status of ['400', '500', '503', ...(path.includes('{id}') ? ['414'] : [])]) {
@@ -44,7 +44,7 @@ t.test('every operation is named, and says what can go wrong', async (t) => {
   }
 })
 
-t.test('/docs serves it, unless CONSUMER_DOCS=false; headers as order-api has them', async (t) => {
+t.test('/docs serves it, unless CONSUMER_DOCS=false; the security headers are those of order-api', async (t) => {
   const served = await app(t)
   t.same((await served.inject('/docs/json')).json(), openApi)
   const { headers } = await served.inject('/nowhere')

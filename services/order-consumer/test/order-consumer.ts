@@ -18,18 +18,18 @@ export interface SetUpOptions {
   partitions?: number
   kafka?: { brokers: string }
   postgres?: { url: string }
-  /** The dead-letter topic: made, unless the test wants to do that itself. */
+  /** 'missing' if the test creates the dead-letter topic itself. */
   deadLetterTopic?: 'exists' | 'missing'
 }
 
-/** A topic, a dead-letter topic and a database of a test's own, and what a test asks of them. */
-export class Stage {
+/** A topic, a dead-letter topic and a database for one test, with queries for both. */
+export class ConsumerFixture {
   readonly topic: string
   readonly deadLetterTopic: string
   readonly group: string
   readonly database: TestDatabase
   readonly admin: KafkaAdmin
-  /** As superuser, for what the consumer wrote. */
+  /** As superuser, to read what the consumer wrote. */
   readonly owner: pg.Pool
   readonly #t: Test
   readonly #server: TestTopic
@@ -45,7 +45,7 @@ export class Stage {
     this.owner = owner
   }
 
-  /** The settings of an order-consumer. */
+  /** The settings of the order-consumer. */
   get env (): Record<string, string> {
     return {
       DATABASE_URL: this.database.url('order_consumer'),
@@ -57,7 +57,7 @@ export class Stage {
     }
   }
 
-  /** An order-consumer as a process. */
+  /** Starts an order-consumer process. */
   async start (env: Record<string, string> = {}): Promise<ServiceProcess> {
     return startService(this.#t, 'order-consumer', { ...this.env, ...env })
   }
@@ -71,7 +71,7 @@ export class Stage {
     return this.admin.readTopic(this.deadLetterTopic)
   }
 
-  /** From the database: also while no consumer runs. */
+  /** Read from the database, so that no consumer has to run. */
   async stats (): Promise<Omit<Stats, 'orders' | 'byStatus'>> {
     const { rows: [row] } = await this.owner.query<Record<string, number>>(
       `SELECT coalesce(sum(applied), 0)::int AS applied, coalesce(sum(duplicates), 0)::int AS duplicates,
@@ -79,7 +79,7 @@ export class Stage {
     return row as unknown as Omit<Stats, 'orders' | 'byStatus'>
   }
 
-  /** Waits until so many records have been applied, found to be known, or put aside. */
+  /** Waits until this many records were applied, were duplicates, or became dead letters. */
   async settled (records: number, deadlineMs = 60_000): Promise<void> {
     await until(async () => {
       const { applied, duplicates, deadLetters } = await this.stats()
@@ -87,7 +87,7 @@ export class Stage {
     }, { what: `${records} records to be dealt with`, deadlineMs })
   }
 
-  /** The ids of the events that took effect, one for each time. */
+  /** The ids of the events that took effect, once for each effect. */
   async effects (): Promise<string[]> {
     const { rows } = await this.owner.query<{ event_id: string }>('SELECT event_id FROM order_history ORDER BY event_id')
     return rows.map((row) => row.event_id)
@@ -98,12 +98,12 @@ export class Stage {
     return rows.map((row) => row.event_id)
   }
 
-  /** By partition; 0 where nothing has been committed yet. */
+  /** By partition. 0 if nothing was committed yet. */
   async committed (): Promise<Map<number, bigint>> {
     return this.admin.committedOffsets(this.group, this.topic)
   }
 
-  /** Waits until the group has committed all of the topic. */
+  /** Waits until the group has committed the end of every partition. */
   async caughtUp (deadlineMs = 30_000): Promise<void> {
     await until(async () => {
       const [committed, ends] = await Promise.all([this.committed(), this.admin.endOffsets(this.topic)])
@@ -112,7 +112,7 @@ export class Stage {
   }
 }
 
-export async function setUp (t: Test, { partitions = 1, kafka, postgres, deadLetterTopic = 'exists' }: SetUpOptions = {}): Promise<Stage> {
+export async function setUp (t: Test, { partitions = 1, kafka, postgres, deadLetterTopic = 'exists' }: SetUpOptions = {}): Promise<ConsumerFixture> {
   const server = await testTopic(t, { partitions, server: kafka ?? await testKafka(t) })
   const database = await testDatabase(t, { service: 'order-consumer', ...(postgres === undefined ? {} : { server: postgres }) })
   const admin = await createAdmin(server.connection)
@@ -125,7 +125,7 @@ export async function setUp (t: Test, { partitions = 1, kafka, postgres, deadLet
     await admin.deleteTopics([letters]).catch(() => {})
     await admin.close()
   })
-  return new Stage(t, server, letters, database, admin, owner)
+  return new ConsumerFixture(t, server, letters, database, admin, owner)
 }
 
 export async function getJson (url: string): Promise<{ status: number, type: string | null, body: Record<string, unknown> }> {
@@ -133,7 +133,7 @@ export async function getJson (url: string): Promise<{ status: number, type: str
   return { status: response.status, type: response.headers.get('content-type'), body: await response.json() as Record<string, unknown> }
 }
 
-/** One of the service's metrics, the sum over its labels. */
+/** A metric of the service, summed over its labels. */
 export async function metric (service: ServiceProcess, name: string): Promise<number> {
   const response = await fetch(`${service.ops}/metrics`, { signal: AbortSignal.timeout(15_000) })
   const values = [...(await response.text()).matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))]

@@ -3,7 +3,7 @@ import { encodeCloudEvent } from '@orders/contracts/cloud-events'
 import type { OrderEventType } from '@orders/contracts'
 import type { EventRecord } from '@orders/kafka'
 
-/** What happens to an order, version by version. */
+/** The events of an order, by version. */
 const LIFE: readonly OrderEventType[] = ['OrderCreated', 'OrderConfirmed', 'OrderShipped', 'OrderDelivered']
 
 export type UnaddressedRecord = Omit<EventRecord, 'topic'> & { headers: Record<string, string> }
@@ -16,7 +16,7 @@ export interface OrderEventFields {
   customerId?: string
 }
 
-/** A record as the relay would publish it. */
+/** A record in the relay's format. */
 export function orderEvent ({
   orderId = randomUUID(), eventId = randomUUID(), version = 1, type = LIFE[(version - 1) % LIFE.length] ?? '', customerId = 'customer-1'
 }: OrderEventFields = {}): UnaddressedRecord {
@@ -33,7 +33,7 @@ export function orderEvent ({
 
 export const eventIdOf = (record: { headers: Record<string, unknown> }): string => String(record.headers.ce_id)
 
-/** The first `versions` events of each of so many orders, order by order within each version. */
+/** The first `versions` events of each of `orders` orders: all first versions, then all second versions, and so on. */
 export function lives (orders: number, versions: number): UnaddressedRecord[] {
   const orderIds = Array.from({ length: orders }, () => randomUUID())
   return Array.from({ length: versions }, (_, index) => orderIds.map((orderId) => orderEvent({ orderId, version: index + 1 }))).flat()

@@ -4,15 +4,15 @@ import { getJson, setUp } from './order-consumer.ts'
 import { eventIdOf, lives, orderEvent } from './order-events.ts'
 
 t.test('the read model over HTTP', async (t) => {
-  const stage = await setUp(t)
+  const fixture = await setUp(t)
   const [created, confirmed] = lives(1, 2)
   const many = Array.from({ length: 5 }, () => orderEvent({ customerId: 'customer-2' }))
   if (created === undefined || confirmed === undefined) throw new Error('expected two events')
-  await stage.publish([created, confirmed, ...many])
-  const service = await stage.start()
-  await stage.settled(7)
+  await fixture.publish([created, confirmed, ...many])
+  const service = await fixture.start()
+  await fixture.settled(7)
 
-  t.test('GET /orders/:id: the order, and what it went through', async (t) => {
+  t.test('GET /orders/:id: the order and its history', async (t) => {
     t.match(await getJson(`${service.http}/orders/${String(created.key)}`), {
       status: 200,
       body: {
@@ -52,7 +52,7 @@ t.test('the read model over HTTP', async (t) => {
     })
   })
 
-  t.test('what cannot be answered is a problem', async (t) => {
+  t.test('errors are problems', async (t) => {
     const problems: Array<[string, number, string]> = [
       [`/orders/${randomUUID()}`, 404, 'not-found'],
       ['/orders/7', 400, 'invalid-request'],

@@ -10,38 +10,38 @@ async function failuresOf (service: { ops: string }): Promise<Failures> {
 }
 
 for (const [setting, check] of [['CONSUMER_TOPIC', 'consumer group'], ['CONSUMER_DEAD_LETTER_TOPIC', 'topics']] as const) {
-  t.test(`a ${setting} that does not exist: not ready, and the log names setting and topic, before any record needs it`, async (t) => {
-    const stage = await setUp(t)
-    const topic = `${stage.topic}.wrong`
-    const service = await stage.start({ [setting]: topic })
+  t.test(`a missing ${setting}: not ready, and the log names setting and topic, before any record needs it`, async (t) => {
+    const fixture = await setUp(t)
+    const topic = `${fixture.topic}.wrong`
+    const service = await fixture.start({ [setting]: topic })
     await until(() => service.logs.some(({ event }) => event === 'topic_missing'), { what: 'the check of the topics' })
     const failures = await failuresOf(service)
     t.ok(failures.some((failure) => failure.check === check))
     t.match(failures.find((failure) => failure.check === 'topics')?.reason, new RegExp(`${topic} of ${setting}`))
     t.match(service.logs.filter(({ event }) => event === 'topic_missing'), [{ level: 'error', setting, topic }])
-    await stage.admin.ensureTopics([{ topic, partitions: 1 }])
-    t.teardown(() => stage.admin.deleteTopics([topic]))
+    await fixture.admin.ensureTopics([{ topic, partitions: 1 }])
+    t.teardown(() => fixture.admin.deleteTopics([topic]))
     await until(async () => (await getJson(`${service.ops}/readyz`)).status === 200, { what: 'the topic to be found', deadlineMs: 60_000 })
   })
 }
 
-t.test('a database that is not the service\'s own: not ready, and the log names the setting, once', async (t) => {
-  const stage = await setUp(t)
+t.test('the database of another service: not ready, and the log names the setting, once', async (t) => {
+  const fixture = await setUp(t)
   const other = await testDatabase(t, { service: 'order-api' })
-  const service = await stage.start({ DATABASE_URL: other.ownerUrl })
+  const service = await fixture.start({ DATABASE_URL: other.ownerUrl })
   await until(async () => (await failuresOf(service)).length === 1, { what: 'the rest to be ready' })
   t.match(await failuresOf(service), [{ check: 'postgres', reason: /DATABASE_URL.*inbox/ }])
   t.match(service.logs.filter(({ event }) => event === 'wrong_database'), [{ level: 'error', setting: 'DATABASE_URL' }])
   t.equal(service.logs.filter(({ event }) => event === 'wrong_database').length, 1)
 })
 
-t.test('a grant that is missing: not ready', async (t) => {
-  const stage = await setUp(t)
-  const service = await stage.start()
+t.test('a missing grant: not ready', async (t) => {
+  const fixture = await setUp(t)
+  const service = await fixture.start()
   await until(async () => (await getJson(`${service.ops}/readyz`)).status === 200, { what: 'the consumer to be ready', deadlineMs: 60_000 })
-  await stage.owner.query('REVOKE SELECT ON order_history FROM order_consumer')
+  await fixture.owner.query('REVOKE SELECT ON order_history FROM order_consumer')
   t.match(await failuresOf(service), [{ check: 'postgres', reason: /order_history/ }])
-  await stage.owner.query('GRANT SELECT ON order_history TO order_consumer')
+  await fixture.owner.query('GRANT SELECT ON order_history TO order_consumer')
   t.equal((await getJson(`${service.ops}/readyz`)).status, 200)
-  t.same(await stage.publish(lives(1, 1)), undefined)
+  t.same(await fixture.publish(lives(1, 1)), undefined)
 })

@@ -11,7 +11,7 @@ t.test('the defaults', async (t) => {
   })
 })
 
-t.test('what is malformed is refused, with the setting', async (t) => {
+t.test('malformed values are refused, with the setting', async (t) => {
   const malformed: Record<string, string[]> = {
     DATABASE_URL: ['mysql://h/d', ''],
     KAFKA_BROKERS: ['', 'kafka', 'kafka:', ':9092', 'kafka:0', 'kafka:65536', 'kafka:9092,', 'kafka:9092 , other:9092', 'plaintext://kafka:9092', '[::1]:9092'],
@@ -36,11 +36,11 @@ t.test('what is malformed is refused, with the setting', async (t) => {
   }
 })
 
-t.test('a dead-letter topic that is the topic itself would be read for ever', async (t) => {
+t.test('the dead-letter topic must not be the topic itself, which would be read forever', async (t) => {
   t.throws(() => loadConsumerConfig({ ...ENOUGH, CONSUMER_TOPIC: 'a', CONSUMER_DEAD_LETTER_TOPIC: 'a' }), /CONSUMER_DEAD_LETTER_TOPIC: expected another topic than CONSUMER_TOPIC/)
 })
 
-t.test('a process with such settings ends before it touches anything', async (t) => {
+t.test('a process with invalid settings ends before it connects to anything', async (t) => {
   for (const [env, expected] of [
     [{ CONSUMER_GROOP: 'x' }, /CONSUMER_GROOP: there is no such setting, did you mean CONSUMER_GROUP\?/],
     [{ KAFKA_SSL_CA_FILE: '/no/such/file' }, /KAFKA_SSL_CA_FILE/]

@@ -3,14 +3,14 @@ import t from 'tap'
 import { metric, setUp } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'
 
-t.test('two members, one killed: the other takes its partitions over, and each effect is there once', async (t) => {
-  const stage = await setUp(t, { partitions: 4 })
-  const [first, second] = [await stage.start(), await stage.start()]
-  await until(async () => await stage.admin.countMembers(stage.group) === 2, { what: 'both members' })
+t.test('two members, one killed: the other takes over its partitions, and each event has one effect', async (t) => {
+  const fixture = await setUp(t, { partitions: 4 })
+  const [first, second] = [await fixture.start(), await fixture.start()]
+  await until(async () => await fixture.admin.countMembers(fixture.group) === 2, { what: 'both members' })
   const events = lives(400, 5)
   let published = 0
   const publishMore = async () => {
-    await stage.publish(events.slice(published, published + 50))
+    await fixture.publish(events.slice(published, published + 50))
     published += 50
   }
   await until(async () => {
@@ -21,8 +21,8 @@ t.test('two members, one killed: the other takes its partitions over, and each e
   first.kill('SIGKILL')
   await first.exited()
   while (published < events.length) await publishMore()
-  await until(async () => (await stage.stats()).applied >= events.length, { what: 'the other one to do all the rest', deadlineMs: 60_000 })
-  t.same(await stage.effects(), events.map(eventIdOf).sort())
-  t.match(await stage.stats(), { applied: events.length, gaps: 0, deadLetters: 0 })
-  await stage.caughtUp()
+  await until(async () => (await fixture.stats()).applied >= events.length, { what: 'the other one to do all the rest', deadlineMs: 60_000 })
+  t.same(await fixture.effects(), events.map(eventIdOf).sort())
+  t.match(await fixture.stats(), { applied: events.length, gaps: 0, deadLetters: 0 })
+  await fixture.caughtUp()
 })

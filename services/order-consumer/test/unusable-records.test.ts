@@ -31,17 +31,17 @@ const UNUSABLE: Array<[string, string, Unusable]> = [
   ['an endless header', 'not-a-cloud-event', withHeaders({ ce_type: 'x'.repeat(100_000) })]
 ]
 
-t.test('what can never be applied goes to the dead-letter topic unchanged, with the reason; the partition goes on', async (t) => {
-  const stage = await setUp(t)
+t.test('records that can never be applied become dead letters, unchanged and with the reason; the partition goes on', async (t) => {
+  const fixture = await setUp(t)
   const between = UNUSABLE.map(() => orderEvent())
-  await stage.publish(UNUSABLE.flatMap(([, , record], index) => [record, between[index] ?? record]))
-  const service = await stage.start()
-  await stage.settled(UNUSABLE.length * 2)
+  await fixture.publish(UNUSABLE.flatMap(([, , record], index) => [record, between[index] ?? record]))
+  const service = await fixture.start()
+  await fixture.settled(UNUSABLE.length * 2)
 
-  t.same(await stage.effects(), between.map(eventIdOf).sort(), 'the events in between took effect')
-  const letters = await stage.deadLetters()
+  t.same(await fixture.effects(), between.map(eventIdOf).sort(), 'the events in between took effect')
+  const letters = await fixture.deadLetters()
   t.equal(letters.length, UNUSABLE.length)
-  const sent = await stage.admin.readTopic(stage.topic)
+  const sent = await fixture.admin.readTopic(fixture.topic)
   for (const [index, [name, reason]] of UNUSABLE.entries()) {
     const letter = letters[index]
     const origin = sent[index * 2]
@@ -49,23 +49,23 @@ t.test('what can never be applied goes to the dead-letter topic unchanged, with 
     const { 'x-dead-letter-reason': why, 'x-dead-letter-message': message, 'x-dead-letter-offset': offset, 'x-dead-letter-topic': topic, 'x-dead-letter-partition': partition, ...headers } = letter.headers
     t.equal(String(why), reason, name)
     t.match(String(message), /expected|OrderCreated|must/, name)
-    t.same([String(topic), String(partition), String(offset)], [stage.topic, '0', String(index * 2)], name)
+    t.same([String(topic), String(partition), String(offset)], [fixture.topic, '0', String(index * 2)], name)
     t.same(letter.value, origin.value, `${name}: the value is unchanged`)
     t.same(letter.key, origin.key, `${name}: the key is unchanged`)
     t.same(headers, origin.headers, `${name}: the headers are unchanged`)
   }
   t.equal(await metric(service, 'consumer_dead_letters_total'), UNUSABLE.length)
-  t.match(await stage.stats(), { applied: UNUSABLE.length, duplicates: 0, deadLetters: UNUSABLE.length })
-  await stage.caughtUp()
+  t.match(await fixture.stats(), { applied: UNUSABLE.length, duplicates: 0, deadLetters: UNUSABLE.length })
+  await fixture.caughtUp()
 })
 
-t.test('many at once, together larger than Kafka takes in one batch, are put aside all the same', async (t) => {
-  const stage = await setUp(t)
-  // With the headers that a dead letter gets, 400 of them are more than the topic's max.message.bytes.
+t.test('many dead letters at once may be larger than one record batch of Kafka', async (t) => {
+  const fixture = await setUp(t)
+  // With the headers of a dead letter, 400 of them exceed the topic's max.message.bytes.
   const records = Array.from({ length: 400 }, (_, index) => ({ key: `k${index}`, value: 'x'.repeat(2_400), headers: {} }))
-  await stage.publish(records.slice(0, 200))
-  await stage.publish(records.slice(200))
-  await stage.start()
-  await stage.settled(400)
-  t.same((await stage.deadLetters()).map(({ key }) => key), records.map(({ key }) => key))
+  await fixture.publish(records.slice(0, 200))
+  await fixture.publish(records.slice(200))
+  await fixture.start()
+  await fixture.settled(400)
+  t.same((await fixture.deadLetters()).map(({ key }) => key), records.map(({ key }) => key))
 })

@@ -3,8 +3,8 @@ import { testTopic, until, type TestContext } from '../../framework/index.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import type pg from 'pg'
-import { ApplyingState } from '../../../services/order-consumer/src/apply/applying-state.ts'
-import { BatchApplier } from '../../../services/order-consumer/src/apply/batch-applier.ts'
+import { BatchHandler } from '../../../services/order-consumer/src/apply/batch-handler.ts'
+import { TableHealth } from '../../../services/order-consumer/src/apply/table-health.ts'
 import { ConsumerMetrics } from '../../../services/order-consumer/src/metrics.ts'
 import { DeadLetterTopic } from '../../../services/order-consumer/src/dead-letters/dead-letters.ts'
 import { convict } from '../convict.ts'
@@ -42,14 +42,14 @@ async function startConsumer (
   const pool = given ?? openPool(stage.views.url('order_consumer'), 'consumer')
   const logger = pino({ level: 'silent' })
   const deadLetters = new DeadLetterTopic(stage.connection, deadLetterTopic)
-  const applier = new BatchApplier({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3, refusalsInARow: 10, state: new ApplyingState(logger) })
+  const handler = new BatchHandler({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3, refusalsInARow: 10, tables: new TableHealth(logger) })
   const consumer = runConsumer({
     connection: stage.connection,
     groupId: group,
     topics: [stage.topic],
     onFatal: () => {},
     minRetryDelayMs: 20,
-    handleBatch: throughHandler((batch) => applier.apply(batch))
+    handleBatch: throughHandler((batch) => handler.handle(batch))
   })
   let stopped: Promise<void> | undefined
   const end = async () => {

@@ -3,22 +3,22 @@ import { Ajv } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { Static, TObject } from 'typebox'
 import { ConfigError } from './config-error.ts'
-import { databaseUrlProblems } from '../postgres/database-url.ts'
+import { databaseUrlProblems } from './database-url.ts'
 import { isForeign, isServiceLink } from './foreign-variables.ts'
 import { nearest } from './nearest.ts'
 import { httpSettings, logSettings, opsSettings, postgresSettings, shutdownSettings } from './settings.ts'
 
-/** Several programs share these prefixes, and often one environment: what another one knows is no typing error here. */
+/** Several programs share these prefixes, and often one environment. A setting of another program is not a typo here. */
 const SHARED_SETTINGS = Object.keys({ ...postgresSettings, ...httpSettings, ...opsSettings, ...logSettings, ...shutdownSettings })
 const SHARED_PREFIXES = ['DATABASE_', 'HTTP_', 'KAFKA_', 'LOG_', 'OPS_', 'SHUTDOWN_']
 
-/** What a schema cannot say of a text, by the `format` of its property. Each answers with what is wrong. */
+/** Checks that a schema cannot express, by the `format` of the property. Each returns the problems it found. */
 const FORMATS: Readonly<Record<string, (text: string) => string[]>> = { 'database-url': databaseUrlProblems }
 
 export interface LoadConfigOptions {
   /**
-   * A variable that begins so and is not in the schema is a typing error, and refused. So is one of the prefixes that the
-   * services share (`DATABASE_`, `KAFKA_` …), of those that the schema has settings of.
+   * A variable with such a prefix that is not in the schema is a typo, and is refused. The prefixes that the services share
+   * (`DATABASE_`, `KAFKA_` …) count too, if the schema has a setting with that prefix.
    */
   prefixes: readonly string[]
   env?: NodeJS.ProcessEnv
@@ -33,10 +33,10 @@ interface PropertySchema {
 }
 
 /**
- * Reads the settings of a service from its environment: the property names of the schema are the variables' names.
- * `X_FILE` gives the value of `X` by a file, for secrets that are mounted. An empty value counts as not set.
+ * Reads the settings of a service from its environment. The property names of the schema are the names of the variables.
+ * `X_FILE` names a file with the value of `X`, for mounted secrets. An empty value counts as not set.
  *
- * @throws ConfigError
+ * @throws ConfigError with every problem, not only the first
  */
 export function loadConfig<T extends TObject> (schema: T, { prefixes, env = process.env }: LoadConfigOptions): Readonly<Static<T>> {
   const properties = schema.properties as Record<string, PropertySchema>
@@ -85,7 +85,7 @@ function readVariable (name: string, env: NodeJS.ProcessEnv): string | undefined
   }
 }
 
-/** Stricter than a coercion, which would take '', ' 7' or '1e999' for a number. */
+/** Stricter than Ajv's coercion, which accepts '', ' 7' and '1e999' as numbers. */
 function parse (text: string, { type }: PropertySchema): unknown {
   switch (type) {
     case 'integer':
@@ -100,7 +100,7 @@ function parse (text: string, { type }: PropertySchema): unknown {
   }
 }
 
-/** The value itself is not repeated: it may be a secret. */
+/** Messages do not repeat the value: it may be a secret. */
 function malformed (properties: Record<string, PropertySchema>, values: Record<string, unknown>): string[] {
   return Object.entries(properties).flatMap(([name, { format = '' }]) => {
     const value = values[name]
@@ -109,7 +109,7 @@ function malformed (properties: Record<string, PropertySchema>, values: Record<s
   })
 }
 
-/** Also fills the defaults in. The values themselves are not repeated in a message: some are secrets. */
+/** Also fills in the defaults. Messages repeat numbers only: other values may be secrets. */
 function validate (schema: TObject, values: Record<string, unknown>): string[] {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false })
   addFormats.default(ajv)

@@ -1,11 +1,11 @@
 const MAX_DISTANCE = 3
 
-/** What was probably meant by a name that there is not; undefined when nothing is close. */
+/** The known name that an unknown one was probably meant to be; undefined if none is close. */
 export function nearest (name: string, known: readonly string[]): string | undefined {
   const [best] = known.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .sort((a, b) => a.distance - b.distance)
   if (best !== undefined && best.distance <= MAX_DISTANCE) return best.candidate
-  // `KAFKA_SSL` for KAFKA_SSL_CA_FILE: the beginning of the right one.
+  // `KAFKA_SSL` for KAFKA_SSL_CA_FILE: a prefix of the right name.
   return known.find((candidate) => candidate.startsWith(`${name}_`))
 }
 

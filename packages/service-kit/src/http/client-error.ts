@@ -5,30 +5,30 @@ import type { Exchange } from './http-server.ts'
 import { PROBLEM_JSON, problemDocument, ProblemError } from './problem.ts'
 
 export interface OfConnection {
-  /** Requests that are not answered yet, in their order. */
+  /** Requests that are not answered yet, in order. */
   open: readonly Exchange[]
   newest: Exchange | undefined
 }
 
 /**
- * What Node refuses before there is a request, or in the middle of one: answered on the bare socket, as a problem like
- * everything else. Never where the client would take it for the answer to another request of the same connection.
+ * Answers errors that Node finds before a request is complete, with a problem, directly on the socket. It sends nothing if the
+ * client would take the problem for the answer to another request of the same connection.
  */
 export function answerClientError (error: NodeJS.ErrnoException, socket: Socket, { open, newest }: OfConnection): void {
   const inBody = newest !== undefined && !newest.request.complete
   const earlier = inBody ? open.filter((exchange) => exchange !== newest) : open
   if (earlier.length > 0) {
-    // Pipelined: the requests before this one are answered first, then the connection ends.
+    // Pipelining: answer the earlier requests first, then end the connection.
     earlier.at(-1)?.response.once('close', () => { socket.destroySoon() })
     return
   }
-  // A body that goes on after its request was answered: the answer is there already.
+  // The body still arrives after its request was answered: do not answer twice.
   const answered = inBody && (newest.response.headersSent || !open.includes(newest))
   if (socket.writable && !answered && error.code !== 'ECONNRESET') writeProblem(socket, toProblem(error))
   socket.destroy()
 }
 
-/** An answer that Fastify never sees; the last one of its connection. */
+/** Writes an answer past Fastify. The connection ends after it. */
 export function writeProblem (socket: Duplex, problem: ProblemError): void {
   const body = JSON.stringify(problemDocument(problem))
   socket.write(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n` +
@@ -39,7 +39,7 @@ export function writeProblem (socket: Duplex, problem: ProblemError): void {
 function toProblem ({ code }: NodeJS.ErrnoException): ProblemError {
   switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ProblemError(408, 'request-timeout', 'expected the whole request by now, found a part of it')
+      return new ProblemError(408, 'request-timeout', 'expected the whole request within the deadline, found a part of it')
     case 'HPE_HEADER_OVERFLOW':
       return new ProblemError(431, 'invalid-request', 'expected shorter headers')
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':

@@ -4,10 +4,10 @@ import type { FastifyInstance } from 'fastify'
 const CLOSE_IDLE_EVERY_MS = 100
 
 /**
- * Makes every answer given while draining end its connection. Call it before the app is ready.
+ * While draining, sends `connection: close` with every answer. Call it before the app is ready.
  *
- * A request that is in flight when the server closes would else end with `keep-alive`, and its socket keep the server
- * open for the keep-alive time-out of 72 seconds: longer than a pod may take to end.
+ * Otherwise a request in flight would end with `keep-alive`. Its socket would keep the server open for the keep-alive timeout of
+ * 72 seconds, which is longer than the grace period of a pod.
  */
 export function closeConnectionsWhileDraining (app: FastifyInstance, isDraining: () => boolean): void {
   app.addHook('onSend', async (_request, reply) => {
@@ -16,15 +16,15 @@ export function closeConnectionsWhileDraining (app: FastifyInstance, isDraining:
 }
 
 /**
- * Tells clients to reuse an idle connection for less time than the service goes on after SIGTERM. Call it before the app is ready.
+ * Sends `Keep-Alive: timeout`, a little shorter than `SHUTDOWN_DELAY_MS`. Call it before the app is ready.
  *
- * A connection without a request during the whole `SHUTDOWN_DELAY_MS` never hears `connection: close`. The server closes it when
- * the delay is over, and a client that sends a request just then gets none answered. A client that heeds `Keep-Alive: timeout`
- * (fetch and undici always, Node's agent if it has a time-out, Apache's) has given such a connection up by then. The server's own time-out stays longer, for load
- * balancers that heed nothing.
+ * A connection without a request during that delay never gets `connection: close`. The server closes it after the delay, and a
+ * request that a client sends at that moment is lost. Clients that follow `Keep-Alive: timeout` (fetch and undici always, Node's
+ * agent if it has a timeout, Apache's) no longer use such a connection by then. The server's own timeout stays longer, for load
+ * balancers that ignore the header.
  */
 export function limitReuse (app: FastifyInstance, shutdownDelayMs: number): void {
-  // A second less, for the way; clients take off one more.
+  // One second less, for the latency. Clients subtract another one.
   const seconds = Math.floor(shutdownDelayMs / 1_000) - 1
   if (seconds < 1) return
   app.addHook('onSend', async (request, reply) => {
@@ -32,9 +32,9 @@ export function limitReuse (app: FastifyInstance, shutdownDelayMs: number): void
   })
 }
 
-/** Closes the app: requests in flight are answered, idle connections closed, at the deadline all of them. */
+/** Closes the app: answers requests in flight, closes idle connections, and at the deadline closes all connections. */
 export async function drainHttp (app: FastifyInstance, deadlineMs: number): Promise<void> {
-  // A request that has arrived, and was not read because the process was busy, sits on a connection that looks idle.
+  // A busy process may not have read a request that has arrived. Its connection would look idle.
   await nextTurn()
   await nextTurn()
   const idle = setInterval(() => { app.server.closeIdleConnections() }, CLOSE_IDLE_EVERY_MS)

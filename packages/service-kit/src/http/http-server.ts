@@ -6,15 +6,15 @@ import { ProblemError } from './problem.ts'
 
 const SECOND_MS = 1_000
 
-/** From the first byte of a request (or from the connection) to its last. */
+/** From the first byte of a request, or from the connect, to the last byte of the request. */
 const REQUEST_DEADLINE_MS = 10 * SECOND_MS
-/** Node looks at its connections every 30 s by default: a deadline of 10 s would be one of up to 40. */
-const CHECK_EVERY_MS = SECOND_MS
-/** A socket on which nothing moves while a request or an answer is under way. */
+/** Node checks its connections every 30 s by default: a deadline of 10 s would last up to 40 s. */
+const CHECK_INTERVAL_MS = SECOND_MS
+/** A socket without traffic in the middle of a request or an answer. */
 const INACTIVITY_MS = 15 * SECOND_MS
-/** From a request's headers to the last byte of its answer. Above the time limits of Postgres, so that only slow readers meet it. */
+/** From a request's headers to the last byte of its answer. Longer than the timeouts of Postgres, so that only slow clients reach it. */
 const EXCHANGE_DEADLINE_MS = 30 * SECOND_MS
-/** Longer than the idle time-outs of the usual load balancers: the side that reuses a connection has to be the one that closes it. */
+/** Longer than the idle timeouts of common load balancers: the side that reuses a connection must be the one that closes it. */
 const KEEP_ALIVE_MS = 72 * SECOND_MS
 
 export interface Exchange {
@@ -23,13 +23,13 @@ export interface Exchange {
 }
 
 export interface HttpServerOptions {
-  /** For tests alone. */
+  /** For tests only. */
   exchangeDeadlineMs?: number
 }
 
 /**
- * Node's HTTP server with deadlines that hold, and nothing that it answers by itself: what it would refuse with an empty
- * answer goes to the handler, or is answered with a problem.
+ * Node's HTTP server with strict deadlines. Requests that Node would refuse with an empty answer go to the handler, or are
+ * answered with a problem.
  */
 export function createHttpServer (handler: RequestListener, { exchangeDeadlineMs = EXCHANGE_DEADLINE_MS }: HttpServerOptions = {}): Server {
   const exchanges = new Exchanges()
@@ -38,38 +38,38 @@ export function createHttpServer (handler: RequestListener, { exchangeDeadlineMs
     handler(request, response)
   }
   const server = createServer({
-    // Both: Node takes the larger of the two for the whole request, and the default for headers is a minute.
+    // Set both: Node uses the larger one for the whole request, and the default for headers is a minute.
     headersTimeout: REQUEST_DEADLINE_MS,
     requestTimeout: REQUEST_DEADLINE_MS,
-    connectionsCheckingInterval: CHECK_EVERY_MS,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // The handler refuses a request without Host itself, with a problem.
+    // The handler refuses a request without Host, with a problem.
     requireHostHeader: false,
-    // Answered as what it is without the upgrade.
+    // Ignore the upgrade, and answer the request.
     shouldUpgradeCallback: () => false
   }, handle)
   server.timeout = INACTIVITY_MS
   server.on('checkExpectation', handle)
-  // Node takes any header that has these words in it for this expectation.
+  // Node emits this for any `expect` header that contains the words.
   server.on('checkContinue', (request, response) => {
     if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
     handle(request, response)
   })
   server.on('clientError', (error, socket) => { answerClientError(error, socket as Socket, exchanges.on(socket)) })
   server.on('connect', (_request, socket) => {
-    writeProblem(socket, new ProblemError(400, 'invalid-request', 'expected a request to this service, found CONNECT: it is no proxy'))
+    writeProblem(socket, new ProblemError(400, 'invalid-request', 'expected a request to this service, found CONNECT: it is not a proxy'))
     socket.end()
   })
 
   let sweep: NodeJS.Timeout | undefined
   server.on('listening', () => {
-    sweep = setInterval(() => { exchanges.destroyOverdue(exchangeDeadlineMs) }, CHECK_EVERY_MS).unref()
+    sweep = setInterval(() => { exchanges.destroyOverdue(exchangeDeadlineMs) }, CHECK_INTERVAL_MS).unref()
   })
   server.on('close', () => { clearInterval(sweep) })
   return server
 }
 
-/** The requests whose answers are not with their clients yet. */
+/** Requests whose answers have not been sent completely. */
 class Exchanges {
   readonly #open = new Map<Exchange, number>()
   readonly #newest = new WeakMap<Duplex, Exchange>()
@@ -80,19 +80,19 @@ class Exchanges {
     exchange.response.once('close', () => { this.#open.delete(exchange) })
   }
 
-  /** Of one connection: all that are open, and the newest that there was. */
+  /** For one connection: its open exchanges, and its newest one. */
   on (socket: Duplex): { open: Exchange[], newest: Exchange | undefined } {
     return { open: [...this.#open.keys()].filter(({ request }) => request.socket === socket), newest: this.#newest.get(socket) }
   }
 
-  /** A client that reads its answer slowly, or not at all, would else hold its socket, and the answer's memory, as long as it likes. */
+  /** Otherwise a client that reads slowly, or not at all, would keep its socket and the answer in memory forever. */
   destroyOverdue (deadlineMs: number): void {
     const now = performance.now()
     for (const [exchange, since] of this.#open) {
       const { socket } = exchange.request
-      // An answer that waited behind another one (pipelining) is never closed with its socket.
+      // A pipelined answer behind another one gets no close event when its socket closes.
       if (socket.destroyed) this.#open.delete(exchange)
-      // Reset: closed, the kernel would go on offering what is unread.
+      // Reset, not close: after a close the kernel would keep sending the unread data.
       else if (now - since > deadlineMs) socket.resetAndDestroy()
     }
   }

@@ -1,7 +1,26 @@
 import { STATUS_CODES } from 'node:http'
-import type { ProblemType } from './problem-types.ts'
 
 export const PROBLEM_JSON = 'application/problem+json'
+
+/** Every `type` of a problem, without `urn:problem:`. Each has a row in docs/problems.md. */
+export const PROBLEM_TYPES = [
+  'body-too-large',
+  'cross-site',
+  'idempotency-key-reused',
+  'internal',
+  'invalid-request',
+  'method-not-allowed',
+  'not-found',
+  'not-ready',
+  'overloaded',
+  'request-in-flight',
+  'request-timeout',
+  'status-conflict',
+  'unavailable',
+  'unsupported-media-type'
+] as const
+
+export type ProblemType = typeof PROBLEM_TYPES[number]
 
 export interface ProblemFields {
   /** Seconds for the `Retry-After` header. */
@@ -12,7 +31,7 @@ export interface ProblemFields {
   extensions?: Record<string, unknown>
 }
 
-/** An error that a handler throws to answer with a problem. The types are explained in docs/problems.md. */
+/** A handler throws it to answer with a problem. docs/problems.md explains the types. */
 export class ProblemError extends Error {
   readonly code = 'HTTP_PROBLEM'
   readonly status: number
@@ -28,7 +47,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** The members of https://www.rfc-editor.org/rfc/rfc9457. `where` names the request, if there is one. */
+/** The members of https://www.rfc-editor.org/rfc/rfc9457. `where` identifies the request, if there is one. */
 export function problemDocument (
   { status, type, message, fields }: ProblemError, where: { instance?: string, requestId?: string } = {}
 ): Record<string, unknown> {

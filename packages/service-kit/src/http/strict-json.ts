@@ -2,14 +2,14 @@ import type { FastifyInstance } from 'fastify'
 import { ProblemError } from './problem.ts'
 
 /**
- * Reads JSON bodies as Fastify does, and refuses one that names a member twice. JSON.parse takes the last of them, other
- * readers the first: what a gateway in front has checked would not be what is stored.
+ * Parses JSON bodies as Fastify does, and refuses duplicate members. JSON.parse takes the last one, other parsers the first: a
+ * gateway could check one value, and the service store the other.
  */
 export function useStrictJson (app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) => {
-    // No body after all (chunked, and no chunk): where one is needed, the schema says so.
+    // An empty body (chunked without a chunk). If the route needs a body, its schema refuses this.
     if (text === '') {
       done(null)
       return
@@ -22,7 +22,7 @@ export function useStrictJson (app: FastifyInstance): void {
   })
 }
 
-/** A string, with the colon that makes it a member's name, or the limit of an object. */
+/** A string, with the colon if it is a member's name; or a brace. */
 const TOKENS = /("[^"\\]*(?:\\.[^"\\]*)*")\s*(:)?|[{}]/g
 
 /** @param json well-formed JSON */
@@ -32,7 +32,7 @@ function repeatedMember (json: string): string | undefined {
     if (token === '{') objects.push(new Set())
     else if (token === '}') objects.pop()
     else if (colon !== undefined) {
-      // Read, not compared as written: "a" and "\u0061" are one name.
+      // Decoded before it is compared: "a" and "\u0061" are the same name.
       const name = JSON.parse(text) as string
       if (objects.at(-1)?.has(name) === true) return name
       objects.at(-1)?.add(name)

@@ -6,11 +6,11 @@ export interface TraceContext {
   traceparent: string
 }
 
-// https://www.w3.org/TR/trace-context/#traceparent-header: version ff and ids of zeros only are invalid; a version above
-// 00 may have more fields behind, which are not ours to read.
+// https://www.w3.org/TR/trace-context/#traceparent-header: version ff is invalid, and so are ids of zeros only. Versions above
+// 00 may have more fields, which are ignored.
 const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 
-/** The trace that a header names; undefined if it names none, as the specification wants it for anything malformed. */
+/** Parses the header. @returns undefined if it is malformed: the specification says to ignore it then */
 export function parseTraceparent (header: unknown): { traceId: string, flags: string } | undefined {
   if (typeof header !== 'string' || header.length > 512) return undefined
   const [, version, traceId, , flags, rest] = TRACEPARENT.exec(header) ?? []
@@ -21,8 +21,8 @@ export function parseTraceparent (header: unknown): { traceId: string, flags: st
 const SAMPLED = 1
 
 /**
- * A new span in the caller's trace, or in a new trace if the caller has none. Of the flags it keeps `sampled`: the
- * specification wants those that version 00 does not know to be cleared.
+ * A new span in the caller's trace, or in a new trace if there is none. Keeps the flag `sampled`. The specification says to
+ * clear flags that version 00 does not define.
  */
 export function childTraceContext (header: unknown): TraceContext {
   const { traceId, flags } = parseTraceparent(header) ?? { traceId: randomBytes(16).toString('hex'), flags: '01' }

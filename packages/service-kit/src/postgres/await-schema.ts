@@ -3,13 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Type, type Static } from 'typebox'
-import { configOrExit } from '../config/config-or-exit.ts'
+import { configOrExit } from '../config/config-error.ts'
 import { loadConfig } from '../config/config.ts'
-import { connectPatiently } from './connect-patiently.ts'
-import { connectionOptions } from './connection.ts'
-import { databaseTlsSettings, withDatabaseTls } from './database-tls.ts'
-import { endOnSigterm } from '../process/end-on-sigterm.ts'
-import { failJob, JobError } from '../process/job-error.ts'
+import { connectionOptions, connectWithRetry } from './connection.ts'
+import { databaseTlsSettings, withDatabaseTls } from '../config/database-tls.ts'
+import { endOnSigterm, failJob, JobError } from './job.ts'
 import { createLogger } from '../process/logger.ts'
 import { logSettings, postgresSettings } from '../config/settings.ts'
 
@@ -23,7 +21,7 @@ export const awaitSchemaSettings = Type.Object({
   ...databaseTlsSettings,
   ...logSettings,
   AWAIT_SCHEMA_DEADLINE_MS: Type.Integer({
-    default: 600_000, minimum: 0, maximum: 3_600_000, description: 'A schema that is not there after this long ends the wait with exit code 1.'
+    default: 600_000, minimum: 0, maximum: 3_600_000, description: 'How long to wait for the schema, in milliseconds. After that the job ends with exit code 1.'
   })
 })
 
@@ -34,10 +32,9 @@ export interface AwaitSchemaOptions {
 }
 
 /**
- * Ends when every migration of `directory` has been applied: what a pod runs before its service, which would answer with
- * errors, or end, on a schema that is older than itself. Connects with the service's own role, which can log in only after
- * the migration job gave it a password. A newer schema is no reason to wait. What goes wrong is one line of the log, and exit
- * code 1.
+ * Waits until every migration of `directory` has been applied. A pod runs it before its service, because a service fails on a
+ * schema older than itself. A newer schema is fine. It connects with the service's own role, which can log in only after the
+ * migration job has set its password. A failure is one log line and exit code 1.
  */
 export async function awaitSchema ({ name, directory }: AwaitSchemaOptions): Promise<void> {
   endOnSigterm()
@@ -46,23 +43,22 @@ export async function awaitSchema ({ name, directory }: AwaitSchemaOptions): Pro
   try {
     await untilMigrated(config, { name, directory }, logger)
   } catch (error) {
-    failJob(error, logger, 'the schema cannot be waited for')
+    failJob(error, logger, 'the wait for the schema failed')
   }
 }
 
 async function untilMigrated (config: Static<typeof awaitSchemaSettings>, { name, directory }: AwaitSchemaOptions, logger: Logger): Promise<void> {
   const needed = (await readdir(directory)).filter((file) => file.endsWith('.sql')).map((file) => file.slice(0, -'.sql'.length))
   const giveUpAt = performance.now() + config.AWAIT_SCHEMA_DEADLINE_MS
-  const client = await connectPatiently({
-    connection: connectionOptions({ url: config.DATABASE_URL, applicationName: `${name} await schema` }), deadlineMs: config.AWAIT_SCHEMA_DEADLINE_MS, logger
-  })
+  const connection = connectionOptions({ url: config.DATABASE_URL, applicationName: `${name} await schema` })
+  const client = await connectWithRetry(connection, { deadlineMs: config.AWAIT_SCHEMA_DEADLINE_MS, logger })
   try {
     for (;;) {
       const applied = await appliedMigrations(client)
       const missing = needed.filter((migration) => !applied.has(migration))
       if (missing.length === 0) return
       if (performance.now() > giveUpAt) throw new JobError('AWAIT_SCHEMA_DEADLINE_MS', `expected every migration to be applied within AWAIT_SCHEMA_DEADLINE_MS (${config.AWAIT_SCHEMA_DEADLINE_MS} ms), found these missing: ${missing.join(', ')}; see the migration job`)
-      logger.info({ event: 'schema_awaited', missing }, 'the schema is not there yet')
+      logger.info({ event: 'schema_awaited', missing }, 'waiting for migrations')
       await delay(PAUSE_MS)
     }
   } finally {
@@ -75,7 +71,7 @@ async function appliedMigrations (client: pg.Client): Promise<ReadonlySet<string
     const { rows } = await client.query<{ name: string }>('SELECT name FROM public.schema_migrations')
     return new Set(rows.map(({ name }) => name))
   } catch (error) {
-    // The very first migration job is still at it: it lets the roles read the table at its end.
+    // The first migration job still runs. It grants the roles the right to read this table at its end.
     const { code } = error as pg.DatabaseError
     if (code === UNDEFINED_TABLE || code === INSUFFICIENT_PRIVILEGE) return new Set()
     throw error

@@ -1,21 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { JobError } from '../process/job-error.ts'
+import { isLostRace, LOCK_NOT_AVAILABLE } from './errors.ts'
+import { JobError } from './job.ts'
 
-/** Any constant: whoever holds this advisory lock migrates, the others wait, and then find nothing to do. */
+/** Any constant. The job with this advisory lock migrates; the others wait, and then find nothing to do. */
 const MIGRATION_LOCK = 7_041_776
-const LOCK_NOT_AVAILABLE = '55P03'
-const LOST_RACES = new Set(['40001', '40P01'])
-const TRY_EVERY_MS = 500
-const LOOK_EVERY_MS = 1_000
-const TELL_EVERY_MS = 5_000
+const RETRY_INTERVAL_MS = 500
+const WATCH_INTERVAL_MS = 1_000
+const LOG_INTERVAL_MS = 5_000
 
 export interface LockWaitOptions {
-  /** The one that migrates. */
+  /** Runs the migrations. */
   client: pg.Client
-  /** One more, which can look while that one waits. */
-  openWitness: () => Promise<pg.Client>
+  /** Opens a second connection: it reads which sessions hold the lock, while `client` waits. */
+  openWatcher: () => Promise<pg.Client>
   deadlineMs: number
   logger: Logger
 }
@@ -29,16 +28,16 @@ interface Holder {
 }
 
 /**
- * What a migration waits for: other migrations, and transactions that use a table that it changes. Never without end, and never
- * without a word. A statement that waits for a table holds up everyone who comes behind it, so it waits for a moment only, and
- * the migration is tried again.
+ * Waits for other migrations, and for transactions that use a table that the migration changes. The wait has a deadline and is
+ * logged. A statement that waits for a table lock blocks all later statements on that table, so each attempt has a short lock
+ * timeout, and the migration is retried.
  */
 export class LockWait {
-  /** Less than what the services wait for a lock: a request that comes behind a waiting migration is slow, and does not fail. */
+  /** Less than the services' lock timeout: a request behind a waiting migration is slow, and does not fail. */
   static readonly STATEMENT_TIMEOUT_MS = 2_000
   readonly #options: LockWaitOptions
   readonly #giveUpAt: number
-  #told = -Infinity
+  #loggedAt = -Infinity
   #holders: Holder[] = []
 
   constructor (options: LockWaitOptions) {
@@ -46,57 +45,56 @@ export class LockWait {
     this.#giveUpAt = performance.now() + options.deadlineMs
   }
 
-  /** Resolves when no other migration of this database is at work. @throws JobError after the deadline, with who holds the lock */
-  async becomeTheOnlyMigration (): Promise<void> {
+  /** Takes the lock of the migrations. @throws JobError after the deadline, with the sessions that hold it */
+  async takeMigrationLock (): Promise<void> {
     const { client } = this.#options
     for (;;) {
       const { rows: [row] } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [MIGRATION_LOCK])
       if (row?.locked === true) return
       this.#holders = await holdersOfMigrationLock(client)
-      this.#tell('another migration is at work, or a session that holds its lock')
-      if (performance.now() > this.#giveUpAt) throw this.#tooLong('the lock of the migrations')
-      await delay(TRY_EVERY_MS)
+      this.#log('waiting for another migration, or for a session that holds its lock')
+      if (performance.now() > this.#giveUpAt) throw this.#deadlineError('the lock of the migrations')
+      await delay(RETRY_INTERVAL_MS)
     }
   }
 
-  /** Does the work, again and again while it fails for a lock. @throws JobError after the deadline. @throws what the work throws */
+  /** Retries the work while it fails for a lock. @throws JobError after the deadline. @throws the work's other errors */
   async retry<T> (work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await this.#watched(work)
       } catch (error) {
-        const { code = '' } = error as pg.DatabaseError
-        if (code !== LOCK_NOT_AVAILABLE && !LOST_RACES.has(code)) throw error
-        // The runner leaves the transaction open that its statement failed in.
+        if ((error as pg.DatabaseError).code !== LOCK_NOT_AVAILABLE && !isLostRace(error)) throw error
+        // The runner leaves a failed transaction open.
         await this.#options.client.query('ROLLBACK')
-        if (performance.now() > this.#giveUpAt) throw this.#tooLong('a table', error)
-        await delay(TRY_EVERY_MS)
+        if (performance.now() > this.#giveUpAt) throw this.#deadlineError('a table', error)
+        await delay(RETRY_INTERVAL_MS)
       }
     }
   }
 
-  /** Looks from another connection who is in the way, for as long as the work lasts. */
+  /** While the work runs, reads from another connection which sessions block it. */
   async #watched<T> (work: () => Promise<T>): Promise<T> {
-    const { client, openWitness, logger } = this.#options
+    const { client, openWatcher, logger } = this.#options
     const { rows: [row] } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
     const done = new AbortController()
     const watching = (async () => {
-      // Most migrations are over before the first look.
-      await delay(LOOK_EVERY_MS, undefined, { signal: done.signal })
-      const witness = await openWitness()
+      // Most migrations end before the first look.
+      await delay(WATCH_INTERVAL_MS, undefined, { signal: done.signal })
+      const watcher = await openWatcher()
       try {
         while (!done.signal.aborted) {
-          const holders = await blockersOf(witness, row?.pid ?? 0)
+          const holders = await blockersOf(watcher, row?.pid ?? 0)
           if (holders.length > 0) {
             this.#holders = holders
-            this.#tell('a statement of the migration waits for a lock')
+            this.#log('a statement of the migration waits for a lock')
           }
-          await delay(LOOK_EVERY_MS, undefined, { signal: done.signal })
+          await delay(WATCH_INTERVAL_MS, undefined, { signal: done.signal })
         }
       } finally {
-        await witness.end()
+        await watcher.end()
       }
-    })().catch((error: unknown) => { if (!done.signal.aborted) logger.debug({ event: 'lock_holders_unknown', err: error }, 'nobody can look who is in the way') })
+    })().catch((error: unknown) => { if (!done.signal.aborted) logger.debug({ event: 'lock_holders_unknown', err: error }, 'the sessions that hold the lock could not be read') })
     try {
       return await work()
     } finally {
@@ -105,18 +103,18 @@ export class LockWait {
     }
   }
 
-  #tell (message: string): void {
-    if (performance.now() - this.#told < TELL_EVERY_MS) return
-    this.#told = performance.now()
+  #log (message: string): void {
+    if (performance.now() - this.#loggedAt < LOG_INTERVAL_MS) return
+    this.#loggedAt = performance.now()
     this.#options.logger.warn({ event: 'migration_waits', holders: this.#holders }, message)
   }
 
-  #tooLong (what: string, cause?: unknown): JobError {
+  #deadlineError (what: string, cause?: unknown): JobError {
     const holders = this.#holders.map(({ pid, role, application, state, since }) =>
       `process ${pid} of the role ${role} (${application || 'no application name'}${state === null ? '' : `, ${state}`}${since === null ? '' : `, since ${since}`})`)
     return new JobError('MIGRATE_LOCK_DEADLINE_MS',
-      `expected ${what} to be free within MIGRATE_LOCK_DEADLINE_MS (${this.#options.deadlineMs} ms), found it held by ${holders.join(', ') || 'nobody that can be seen'}; ` +
-      'end that session (pg_terminate_backend), or give it more time', { cause })
+      `expected ${what} to be free within MIGRATE_LOCK_DEADLINE_MS (${this.#options.deadlineMs} ms), found it held by ${holders.join(', ') || 'a session that is not visible'}; ` +
+      'end that session (pg_terminate_backend), or raise MIGRATE_LOCK_DEADLINE_MS', { cause })
   }
 }
 
@@ -131,7 +129,7 @@ async function holdersOfMigrationLock (client: pg.Client): Promise<Holder[]> {
   return rows
 }
 
-async function blockersOf (witness: pg.Client, pid: number): Promise<Holder[]> {
-  const { rows } = await witness.query<Holder>(`${HOLDER} FROM pg_stat_activity AS a WHERE a.pid = ANY (pg_blocking_pids($1))`, [pid])
+async function blockersOf (watcher: pg.Client, pid: number): Promise<Holder[]> {
+  const { rows } = await watcher.query<Holder>(`${HOLDER} FROM pg_stat_activity AS a WHERE a.pid = ANY (pg_blocking_pids($1))`, [pid])
   return rows
 }

@@ -2,20 +2,18 @@ import { runner } from 'node-pg-migrate'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { Type, type TObject } from 'typebox'
-import { configOrExit } from '../config/config-or-exit.ts'
+import { configOrExit } from '../config/config-error.ts'
 import { loadConfig } from '../config/config.ts'
-import { connectPatiently } from './connect-patiently.ts'
-import { connectionOptions, openClient } from './connection.ts'
-import { databaseTlsSettings, withDatabaseTls } from './database-tls.ts'
-import { endOnSigterm } from '../process/end-on-sigterm.ts'
-import { failJob } from '../process/job-error.ts'
+import { connectionOptions, connectWithRetry, openClient } from './connection.ts'
+import { databaseTlsSettings, withDatabaseTls } from '../config/database-tls.ts'
+import { endOnSigterm, failJob } from './job.ts'
 import { createLogger } from '../process/logger.ts'
 import { LockWait } from './lock-wait.ts'
 import { assertRoleOwner, setRolePassword } from './role-password.ts'
 import { logSettings, postgresSettings } from '../config/settings.ts'
 
 export interface MigrateOptions {
-  /** The service whose database it is. */
+  /** The service that owns the database. */
   name: string
   /** Folder of `NNN_name.sql` files, applied in order, each once. */
   directory: string
@@ -26,33 +24,33 @@ export interface MigrateOptions {
 /** The settings of a service's `migrate.ts`. */
 export function migrationSettings (roles: readonly string[]): TObject {
   const passwords = roles.map((role) => [passwordVariable(role), Type.Optional(Type.String({
-    minLength: 1, description: `Password to set on the role ${role}; left alone if not set.`
+    minLength: 1, description: `Password to set on the role ${role}. If not set, the password stays as it is.`
   }))] as const)
   return Type.Object({
     DATABASE_URL: postgresSettings.DATABASE_URL,
     ...databaseTlsSettings,
     ...logSettings,
     MIGRATE_CONNECT_DEADLINE_MS: Type.Integer({
-      default: 0, minimum: 0, maximum: 3_600_000, description: 'For how long a Postgres that cannot be reached yet is tried again.'
+      default: 0, minimum: 0, maximum: 3_600_000, description: 'How long to retry while Postgres cannot be reached, in milliseconds.'
     }),
     MIGRATE_ROLE_OWNER: Type.Optional(Type.String({
       pattern: '^[a-zA-Z0-9._/-]{1,200}$',
-      description: 'The installation that sets the passwords, such as `namespace/release`. It is kept in the roles\' comments, and a role whose password another installation sets is refused: roles belong to the whole Postgres server. Not checked if not set.'
+      description: 'The installation that sets the passwords, such as `namespace/release`. The migration job stores it in the comments of the roles, and refuses a role of another installation: roles belong to the whole Postgres server. If not set, nothing is checked.'
     })),
     MIGRATE_LOCK_DEADLINE_MS: Type.Integer({
       default: 600_000,
       minimum: 0,
       maximum: 3_600_000,
-      description: 'For how long another migration, or a transaction that uses a table that is to be changed, is waited for. After that the job ends with exit code 1, and names who holds the lock.'
+      description: 'How long to wait for another migration, or for a transaction that uses a table of the migration, in milliseconds. After that the job ends with exit code 1 and names the sessions that hold the lock.'
     }),
     ...Object.fromEntries(passwords)
   })
 }
 
 /**
- * Brings a service's database up to date: the entry point of its migration job. Safe to run from several places at once.
- * Settings that cannot be used are printed, and end the process with exit code 1. What else goes wrong is one line of the log,
- * with the setting to change if there is one, and exit code 1; the migration that failed was rolled back then.
+ * Migrates a service's database: the entry point of its migration job. Several jobs may run at once. Invalid settings are
+ * printed, and end the process with exit code 1. Any other failure is one log line, with the setting to change if there is
+ * one, and exit code 1; the failed migration was rolled back.
  */
 export async function migrate ({ name, directory, roles }: MigrateOptions): Promise<void> {
   endOnSigterm()
@@ -78,15 +76,15 @@ async function applyAll ({ name, directory, roles }: MigrateOptions, config: Mig
   const connection = connectionOptions({
     url: config.DATABASE_URL,
     applicationName: `${name}-migrate`,
-    // A role's default would end an index that takes long. What waits for a lock is short: whoever comes behind it waits too.
+    // A role's default timeout would end a long index build. Waits for locks are short: later statements queue behind them.
     defaults: [['statement_timeout', '0'], ['idle_in_transaction_session_timeout', '0']],
     fixed: [['lock_timeout', String(LockWait.STATEMENT_TIMEOUT_MS)]],
     needsSession: 'DATABASE_URL to the server itself'
   })
-  const client = await connectPatiently({ connection, deadlineMs: config.MIGRATE_CONNECT_DEADLINE_MS, logger })
-  const waiting = new LockWait({ client, openWitness: () => openClient(connection), deadlineMs: config.MIGRATE_LOCK_DEADLINE_MS, logger })
+  const client = await connectWithRetry(connection, { deadlineMs: config.MIGRATE_CONNECT_DEADLINE_MS, logger })
+  const waiting = new LockWait({ client, openWatcher: () => openClient(connection), deadlineMs: config.MIGRATE_LOCK_DEADLINE_MS, logger })
   try {
-    await waiting.becomeTheOnlyMigration()
+    await waiting.takeMigrationLock()
     const owner = config.MIGRATE_ROLE_OWNER
     for (const role of roles) {
       if (owner !== undefined && config[passwordVariable(role)] !== undefined) await assertRoleOwner(client, role, owner)
@@ -96,13 +94,13 @@ async function applyAll ({ name, directory, roles }: MigrateOptions, config: Mig
       dir: directory,
       direction: 'up',
       migrationsTable: 'schema_migrations',
-      // The lock above waits; the runner's own one gives up when another job is at it.
+      // The lock above waits. The runner's own lock fails at once if another job has it.
       noLock: true,
       log: (message: string) => { logger.debug({ event: 'migration_step' }, message) }
     }))
     await waiting.retry(async () => {
       for (const role of roles) {
-        // Not by a migration: this table is the runner's, and how a service's pod knows that it may start (awaitSchema).
+        // Not in a migration: the table belongs to the runner. A service's pod reads it before it starts (awaitSchema).
         await client.query(`GRANT SELECT ON public.schema_migrations TO ${client.escapeIdentifier(role)}`)
         const password = config[passwordVariable(role)]
         if (password !== undefined) await setRolePassword(client, { role, password, owner })
@@ -115,7 +113,7 @@ async function applyAll ({ name, directory, roles }: MigrateOptions, config: Mig
   }
 }
 
-/** A migration revokes them, but rights on a database do not come along when it is restored or copied into another one. */
+/** A migration revokes these rights, but a restore or a copy of the database does not keep rights on the database itself. */
 async function warnOfPublicRights (client: pg.Client, logger: Logger): Promise<void> {
   const { rows } = await client.query<{ right: string, database: string }>(`
     SELECT privilege_type AS right, datname AS database
@@ -123,7 +121,7 @@ async function warnOfPublicRights (client: pg.Client, logger: Logger): Promise<v
     WHERE datname = current_database() AND grantee = 0 ORDER BY 1`)
   if (rows.length === 0) return
   logger.warn({ rights: rows.map(({ right }) => right), database: rows[0]?.database, event: 'public_rights' },
-    'every role of the server can use this database: as its owner, REVOKE ALL ON DATABASE … FROM PUBLIC, and GRANT CONNECT to the roles of its services')
+    'every role of the server can use this database: as its owner, run REVOKE ALL ON DATABASE … FROM PUBLIC, and GRANT CONNECT to the roles of its services')
 }
 
 function passwordVariable (role: string): `MIGRATE_${string}_PASSWORD` {

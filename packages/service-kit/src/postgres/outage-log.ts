@@ -1,12 +1,12 @@
 import type { Logger } from 'pino'
 import type pg from 'pg'
 
-/** Failures that are this close to each other are one outage, though something succeeded in between. */
+/** Failures this close to each other belong to one outage, even if something succeeded in between. */
 const QUIET_MS = 5_000
 
 /**
- * Tells of an outage of Postgres once for each of its causes, and once of its end. Every request and every connection meets
- * it, and a line for each of them would hide what else happens.
+ * Logs an outage of Postgres once for each cause, and once its end. Every request and every connection meets the outage: a line
+ * for each of them would hide all other lines.
  */
 export class OutageLog {
   readonly #logger: Logger
@@ -19,7 +19,7 @@ export class OutageLog {
     this.#logger = logger
   }
 
-  /** Something failed because of Postgres. */
+  /** Call it when something failed because of Postgres. */
   met (error: Error): void {
     const now = performance.now()
     if (this.#causes.size === 0) {
@@ -35,20 +35,20 @@ export class OutageLog {
     this.#logger.warn({ event: 'postgres_unavailable', err: { type: error.name, code, message } }, 'Postgres cannot be used')
   }
 
-  /** Postgres answered. */
+  /** Call it when Postgres answered. */
   over (): void {
     if (this.#causes.size === 0 || performance.now() - this.#lastAt < QUIET_MS) return
     this.#causes.clear()
     this.#logger.info({ event: 'postgres_available', failures: this.#failures, outageMs: Math.round(this.#lastAt - this.#beganAt) }, 'Postgres can be used again')
   }
 
-  /** A connection that comes back to its pool unharmed has had its answers. */
+  /** A connection that is released without an error has had answers. */
   watch (pool: pg.Pool): void {
     pool.on('release', (error) => { if (error instanceof Error || error === true) return; this.over() })
   }
 }
 
-/** Of several addresses of one host, each with its error, the first one tells. */
+/** A host with several addresses gives one error for each. The first one is logged. */
 function firstOf (error: Error): Error {
   return error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
 }

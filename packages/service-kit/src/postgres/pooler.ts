@@ -1,11 +1,11 @@
 import pg from 'pg'
 
-/** A connection is idle between two of these, so that another one can get its server process. */
+/** The connection is idle between two rounds, so that another one can get its server process. */
 const ROUNDS = 10
 const CHECK_DEADLINE_MS = 10_000
 const STATEMENT = 'service_kit_pooler_check'
 
-/** Between the service and Postgres stands a pooler that cannot carry what the service does. */
+/** A pooler between the service and Postgres does not support what the service needs. */
 export class PoolerError extends Error {
   readonly code = 'POSTGRES_POOLER_UNFIT'
 
@@ -22,11 +22,11 @@ interface Pooler {
 }
 
 /**
- * What stands between the service and Postgres, found out once for each URL.
+ * Detects a pooler between the service and Postgres, once for each URL.
  *
- * Prepared statements belong to a session of the server. A pooler that gives each transaction another session and does not
- * carry them over answers "does not exist" to some requests, "already exists" to others, and where two versions of a service
- * run it may execute the statement of the other one.
+ * Prepared statements belong to a session of the server. A pooler may give each transaction another session, without its
+ * prepared statements. Then some requests fail with "does not exist" and others with "already exists". During a rolling update
+ * a request may even run the statement of the other version.
  */
 export class PoolerCheck {
   static readonly #checks = new Map<string, PoolerCheck>()
@@ -45,8 +45,8 @@ export class PoolerCheck {
   }
 
   /**
-   * @param needsSession what to set when there is no session of one's own
-   * @throws PoolerError. @throws what Postgres says, when it cannot be asked; the next call asks again
+   * @param needsSession the setting to change if the connection does not have its own session
+   * @throws PoolerError. @throws Postgres's error in an outage; the next call tries again
    */
   async assertFit (needsSession?: string): Promise<void> {
     this.#found ??= inspect(this.#config)
@@ -57,16 +57,16 @@ export class PoolerCheck {
     })
     if (sharesSessions && !keepsPreparedStatements) {
       throw new PoolerError('a pooler that keeps prepared statements', 'one that pools transactions and does not',
-        'set max_prepared_statements above 0 in PgBouncer 1.21 or newer, or pool_mode = session, or lead DATABASE_URL past the pooler')
+        'set max_prepared_statements above 0 in PgBouncer 1.21 or newer, or pool_mode = session, or connect DATABASE_URL to the server itself')
     }
     if (sharesSessions && needsSession !== undefined) {
       throw new PoolerError('a session of its own, for LISTEN and advisory locks', 'a pooler that pools transactions',
-        `lead DATABASE_URL past the pooler, or to a pool with pool_mode = session, or set ${needsSession}`)
+        `connect DATABASE_URL to the server itself, or to a pool with pool_mode = session, or set ${needsSession}`)
     }
   }
 }
 
-/** Looks by two connections of its own. */
+/** Uses two connections of its own. */
 async function inspect (config: pg.ClientConfig): Promise<Pooler> {
   const clients = [1, 2].map(() => new pg.Client({ ...config, query_timeout: CHECK_DEADLINE_MS, connectionTimeoutMillis: CHECK_DEADLINE_MS }))
   try {
@@ -75,7 +75,7 @@ async function inspect (config: pg.ClientConfig): Promise<Pooler> {
       await client.connect()
       return client
     }))
-    if (one === undefined || other === undefined) throw new Error('expected two connections, found less')
+    if (one === undefined || other === undefined) throw new Error('expected two connections, found fewer')
     return {
       keepsPreparedStatements: await keepsPreparedStatements(one),
       sharesSessions: await sharesSessions(one, other)
@@ -85,7 +85,7 @@ async function inspect (config: pg.ClientConfig): Promise<Pooler> {
   }
 }
 
-/** A pooler that keeps them gives them names of its own: the server knows none of ours. */
+/** A pooler that keeps prepared statements renames them: the server knows none of our names. */
 async function keepsPreparedStatements (client: pg.Client): Promise<boolean> {
   const { rows: [row] } = await client.query<{ ours: number }>({
     name: `${STATEMENT}_${process.pid}_${Date.now()}`,
@@ -94,7 +94,7 @@ async function keepsPreparedStatements (client: pg.Client): Promise<boolean> {
   return row?.ours === 0
 }
 
-/** Both are open. In a session of one's own nobody else is ever met. */
+/** Both connections are open. Without sharing, each has one server process, and never the other's. */
 async function sharesSessions (one: pg.Client, other: pg.Client): Promise<boolean> {
   const pids = new Set<number>()
   for (let round = 0; round < ROUNDS; round++) {
@@ -109,7 +109,7 @@ async function processOf (client: pg.Client): Promise<number> {
   return row?.pid ?? 0
 }
 
-/** Ends a service whose database is behind a pooler that cannot carry it. An outage is none of its business. */
+/** Ends a service whose database is behind an unsupported pooler. Ignores outages: other checks report them. */
 export function refuseUnfitPooler (pool: pg.Pool, fail: (error: Error) => void): void {
   pool.query('SELECT').catch((error: unknown) => { if (error instanceof PoolerError) fail(error) })
 }

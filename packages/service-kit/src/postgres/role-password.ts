@@ -9,20 +9,19 @@ export interface RolePassword {
   owner?: string | undefined
 }
 
-/** A role whose password another installation sets. Nothing was changed. */
+/** Another installation sets the password of this role. Nothing was changed. */
 export class RoleOwnedByAnotherError extends Error {
   readonly code = 'ROLE_OWNED_BY_ANOTHER'
 
   constructor (role: string, owner: string, found: string) {
     super(`MIGRATE_ROLE_OWNER: expected the role ${role} to be used by ${owner} alone, found that ${found} sets its password. Roles belong to the whole Postgres server: ` +
-      `a new password would lock ${found} out. Give each release a server of its own. If ${found} is gone, tell the server: COMMENT ON ROLE ${role} IS NULL`)
+      `a new password would lock ${found} out. Give each release a server of its own. If ${found} is gone, clear the comment: COMMENT ON ROLE ${role} IS NULL`)
     this.name = 'RoleOwnedByAnotherError'
   }
 }
 
 /**
- * Sets the password of a role. With an `owner`, the role's comment says from then on whose password it is, and another
- * owner's is refused.
+ * Sets the password of a role. An `owner` is stored in the role's comment; from then on every other owner is refused.
  *
  * @throws RoleOwnedByAnotherError
  */
@@ -30,19 +29,19 @@ export async function setRolePassword (client: pg.Client, { role, password, owne
   for (let attempt = 1; ; attempt++) {
     try {
       await inTransaction(client, async () => {
-        // First: whoever does the same just now waits for this, fails, and then finds our mark.
+        // First, because it locks the role: a concurrent job waits here, fails, and then finds our owner.
         await client.query(`ALTER ROLE ${client.escapeIdentifier(role)} PASSWORD ${client.escapeLiteral(password)}`)
         if (owner !== undefined) await mark(client, role, owner)
       })
       return
     } catch (error) {
-      // Roles belong to the whole server: a migration of another database may change the same one just now.
+      // Roles belong to the whole server: a migration of another database may change the same role concurrently.
       if (!/tuple concurrently updated/.test((error as Error).message) || attempt === CONCURRENT_ROLE_CHANGES) throw error
     }
   }
 }
 
-/** For the beginning of a migration, so that it is refused before it changes anything. @throws RoleOwnedByAnotherError */
+/** Call it before a migration changes anything. @throws RoleOwnedByAnotherError */
 export async function assertRoleOwner (client: pg.Client, role: string, owner: string): Promise<void> {
   const found = ownerIn(await commentOf(client, role))
   if (found !== undefined && found !== owner) throw new RoleOwnedByAnotherError(role, owner, found)

@@ -1,12 +1,12 @@
 import pg from 'pg'
-import { SERVER_TIMEOUTS } from './database-url.ts'
+import { SERVER_TIMEOUTS } from '../config/database-url.ts'
 
 const DEADLINE_MS = 5_000
 
 /**
- * What the services' code depends on. A server, database or role may have other defaults: with `DateStyle = German` no time
- * could be read, in a serializable database a change that meets another one would be an outage, and with another
- * `search_path` there would be no tables.
+ * The settings that the services' code depends on. A server, database or role may have other defaults. With `DateStyle = German`
+ * times cannot be parsed. In a serializable database concurrent changes look like an outage. With another `search_path` the
+ * tables are not found.
  */
 const REQUIRED: ReadonlyMap<string, string> = new Map([
   ['client_encoding', 'UTF8'],
@@ -23,23 +23,23 @@ const REQUIRED: ReadonlyMap<string, string> = new Map([
   ['default_transaction_deferrable', 'off']
 ])
 
-/** Where the migrations make the tables. `pg_temp` last: nobody's temporary table stands before one of ours. */
+/** The schema of the migrations. `pg_temp` is last, so that no temporary table hides one of ours. */
 const SEARCH_PATH = ['search_path', 'public, pg_temp'] as const
 
 type Settings = Iterable<readonly [name: string, value: string]>
 
 export interface WantedSettings {
-  /** What holds where the URL says nothing. */
+  /** The URL can override these. */
   defaults: Settings
-  /** What the URL says. */
+  /** From the URL. */
   ofUrl: Settings
-  /** What holds whatever the URL says. */
+  /** The URL cannot override these. */
   fixed: Settings
 }
 
 /**
- * All settings of a session. Of the URL's, those that stand against a default: the others are in the startup message, and
- * some of them cannot be set later.
+ * All settings of a session. Of the URL's settings, only those that override a default: the others are in the startup message,
+ * and some of them cannot be set later.
  */
 export function sessionSettings ({ defaults, ofUrl, fixed }: WantedSettings): Map<string, string> {
   const settings = new Map([SEARCH_PATH, ...defaults])
@@ -48,10 +48,10 @@ export function sessionSettings ({ defaults, ofUrl, fixed }: WantedSettings): Ma
 }
 
 /**
- * Sets them, in one round trip, after the connect and not in the startup message: a pooler such as PgBouncer refuses what it
- * does not know there, or ignores it.
+ * Applies the settings in one round trip, after the connect. Not in the startup message: a pooler such as PgBouncer refuses or
+ * ignores the ones that it does not know there.
  *
- * @returns the server process that answered
+ * @returns the process id of the server process that answered
  */
 export async function beginSession (client: pg.ClientBase, settings: ReadonlyMap<string, string>): Promise<number> {
   const statement: pg.QueryConfig & { query_timeout: number } = { text: beginStatement(settings), query_timeout: DEADLINE_MS }

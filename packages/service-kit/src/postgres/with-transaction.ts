@@ -1,8 +1,8 @@
 import type pg from 'pg'
-import { isLostRace, isUnavailable } from './is-unavailable.ts'
+import { isLostRace, isUnavailable } from './errors.ts'
 import { isStaleStatement, unnamed } from './stale-statement.ts'
 
-/** COMMIT was answered with a rollback: `work` resolved although one of its statements had failed. Nothing is stored. */
+/** Postgres answered COMMIT with ROLLBACK: `work` resolved although one of its statements had failed. Nothing is stored. */
 export class TransactionAbortedError extends Error {
   readonly code = 'TRANSACTION_ABORTED'
 
@@ -13,14 +13,14 @@ export class TransactionAbortedError extends Error {
 }
 
 /**
- * Runs `work` in one transaction: COMMIT when it resolves, ROLLBACK when it rejects. A connection whose rollback was not
- * confirmed is thrown away: returned in the middle of a transaction, it would hand that transaction to its next user.
+ * Runs `work` in one transaction: COMMIT when it resolves, ROLLBACK when it rejects. A connection without a confirmed rollback
+ * is destroyed: back in the pool, it would pass an open transaction on to its next user.
  *
- * Nothing of a transaction has happened when Postgres refuses one of its statements. So `work` is done **once more**, on
- * another connection, when a migration changed the tables under its prepared statements, and when it lost a race against
- * another transaction. A connection that is lost is no refusal: after it nobody knows.
+ * `work` runs **once more**, on another connection, in two cases: a migration changed the tables of its prepared statements, or
+ * it lost a race against another transaction. In both Postgres has rolled everything back. A lost connection is not retried:
+ * its COMMIT may have succeeded.
  *
- * @throws what `work` throws, what Postgres says, or TransactionAbortedError
+ * @throws the error of `work`, the error of Postgres, or TransactionAbortedError
  */
 export async function withTransaction<T> (pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   try {
@@ -34,11 +34,11 @@ export async function withTransaction<T> (pool: pg.Pool, work: (client: pg.PoolC
 async function attempt<T> (pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   try {
-    // Said here and not left to the session: behind a pooler it may be a session that others began.
+    // Explicit, because behind a pooler another client may have begun the session.
     await client.query('BEGIN ISOLATION LEVEL read committed')
     const result = await work(client)
-    // Postgres answers the COMMIT of a failed transaction with ROLLBACK, and no error: an order would be acknowledged that
-    // was never stored.
+    // Postgres answers the COMMIT of a failed transaction with ROLLBACK, and no error. Unchecked, an order that was never stored
+    // would be acknowledged.
     const { command } = await client.query('COMMIT')
     if (command !== 'COMMIT') throw new TransactionAbortedError(command)
     client.release()
@@ -49,20 +49,20 @@ async function attempt<T> (pool: pg.Pool, work: (client: pg.PoolClient) => Promi
   }
 }
 
-/** @returns what the connection has to be thrown away for, if so */
+/** @returns the reason to destroy the connection, if there is one */
 async function rollback (client: pg.PoolClient, cause: unknown): Promise<Error | undefined> {
-  // One that did not answer will not answer this either, and would cost another time-out.
+  // A connection that did not answer will not answer a ROLLBACK: do not wait for another timeout.
   if (isUnavailable(cause) && !isLostRace(cause)) return cause as Error
   try {
     await client.query('ROLLBACK')
-    // Its prepared statements would fail for the next one too.
+    // Its prepared statements would fail for the next user too.
     return isStaleStatement(cause) ? cause as Error : undefined
   } catch (error) {
     return error as Error
   }
 }
 
-/** The same client; what it is asked is planned anew, which a prepared statement of a pooler's session would not be. */
+/** The same client, without prepared statements: behind a pooler the next session could have the same stale ones. */
 function withUnnamedStatements (client: pg.PoolClient): pg.PoolClient {
   const query = client.query.bind(client) as (statement: unknown, ...rest: unknown[]) => unknown
   return Object.create(client, {

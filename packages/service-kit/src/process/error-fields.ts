@@ -3,8 +3,8 @@ import { stdSerializers } from 'pino'
 const URL_WITH_PASSWORD = /(postgres(?:ql)?:\/\/)\S*@/gi
 
 /**
- * An error as fields of a log line. Of what hangs on it only text, numbers and plain data: `pg` puts its whole client there,
- * with the key that cancels its queries, the connection's parameters and kilobytes of socket.
+ * An error as fields of a log line. Of its properties only text, numbers and plain objects: `pg` attaches its whole client, with
+ * its cancel key, the connection parameters and kilobytes of socket.
  */
 export function errorFields (error: unknown): unknown {
   return plain(stdSerializers.err(error as Error), new Set())
@@ -23,6 +23,6 @@ function plain (value: unknown, above: ReadonlySet<unknown>): unknown {
 
 function isPlain (value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
-  // What the serializer itself makes of errors has a prototype of its own, with `raw`.
+  // The serializer's own objects have another prototype, with `raw`.
   return prototype === Object.prototype || prototype === null || 'raw' in value
 }

@@ -1,4 +1,4 @@
-/** Resolves when all is well, throws what is not. */
+/** Throws, or rejects, if something is wrong. */
 export type Check = () => Promise<void> | void
 
 export interface Failure {
@@ -9,11 +9,11 @@ export interface Failure {
 const CHECK_DEADLINE_MS = 2_000
 
 /**
- * What `/livez` and `/readyz` say. Liveness is about this process alone: if it depended on Postgres or Kafka, their
- * outage would restart every pod.
+ * The checks behind `/livez` and `/readyz`. Liveness checks concern this process only: if they depended on Postgres or Kafka,
+ * an outage would restart every pod.
  */
 export class Health {
-  /** Set at SIGTERM: not ready from then on. */
+  /** True from SIGTERM on: the service is not ready then. */
   draining = false
   readonly #readiness = new Map<string, Check>()
   readonly #liveness = new Map<string, Check>()
@@ -52,7 +52,7 @@ async function run (checks: Map<string, Check>): Promise<Failure[]> {
   return results.filter((failure) => failure !== undefined)
 }
 
-/** A check that hangs has failed: a probe without an answer tells nobody which one it was. */
+/** A check that hangs has failed. Without a deadline the probe itself would time out, and no log would name the check. */
 async function withDeadline (probe: Check): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {

@@ -1,7 +1,7 @@
 import { pino, type Logger } from 'pino'
 import { errorFields } from './error-fields.ts'
 
-/** Where secrets can come by: headers of a request, and connection strings. */
+/** Fields that may hold secrets: headers of a request, and connection parameters. */
 const REDACTED = ['authorization', '*.authorization', '*.headers.authorization', '*.headers.cookie', 'password', '*.password']
 
 export interface LoggerOptions {
@@ -10,7 +10,7 @@ export interface LoggerOptions {
   level: string
 }
 
-/** JSON lines to standard output. `bigint`s (ids, epochs) are printed as text, which JSON has no number for. */
+/** Logs JSON lines to standard output. A `bigint` (an id, an epoch) becomes text: JSON has no such number. */
 export function createLogger ({ name, level }: LoggerOptions): Logger {
   return pino({
     name,

@@ -1,37 +1,37 @@
 import { randomUUID } from 'node:crypto'
 import { withTransaction } from '@orders/service-kit'
 import type pg from 'pg'
-import { writeEvents } from './apply-events.ts'
+import { writeEffects } from './apply-events.ts'
 import type { ReceivedEvent } from './received-event.ts'
-import { refusesEvent } from './is-data-error.ts'
+import { isDataError } from './refusals.ts'
 
-/** Rolls the transaction back. */
+/** Thrown to roll the transaction back. */
 class ControlDone extends Error {}
 
 /**
- * Tries whether the tables take an event of the same kind that nothing is wrong with: an order of its own, made and changed
- * to the status of the refused event, all of it rolled back.
+ * Tries whether the tables accept a valid event of the same kind: creates an order of its own, changes it to the status of the
+ * refused event, and rolls everything back.
  *
- * @returns what Postgres says against it, if it refuses that too: then the tables are at fault, not the event
- * @throws what says nothing about either, such as an outage
+ * @returns Postgres's error if it refuses the control event too: then the tables are at fault, not the refused event
+ * @throws errors that say nothing about either, such as an outage
  */
-export async function refusesControl (pool: pg.Pool, partition: number, refused: ReceivedEvent): Promise<Error | undefined> {
+export async function tryControlEvent (pool: pg.Pool, partition: number, refused: ReceivedEvent): Promise<Error | undefined> {
   const orderId = randomUUID()
   const control = (version: number): ReceivedEvent => ({
     eventId: randomUUID(), orderId, version, customerId: 'control', status: refused.status, occurredAt: new Date(), traceparent: undefined
   })
   try {
-    await withTransaction(pool, async (client) => {
+    await withTransaction(pool, async (transaction) => {
       // An insert, and an update of the same row.
-      await writeEvents(client, partition, [control(1)], 0)
-      await writeEvents(client, partition, [control(2)], 0)
-      // Those that wait for the commit, which never comes, have their say here.
-      await client.query('SET CONSTRAINTS ALL IMMEDIATE')
+      await writeEffects(transaction, partition, [control(1)], 0)
+      await writeEffects(transaction, partition, [control(2)], 0)
+      // Deferred constraints are checked at the commit, which never comes: check them now.
+      await transaction.query('SET CONSTRAINTS ALL IMMEDIATE')
       throw new ControlDone()
     })
   } catch (error) {
     if (error instanceof ControlDone) return undefined
-    if (refusesEvent(error)) return error
+    if (isDataError(error)) return error
     throw error
   }
   return undefined

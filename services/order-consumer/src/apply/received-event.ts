@@ -1,7 +1,7 @@
+import { InvalidOrderEventError, ORDER_AGGREGATE_TYPE, parseOrderEvent, STATUS_AFTER, type OrderStatus } from '@orders/contracts'
 import { CloudEventError, decodeCloudEvent } from '@orders/contracts/cloud-events'
 import type { ConsumedRecord } from '@orders/kafka'
 import { UNDECODABLE } from '../dead-letters/headers.ts'
-import { InvalidOrderEventError, ORDER_AGGREGATE_TYPE, parseOrderEvent, STATUS_AFTER, type OrderStatus } from '@orders/contracts'
 
 /** An order event that can be applied. */
 export interface ReceivedEvent {
@@ -14,7 +14,7 @@ export interface ReceivedEvent {
   traceparent: string | undefined
 }
 
-/** A record that no attempt will ever apply, with the reason. */
+/** A record that can never be applied, with the reason. */
 export class UnusableRecordError extends Error {
   readonly code = 'CONSUMER_UNUSABLE_RECORD'
   readonly reason: string
@@ -26,7 +26,7 @@ export class UnusableRecordError extends Error {
   }
 }
 
-/** @throws UnusableRecordError and nothing else: one record must not stop its partition, whatever is in it */
+/** @throws UnusableRecordError and nothing else: no record may stop its partition, whatever it contains */
 export function readEvent (record: ConsumedRecord): ReceivedEvent {
   if (record.damage !== undefined) throw new UnusableRecordError(UNDECODABLE, record.damage.message)
   try {
@@ -35,7 +35,7 @@ export function readEvent (record: ConsumedRecord): ReceivedEvent {
       throw new UnusableRecordError('unknown-aggregate', `expected the aggregate type ${ORDER_AGGREGATE_TYPE}, found ${JSON.stringify(event.aggregateType)}`)
     }
     const { type, data } = parseOrderEvent(event.type, event.data)
-    // One order, one spelling: Postgres takes both, and what is counted by order here must too.
+    // Lower case: Postgres treats both spellings as one id, and so must the maps by order id.
     const orderId = data.orderId.toLowerCase()
     if (orderId !== event.aggregateId.toLowerCase()) {
       throw new UnusableRecordError('schema', `expected the order ${event.aggregateId} of the headers, found ${data.orderId} in the data`)
@@ -53,6 +53,6 @@ export function readEvent (record: ConsumedRecord): ReceivedEvent {
     if (error instanceof CloudEventError) throw new UnusableRecordError('not-a-cloud-event', error.message)
     if (error instanceof InvalidOrderEventError) throw new UnusableRecordError(error.reason, error.message)
     if (error instanceof UnusableRecordError) throw error
-    throw new UnusableRecordError(UNDECODABLE, `expected an event, found what cannot be read: ${String(error)}`)
+    throw new UnusableRecordError(UNDECODABLE, `expected an event, found a record that cannot be decoded: ${String(error)}`)
   }
 }

@@ -1,21 +1,20 @@
 import type { ReceivedEvent } from './received-event.ts'
 
 export interface Guarded {
-  /** In the order given; each raises its order's version. */
+  /** In the given order. Each event raises its order's version. */
   effective: ReceivedEvent[]
-  /** How many are not newer than what was applied already. */
+  /** How many events are not newer than the applied version. */
   stale: number
-  /** How many versions were missing before an event. */
+  /** How many versions are missing. */
   gaps: number
 }
 
 /**
- * Lets through the events that are newer than what their orders have seen. The inbox cannot do this: it knows that an
- * event is new, not that it comes too late.
+ * Keeps the events that are newer than the applied version of their order. The inbox cannot do this: it detects copies of an
+ * event, not old events.
  *
- * A gap (version 4 after 2) is let through and counted. Version 3 is a dead letter of the relay that was skipped or
- * discarded, or was put on the dead-letter topic here: waiting for it would stop the order for good, and every event
- * carries the whole status.
+ * A gap (version 4 after 2) is allowed and counted. Version 3 is a dead letter, of the relay or of this consumer. Waiting for it
+ * would stop the order forever. Nothing else is lost, because every event carries the complete status.
  */
 export function guardVersions (events: readonly ReceivedEvent[], versions: ReadonlyMap<string, number>): Guarded {
   const current = new Map(versions)

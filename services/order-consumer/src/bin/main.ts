@@ -1,13 +1,12 @@
 import { createKafka, runConsumer } from '@orders/kafka'
-import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, databaseCheck, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from '../app.ts'
-import { ApplyingState } from '../apply/applying-state.ts'
-import { BatchApplier } from '../apply/batch-applier.ts'
+import { BatchHandler } from '../apply/batch-handler.ts'
+import { purgeInbox } from '../apply/purge-inbox.ts'
+import { TableHealth } from '../apply/table-health.ts'
 import { loadConsumerConfig } from '../config.ts'
-import { ConsumerMetrics } from '../metrics.ts'
-import { DatabaseCheck } from '../database-check.ts'
 import { DeadLetterTopic } from '../dead-letters/dead-letters.ts'
-import { forgetOldEvents } from '../apply/purge-inbox.ts'
+import { ConsumerMetrics } from '../metrics.ts'
 import { TopicsCheck } from '../topics-check.ts'
 
 const health = createHealth()
@@ -24,34 +23,38 @@ await runService({
     onStop('ops server', () => ops.close())
 
     const app = await buildApp({ config, logger, health, registry })
-    // Of their own, for reads that wait for each other must not keep events from being applied, nor make a busy replica pass for
-    // one whose database is away. Batches are applied one after the other, so one connection is enough.
+    // Separate pools: queued reads must not block the events, and must not fail the probe of a busy replica. One connection each
+    // is enough, because batches are applied one after the other.
     const poolOf = (purpose: string) => {
       const pool = createPool({ url: config.DATABASE_URL, applicationName: `order-consumer ${purpose}`, max: 1, logger })
       onStop(`${purpose} pool`, () => pool.end())
       return pool
     }
-    const database = new DatabaseCheck(poolOf('readiness'), logger)
-    health.addReadiness('postgres', () => database.assertUsable())
+    health.addReadiness('postgres', databaseCheck({
+      pool: poolOf('readiness'),
+      service: 'order-consumer',
+      sql: 'SELECT i.event_id, v.version, h.version, s.applied FROM inbox i, order_views v, order_history h, consumer_stats s LIMIT 0',
+      logger
+    }))
     refuseUnfitPooler(app.pg.pool, fail)
     onStop('http', () => drainHttp(app, config.SHUTDOWN_DEADLINE_MS / 2))
 
     const housekeeping = new AbortController()
-    const forgetting = forgetOldEvents(poolOf('housekeeping'), config.CONSUMER_INBOX_RETENTION_HOURS, logger, housekeeping.signal)
-    onStop('housekeeping', () => { housekeeping.abort(); return forgetting })
+    const purging = purgeInbox(poolOf('housekeeping'), config.CONSUMER_INBOX_RETENTION_HOURS, logger, housekeeping.signal)
+    onStop('housekeeping', () => { housekeeping.abort(); return purging })
 
     const connection = createKafka(config, { clientId: 'order-consumer', logger })
     const deadLetters = new DeadLetterTopic(connection, config.CONSUMER_DEAD_LETTER_TOPIC)
     onStop('dead letters', () => deadLetters.close())
-    const state = new ApplyingState(logger)
-    const applier = new BatchApplier({
+    const tables = new TableHealth(logger)
+    const handler = new BatchHandler({
       pool: poolOf('applier'),
       deadLetters,
       metrics,
       logger,
       poisonAttempts: config.CONSUMER_POISON_ATTEMPTS,
       refusalsInARow: config.CONSUMER_REFUSALS_IN_A_ROW,
-      state
+      tables
     })
 
     const topics = new TopicsCheck(connection, {
@@ -68,16 +71,16 @@ await runService({
       sessionTimeoutMs: config.CONSUMER_SESSION_TIMEOUT_MS,
       maxBatchRecords: config.CONSUMER_BATCH_EVENTS,
       onFatal: fail,
-      handleBatch: (batch) => applier.apply(batch)
+      handleBatch: (batch) => handler.handle(batch)
     })
     onStop('consumer', () => consumer.stop(config.SHUTDOWN_DEADLINE_MS / 2))
     health.addReadiness('consumer group', () => { consumer.health.assertJoined() })
     health.addReadiness('topics', () => { topics.assertFound() })
-    health.addReadiness('applying', () => { state.assertAccepted() })
+    health.addReadiness('applying', () => { tables.assertAccepting() })
     health.addLiveness('consumer', () => { consumer.health.assertAlive() })
     metrics.observeMembership(registry, () => consumer.health.member)
     metrics.observeUnreadable(registry, () => consumer.health.unreadablePartitions)
-    metrics.observeRefusal(registry, () => state.isRefused)
+    metrics.observeRefusal(registry, () => tables.isRefusing)
 
     logger.info({
       event: 'listening',

@@ -2,39 +2,39 @@ import {
   openPlainPublisher, PublishUncertainError, recordBytes, RecordRefusedError, splitIntoSends,
   type ConsumedRecord, type EventRecord, type KafkaConnection, type PlainPublisher
 } from '@orders/kafka'
-import type { Verdict } from './headers.ts'
+import type { DeadLetterInfo } from './headers.ts'
 import { lettersFor } from './stand-in.ts'
 
 const SEND_DEADLINE_MS = 5_000
-/** Less than any topic's `max.message.bytes` is likely to be; a single record may be larger. */
+/** Probably below any topic's `max.message.bytes`. A single record may be larger. */
 export const MAX_SEND_BYTES = 262_144
-/** Above, that a letter was not taken in time may be because of its size, and not an outage. */
+/** Above this size, the size and not an outage may be the cause of a timeout. */
 const LARGE_BYTES = 1_048_576
 const LARGE_ATTEMPTS = 3
 
-export interface DeadLetterRecord extends Verdict {
+export interface DeadLetterRecord extends DeadLetterInfo {
   record: ConsumedRecord
 }
 
 export interface PublishedLetter extends DeadLetterRecord {
-  /** What Kafka said to the record itself; a stand-in is there in its place then. */
+  /** Set if a stand-in was published: why Kafka refused the record itself. */
   refused?: string
 }
 
 /**
- * Puts records that can never be applied on the dead-letter topic, unchanged, with the reason in headers.
+ * Publishes records that can never be applied on the dead-letter topic, unchanged, with the reason in headers.
  *
- * One that Kafka refuses there, as too large for example, is replaced by a stand-in with its origin, the reason, its
- * value's length, SHA-256 and beginning: whatever a record is, it must not stop its partition. An outage is no refusal.
+ * If Kafka refuses a record there, for example as too large, a stand-in takes its place: origin, reason, and the length, SHA-256
+ * and beginning of the value. So no record can stop its partition. An outage is not a refusal.
  *
- * Once for each record that was read: the same one given again, because Postgres was away after it, is not sent again.
- * After a crash between this and the commit of the offset it is there twice, with the same origin in its headers.
+ * Each record is published once, even if its batch comes again after an outage of Postgres. After a crash between the publish
+ * and the commit of the offset it is there twice, with the same origin in its headers.
  */
 export class DeadLetterTopic {
   readonly #connection: KafkaConnection
   readonly #topic: string
   readonly #published = new WeakSet<ConsumedRecord>()
-  /** How often a large letter was not taken in time, though smaller ones were. */
+  /** How often a large letter timed out. */
   readonly #late = new WeakMap<ConsumedRecord, number>()
   #publisher: PlainPublisher | undefined
 
@@ -44,8 +44,8 @@ export class DeadLetterTopic {
   }
 
   /**
-   * @returns those that were not there yet
-   * @throws PublishError and then nothing may be committed: Kafka is away, or the topic is missing or forbidden
+   * @returns the letters that were not published before
+   * @throws PublishError if Kafka is unavailable, or the topic is missing or forbidden: then no offset may be committed
    */
   async publish (letters: readonly DeadLetterRecord[]): Promise<PublishedLetter[]> {
     const published: PublishedLetter[] = []
@@ -58,7 +58,7 @@ export class DeadLetterTopic {
     return published
   }
 
-  /** @returns undefined when Kafka refused one of them: which one is not known */
+  /** @returns undefined if Kafka refused one of them: it does not say which one */
   async #publishTogether (letters: readonly DeadLetterRecord[]): Promise<PublishedLetter[] | undefined> {
     try {
       await this.#send(letters.map((letter) => lettersFor(this.#topic, letter.record, letter)[0]!))
@@ -81,16 +81,16 @@ export class DeadLetterTopic {
     return published
   }
 
-  /** @returns why it was not the record itself, if so */
-  async #publishFullest ({ record, ...verdict }: DeadLetterRecord): Promise<string | undefined> {
+  /** Tries the most complete letter first. @returns why Kafka refused the record itself, if a stand-in was published */
+  async #publishFullest ({ record, ...info }: DeadLetterRecord): Promise<string | undefined> {
     let refused: string | undefined
     let lastError: unknown
-    for (const letter of lettersFor(this.#topic, record, verdict)) {
+    for (const letter of lettersFor(this.#topic, record, info)) {
       try {
         await this.#send([letter])
         return refused
       } catch (error) {
-        const refusal = refusalOf(error) ?? (refused === undefined && this.#wasLate(record) ? 'it was not taken in time' : undefined)
+        const refusal = refusalOf(error) ?? (refused === undefined && this.#wasLate(record) ? 'it timed out repeatedly' : undefined)
         if (refusal === undefined) throw error
         refused ??= refusal
         lastError = error
@@ -104,13 +104,13 @@ export class DeadLetterTopic {
     try {
       await this.#publisher.publish(records)
     } catch (error) {
-      // A publisher is not used again after a failure.
+      // Never reuse a publisher after a failure.
       await this.close()
       throw error
     }
   }
 
-  /** Of an outage and of a letter that is too large to be sent in time the same is seen; in an outage the stand-in fails too. */
+  /** A letter that is too large to be sent in time looks like an outage. In an outage the stand-in fails too. */
   #isLate (record: ConsumedRecord, error: unknown): boolean {
     if (!(error instanceof PublishUncertainError) || recordBytes({ ...record, topic: this.#topic }) < LARGE_BYTES) return false
     this.#late.set(record, (this.#late.get(record) ?? 0) + 1)
@@ -128,16 +128,16 @@ export class DeadLetterTopic {
   }
 }
 
-/** Groups that are one send each: of a group that was refused, none of another is sent again. */
+/** Groups of one send each. If one group is refused, the other groups are not sent again. */
 function inSends (topic: string, letters: readonly DeadLetterRecord[]): DeadLetterRecord[][] {
   const byRecord = new Map(letters.map((letter) => [lettersFor(topic, letter.record, letter)[0]!, letter]))
   return splitIntoSends([...byRecord.keys()], MAX_SEND_BYTES).map((send) => send.map((record) => byRecord.get(record)!))
 }
 
-/** What says that Kafka will never take this letter. A topic that is missing or forbidden will take it when that is mended. */
+/** The reason if Kafka will never accept this letter. A missing or forbidden topic is not such a reason: it can be corrected. */
 function refusalOf (error: unknown): string | undefined {
   if (error instanceof RecordRefusedError) return error.reason
-  // What cannot even be written as a record will not be the next time.
+  // The record cannot be encoded: a retry would fail too.
   const cause = (error as Error).cause
   return cause instanceof TypeError || cause instanceof RangeError ? cause.message : undefined
 }

@@ -7,21 +7,20 @@ export interface Origin {
   topic: string
   partition: number
   offset: string
-  /** Set if the dead letter stands for several records, which could not be told apart. */
+  /** Set if the dead letter stands for several records that could not be separated. */
   lastOffset?: string
 }
 
-/** Why a record was put aside, and where it was read. */
-export interface Verdict {
+/** Why a record became a dead letter, and where it was read. */
+export interface DeadLetterInfo {
   origin: Origin
   reason: string
   message: string
 }
 
-/** The record's own headers, and the verdict; that of an earlier time is replaced. */
-export function addVerdict (headers: ConsumedRecord['headers'], verdict: Verdict, messageLength = MAX_MESSAGE_LENGTH): RecordHeaders {
-  const { origin, reason, message } = verdict
-  const all = withoutVerdict(headers)
+/** The record's own headers, with the dead letter's headers added. Those of an earlier dead letter are replaced. */
+export function addInfo (headers: ConsumedRecord['headers'], { origin, reason, message }: DeadLetterInfo, messageLength = MAX_MESSAGE_LENGTH): RecordHeaders {
+  const all = withoutInfo(headers)
   all[`${PREFIX}reason`] = reason
   if (messageLength > 0) all[`${PREFIX}message`] = message.slice(0, messageLength)
   all[`${PREFIX}topic`] = origin.topic
@@ -31,25 +30,25 @@ export function addVerdict (headers: ConsumedRecord['headers'], verdict: Verdict
   return all
 }
 
-/** What a stand-in says of the record that it stands for. */
+/** Marks a stand-in, with facts about the record that it replaces. */
 export function addStandIn (headers: RecordHeaders, facts: Record<string, string>): RecordHeaders {
   headers[`${PREFIX}stand-in`] = 'true'
   for (const [name, value] of Object.entries(facts)) headers[PREFIX + name] = value
   return headers
 }
 
-/** Whether the record itself is not in this dead letter, so that it cannot be sent again from here. */
+/** Whether the dead letter does not contain the record itself, so that it cannot be replayed. */
 export function isStandIn (headers: RecordHeaders): boolean {
   return headers[`${PREFIX}stand-in`] !== undefined || headers[`${PREFIX}last-offset`] !== undefined ||
-    readVerdict(headers).reason === UNDECODABLE
+    readInfo(headers).reason === UNDECODABLE
 }
 
-/** The reason of what could not be decoded: such a dead letter has the bytes, not the record. */
+/** The reason of a record that could not be decoded. Such a dead letter contains the bytes, not the record. */
 export const UNDECODABLE = 'undecodable'
 
-/** The record's own headers, as they were before it was put aside. */
-export function withoutVerdict (headers: RecordHeaders): RecordHeaders {
-  // Without a prototype: a header that is called `__proto__` would become one.
+/** The record's own headers, without those of the dead letter. */
+export function withoutInfo (headers: RecordHeaders): RecordHeaders {
+  // Without a prototype: a header called `__proto__` would set it.
   const own = Object.create(null) as RecordHeaders
   for (const name of Object.keys(headers)) {
     const value = headers[name]
@@ -58,7 +57,7 @@ export function withoutVerdict (headers: RecordHeaders): RecordHeaders {
   return own
 }
 
-export function readVerdict (headers: RecordHeaders): Verdict {
+export function readInfo (headers: RecordHeaders): DeadLetterInfo {
   const text = (name: string) => String(headers[`${PREFIX}${name}`] ?? '')
   return {
     origin: { topic: text('topic'), partition: Number(text('partition')), offset: text('offset') }, reason: text('reason'), message: text('message')

@@ -2,9 +2,7 @@ import { decodeCursor, encodeCursor, ProblemError } from '@orders/service-kit'
 import { commonProblems, notFoundProblem, problemResponse } from '@orders/service-kit/documentation'
 import type { FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
-import { findView } from './find-view.ts'
-import { listViews } from './list-views.ts'
-import { readEffectCounts, readOrderCounts } from './read-stats.ts'
+import { findView, listViews, readEffectCounts, readOrderCounts } from './repository.ts'
 import { customerParamsSchema, orderParamsSchema, orderWithHistorySchema, pageQuerySchema, statsSchema, viewPageSchema } from './schema.ts'
 import { ShortCache } from './short-cache.ts'
 
@@ -14,14 +12,14 @@ const answer = (description: string, schema: TSchema) => ({ 200: { description, 
 
 const findOrder = {
   operationId: 'findOrder',
-  summary: 'Read an order, and what it went through',
+  summary: 'Read an order and its history',
   tags,
   params: orderParamsSchema,
   response: {
     ...answer('The order, with every version that was applied.', orderWithHistorySchema),
     ...commonProblems,
     ...notFoundProblem,
-    404: problemResponse('No event has told of such an order yet.')
+    404: problemResponse('No event of such an order has been applied yet.')
   }
 }
 
@@ -34,14 +32,14 @@ const listCustomerOrders = {
   response: {
     ...answer('A page of orders.', viewPageSchema),
     ...commonProblems,
-    414: problemResponse('The customer\'s id is much longer than one.')
+    414: problemResponse('The customer\'s id is much too long.')
   }
 }
 
 const getStats = {
   operationId: 'getStats',
   summary: 'Count orders and events',
-  description: 'What was counted in the transactions that applied the events.',
+  description: 'The event counts are written in the transactions that apply the events.',
   tags,
   response: { ...answer('The counts.', statsSchema), ...commonProblems }
 }
@@ -51,12 +49,12 @@ interface PageRequest {
   Querystring: { limit: number, cursor?: string }
 }
 
-/** What the events told. It lags behind the order-api by what is on its way. */
+/** The read model. It lags behind order-api by the events that have not been applied yet. */
 export async function readModelRoutes (app: FastifyInstance): Promise<void> {
   app.get<{ Params: { id: string } }>('/orders/:id', { schema: findOrder }, async (request) => {
     const { id } = request.params
     const view = await findView(app.pg.pool, id)
-    if (view === undefined) throw new ProblemError(404, 'not-found', `no event has told of an order ${id} yet`)
+    if (view === undefined) throw new ProblemError(404, 'not-found', `no event of an order ${id} has been applied yet`)
     return view
   })
 
@@ -67,8 +65,8 @@ export async function readModelRoutes (app: FastifyInstance): Promise<void> {
     return { orders: page, nextCursor: orders.length > limit ? encodeCursor(page.at(-1)?.orderId ?? '') : null }
   })
 
-  // Of each at most one at a time, whoever asks. What was applied is watched from outside, and has to be new; the orders are
-  // counted one by one, and may be a second old.
+  // At most one query of each kind at a time. The event counts must be current: tests and monitoring watch them. The orders
+  // are counted one by one, so their counts may be a second old.
   const effects = new ShortCache(() => readEffectCounts(app.pg.pool), { minMs: 0, perDuration: 1 })
   const orders = new ShortCache(() => readOrderCounts(app.pg.pool), { minMs: 1_000, perDuration: 10 })
   app.get('/stats', { schema: getStats }, async () => {

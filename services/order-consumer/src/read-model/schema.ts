@@ -10,30 +10,30 @@ export const orderViewSchema = Type.Object({
   orderId: Type.String({ format: 'uuid' }),
   customerId: Type.String(),
   status: status(),
-  version: Type.Integer({ description: 'The version of the newest event that was applied.' }),
-  createdAt: Type.String({ format: 'date-time', description: 'Time of the first event that was applied.' }),
-  updatedAt: Type.String({ format: 'date-time', description: 'Time of the newest one.' })
+  version: Type.Integer({ description: 'Version of the newest applied event.' }),
+  createdAt: Type.String({ format: 'date-time', description: 'Time of the first applied event.' }),
+  updatedAt: Type.String({ format: 'date-time', description: 'Time of the newest applied event.' })
 }, { $id: 'OrderView', title: 'OrderView' })
 
 export const orderWithHistorySchema = Type.Object({
   ...orderViewSchema.properties,
   history: Type.Array(Type.Object({
     version: Type.Integer(), status: status(), eventId: Type.String({ format: 'uuid' }), occurredAt: time()
-  }), { description: 'Every version that was applied, in order.' })
+  }), { description: 'The applied versions, oldest first. Of more than 1,000 only the newest.' })
 })
 
 export const viewPageSchema = Type.Object({
   orders: Type.Array(Type.Ref('OrderView')),
-  nextCursor: Type.Union([Type.String({ pattern: CURSOR_PATTERN }), Type.Null()], { description: 'For the next page; null on the last one.' })
+  nextCursor: Type.Union([Type.String({ pattern: CURSOR_PATTERN }), Type.Null()], { description: 'For the next page; null on the last page.' })
 })
 
 export const statsSchema = Type.Object({
-  orders: count('Orders that events told of.'),
+  orders: count('Orders in the read model.'),
   byStatus: Type.Record(Type.String(), Type.Integer({ minimum: 0 }), { description: 'Orders by their status.' }),
   applied: count('Events that took effect.'),
-  duplicates: count('Events that were known, or came too late.'),
-  gaps: count('Versions that were missing before an event.'),
-  deadLetters: count('Records that could not be applied.')
+  duplicates: count('Events that were applied before, or were older than the applied version.'),
+  gaps: count('Missing versions.'),
+  deadLetters: count('Records that became dead letters.')
 })
 
 export const orderParamsSchema = Type.Object({ id: Type.String({ format: 'uuid', description: 'The order.' }) })
@@ -41,6 +41,6 @@ export const orderParamsSchema = Type.Object({ id: Type.String({ format: 'uuid',
 export const customerParamsSchema = Type.Object({ id: orderEventSchemas.OrderCreated.properties.customerId })
 
 export const pageQuerySchema = Type.Object({
-  limit: Type.Optional(Type.Integer({ default: 50, minimum: 1, maximum: 200, description: 'Orders in a page, at most.' })),
-  cursor: Type.Optional(Type.String({ pattern: CURSOR_PATTERN, description: '`nextCursor` of the page before.' }))
+  limit: Type.Optional(Type.Integer({ default: 50, minimum: 1, maximum: 200, description: 'Maximum number of orders in a page.' })),
+  cursor: Type.Optional(Type.String({ pattern: CURSOR_PATTERN, description: '`nextCursor` of the previous page.' }))
 }, { additionalProperties: false })

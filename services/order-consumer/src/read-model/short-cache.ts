@@ -1,10 +1,10 @@
 export interface CacheAge {
   minMs: number
-  /** An answer that took so long is used for so many times as long: finding it again and again would else be all that is done. */
+  /** An answer is kept for at least its own duration times this factor, so that a slow query does not run all the time. */
   perDuration: number
 }
 
-/** Keeps an answer that is expensive to find, for a while. */
+/** Caches the answer of an expensive query for a short time. */
 export class ShortCache<T> {
   readonly #find: () => Promise<T>
   readonly #age: CacheAge
@@ -18,7 +18,7 @@ export class ShortCache<T> {
     this.#now = now
   }
 
-  /** All that ask while it is being found get the same answer. @throws what finding it throws, which is not kept */
+  /** Concurrent callers share one query. @throws the query's error, which is not cached */
   async get (): Promise<T> {
     if (this.#answer !== undefined && this.#now() < this.#validUntil) return this.#answer
     const startedAt = this.#now()
