@@ -3,7 +3,7 @@ import { testDatabase, type TestContext } from '@orders/testing/framework'
 import pg from 'pg'
 import t from 'tap'
 import { applyEvents, type StatsPlaces } from '../src/apply/apply-events.ts'
-import { addStats } from '../src/apply/add-stats.ts'
+import { addStats } from '../src/apply/repository.ts'
 import { deleteOldInbox } from '../src/apply/purge-inbox.ts'
 
 const NONE = { applied: 1, duplicates: 0, gaps: 0, deadLetters: 0 }
