@@ -9,7 +9,7 @@ import type { FastifyRequest } from 'fastify'
 import pg from 'pg'
 import { insertOrder, updateStatus } from '../../services/order-api/src/orders/repository.ts'
 import { withIdempotency } from '../../services/order-api/src/idempotency/with-idempotency.ts'
-import type { Order } from '../../services/order-api/src/orders/schema.ts'
+import type { Order } from '../../services/order-api/src/schemas/order.ts'
 import { installAudit } from '../checker/observation/audit.ts'
 import { readFinalState } from '../checker/observation/final-state.ts'
 

@@ -51,7 +51,7 @@ export class CloudEventError extends Error {
 
 export interface EncodeOptions {
   source: string
-  /** Headers that travel along, such as `traceparent`; taken over, not copied. The event's own attributes win. */
+  /** Headers to pass on, such as `traceparent`. The object is changed, not copied. The event's own attributes override them. */
   carried?: Record<string, string>
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { until, type ServiceProcess } from '@orders/testing/framework'
 import type { Test } from 'tap'
-import type { Order } from '../src/orders/schema.ts'
+import type { Order } from '../src/schemas/order.ts'
 import { assertDescribed } from './described.ts'
 import { isShed, RETRY_AFTER_MS } from './order-api.ts'
 

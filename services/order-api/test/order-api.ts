@@ -6,7 +6,7 @@ import pg from 'pg'
 import type { Test } from 'tap'
 import { buildApp } from '../src/app.ts'
 import { loadOrderApiConfig } from '../src/config.ts'
-import type { Order } from '../src/orders/schema.ts'
+import type { Order } from '../src/schemas/order.ts'
 import { assertDescribed } from './described.ts'
 import { Evidence } from './evidence.ts'
 

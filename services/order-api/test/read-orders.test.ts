@@ -1,6 +1,6 @@
 import t from 'tap'
 import { orderApi, orderOf, type OrderApi } from './order-api.ts'
-import type { Order } from '../src/orders/schema.ts'
+import type { Order } from '../src/schemas/order.ts'
 
 interface Page {
   orders: Order[]

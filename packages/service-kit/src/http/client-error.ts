@@ -1,8 +1,13 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Exchange } from './http-server.ts'
 import { PROBLEM_JSON, problemDocument, ProblemError } from './problem.ts'
+
+/** A request and its answer. */
+export interface Exchange {
+  request: IncomingMessage
+  response: ServerResponse
+}
 
 export interface OfConnection {
   /** Requests that are not answered yet, in order. */

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { answerClientError, writeProblem } from './client-error.ts'
+import { answerClientError, writeProblem, type Exchange } from './client-error.ts'
 import { ProblemError } from './problem.ts'
 
 const SECOND_MS = 1_000
@@ -16,11 +16,6 @@ const INACTIVITY_MS = 15 * SECOND_MS
 const EXCHANGE_DEADLINE_MS = 30 * SECOND_MS
 /** Longer than the idle timeouts of common load balancers: the side that reuses a connection must be the one that closes it. */
 const KEEP_ALIVE_MS = 72 * SECOND_MS
-
-export interface Exchange {
-  request: IncomingMessage
-  response: ServerResponse
-}
 
 export interface HttpServerOptions {
   /** For tests only. */

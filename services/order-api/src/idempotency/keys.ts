@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import type { Order } from '../orders/schema.ts'
+import type { Order } from '../schemas/order.ts'
 
 export interface StoredAnswer {
   requestHash: string

@@ -3,7 +3,7 @@ import { ProblemError, withTransaction } from '@orders/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { findAnswer, isAnsweredElsewhere, lockKey, storeAnswer } from './keys.ts'
-import type { Order } from '../orders/schema.ts'
+import type { Order } from '../schemas/order.ts'
 
 /** Marks the stored answer of an earlier request. */
 export const REPLAYED_HEADER = 'idempotency-replayed'

@@ -2,7 +2,7 @@ import { ORDER_AGGREGATE_TYPE, type OrderEventType } from '@orders/contracts'
 import type { NewEvent } from '@orders/outbox'
 import { childTraceContext } from '@orders/service-kit'
 import type { FastifyRequest } from 'fastify'
-import type { Order } from './schema.ts'
+import type { Order } from '../schemas/order.ts'
 
 /** The W3C trace context asks for at least this much to be passed on. */
 const MAX_TRACESTATE_LENGTH = 512

@@ -1,6 +1,6 @@
 import type { OrderStatus } from '@orders/contracts'
 import type pg from 'pg'
-import type { Order } from './schema.ts'
+import type { Order } from '../schemas/order.ts'
 
 interface OrderRow {
   id: string

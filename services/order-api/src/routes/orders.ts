@@ -8,7 +8,7 @@ import { REPLAYED_HEADER, type IdempotentResult } from '../idempotency/with-idem
 import { changeStatus } from '../orders/change-status.ts'
 import { placeOrder } from '../orders/place-order.ts'
 import { findOrder, listOrders } from '../orders/repository.ts'
-import { customerIdSchema, locationHeader, orderPageSchema, orderParamsSchema } from '../orders/schema.ts'
+import { customerIdSchema, locationHeader, orderPageSchema, orderParamsSchema } from '../schemas/order.ts'
 import { TRANSITIONS, type Action, type Transition } from '../orders/transitions.ts'
 
 const DEFAULT_LIMIT = 50

@@ -9,7 +9,7 @@ import { describeRefusal, isDataError, Refusals, TablesRefuseError } from './ref
 import type { Counts } from './repository.ts'
 import type { TableHealth } from './table-health.ts'
 import type { DeadLetterRecord, DeadLetterTopic } from '../dead-letters/dead-letters.ts'
-import type { ConsumerMetrics } from '../metrics.ts'
+import type { ConsumerMetrics } from './metrics.ts'
 
 const POISON_PAUSE_MS = 50
 

@@ -6,7 +6,7 @@ import { purgeInbox } from '../apply/purge-inbox.ts'
 import { TableHealth } from '../apply/table-health.ts'
 import { loadConsumerConfig } from '../config.ts'
 import { DeadLetterTopic } from '../dead-letters/dead-letters.ts'
-import { ConsumerMetrics } from '../metrics.ts'
+import { ConsumerMetrics } from '../apply/metrics.ts'
 import { TopicsCheck } from '../topics-check.ts'
 
 const health = createHealth()

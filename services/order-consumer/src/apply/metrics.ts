@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { ReceivedEvent } from './apply/received-event.ts'
-import type { Counts } from './apply/repository.ts'
+import type { ReceivedEvent } from './received-event.ts'
+import type { Counts } from './repository.ts'
 
 const SECOND_MS = 1_000
 
