@@ -1,4 +1,4 @@
-// What every route with an Idempotency-Key says of it in the OpenAPI document.
+// The OpenAPI description of the Idempotency-Key, for every route that accepts one.
 import { problemResponse, retryAfterHeader } from '@orders/service-kit/documentation'
 import { Type } from 'typebox'
 

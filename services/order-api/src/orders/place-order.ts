@@ -10,7 +10,9 @@ import { insertOrder } from './repository.ts'
  * The outbox pattern: one transaction inserts the order and enqueues its event. Postgres stores both or neither, so no order
  * lacks its event and no event lacks its order. Kafka is not needed here. The relay publishes the event after the commit.
  *
- * @throws ProblemError 409 or 422, see {@link withIdempotency}. @throws what Postgres says: then ask again with the same key
+ * `withIdempotency` opens the transaction and commits it. A repeated request with the same key gets the stored answer.
+ *
+ * @throws ProblemError 409 or 422, see {@link withIdempotency}. @throws Postgres's error: then repeat the request with the same key
  */
 export async function placeOrder (pool: pg.Pool, customerId: string, request: FastifyRequest): Promise<IdempotentResult> {
   return withIdempotency(pool, request, async (transaction) => {
