@@ -62,11 +62,12 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
       source: '/test',
       maxBatchEvents: batchEvents,
       maxBatchBytes: 1_048_576,
+      maxRecordBytes,
       pollIntervalMs: 20,
       sweepIntervalMs: 60_000
     }),
     refused: new RefusedRecords({
-      db, policy: 'block', maxBatchEvents: batchEvents, maxRecordBytes, logger, onDeadLetter: () => {}
+      db, policy: 'block', maxBatchEvents: batchEvents, logger, onDeadLetter: () => {}
     }),
     gate: new TopicGate({
       topics: TopicMap.parse('', stage.topic), positionTopic: undefined, probe, graceMs: undefined, logger

@@ -1,8 +1,8 @@
 import { sleep, type Clock } from './clock.ts'
 
 /**
- * A sleep that can be cut short. A ring while nobody sleeps cuts the next sleep short: what happens during a request is
- * not forgotten.
+ * A sleep that can be cut short. A ring outside a sleep cuts the next one short, so an event during a request is not
+ * forgotten.
  */
 export class Alarm {
   readonly #clock: Clock

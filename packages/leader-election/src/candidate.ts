@@ -13,9 +13,9 @@ export interface CandidateOptions {
   onEvent: ElectorEventListener
 }
 
-/** The lease is ours. */
+/** This candidate holds the lease. */
 export interface Held {
-  /** When the request that proves it was sent, not when it was answered: others may count from any moment in between. */
+  /** When the request that proves it was sent, not answered: other candidates may have seen the change at any moment in between. */
   sentAt: number
   because: TakenBecause
   transitions: number
@@ -23,21 +23,21 @@ export interface Held {
 }
 
 /**
- * One candidate's dealings with the record: a single attempt at a time to take, renew or release it. Every write presents
- * the version that was last read, so that no two candidates replace the same record.
+ * One candidate's requests for the record: a single attempt at a time to take, renew or release it. Every write presents
+ * the version that was last read, so no two candidates replace the same record.
  *
- * A holder is alive for the lease duration that the record gives, from the moment at which *we saw the record change* on
- * *our* clock. The times in the record come from a clock that we know nothing about.
+ * A holder counts as alive for the lease duration in the record, from the moment at which *this candidate saw the record change*, on
+ * *its own* clock. The times in the record come from an unknown clock.
  */
 export class Candidate {
   readonly identity: string
   readonly #options: CandidateOptions
   readonly #leaseDurationSeconds: number
-  /** What the lease was when it was last seen to change, and when that was; `gone`: deleted since. */
+  /** The record when it was last seen to change, and when that was; `gone`: deleted since. */
   #seen: { record: LeaderElectionRecord, at: number, gone: boolean } | undefined
-  /** Of the record that we read or wrote last; undefined: it has to be read before the next write. */
+  /** The version that was read or written last; undefined: the record has to be read before the next write. */
   #version: unknown
-  /** A write was sent and its outcome is not known. */
+  /** The outcome of the last write is unknown. */
   #inDoubt = false
   #challenged: string | undefined
 
@@ -47,7 +47,7 @@ export class Candidate {
     this.#leaseDurationSeconds = options.leaseDurationMs / 1_000
   }
 
-  /** Who was last seen to hold the lease. */
+  /** The holder that was seen last. */
   get holder (): string | undefined {
     return this.#seen?.record.holderIdentity || undefined
   }
@@ -57,23 +57,23 @@ export class Candidate {
     return this.#inDoubt || this.holder === this.identity
   }
 
-  /** Until the lease runs out, if it has not: when a standby should look again. */
+  /** The time until the lease expires, when a standby should read it again; undefined: it has expired. */
   get expiresInMs (): number | undefined {
     const leftMs = this.#leftMs()
     return leftMs > 0 ? leftMs : undefined
   }
 
   /**
-   * Takes the lease if it may be taken. client-go's tryAcquireOrRenew, for who does not lead.
-   * @returns undefined while somebody else holds it
+   * Takes the lease if it may be taken. For a standby; client-go's tryAcquireOrRenew.
+   * @returns undefined while another candidate holds it
    */
   async tryAcquire (): Promise<Held | undefined> {
-    // 1. Read the record. All that was heard about it before is only a reason to look.
+    // 1. Read the record. Hints about it are only a reason to read.
     const found = await this.#read()
-    // 2. May we? A lease that somebody else holds has to run out first.
+    // 2. Check: a lease that another candidate holds has to expire first.
     const because = found === undefined ? this.#reasonToCreate() : this.#reasonToTake(found)
     if (because === undefined) return undefined
-    // 3. Write, against the version read. Of all who try, one succeeds.
+    // 3. Write, with the version that was read. Of all candidates that try, one succeeds.
     const record = taken(this.#seen?.record, this.identity, this.#leaseDurationSeconds, this.#options.clock.date())
     const held = await (found === undefined ? this.#create(record, because) : this.#update(record, because))
     this.#challenged = undefined
@@ -81,11 +81,11 @@ export class Candidate {
   }
 
   /**
-   * Tells that we are alive. client-go's tryAcquireOrRenew, for who leads.
-   * @returns undefined when the record names somebody else, or nobody
+   * Renews the lease. For the leader; client-go's tryAcquireOrRenew.
+   * @returns undefined when the record names another holder, or none
    */
   async tryRenew (): Promise<Held | undefined> {
-    // 1. Nobody else should have written: present the version of our last write, without reading first.
+    // 1. Normally no other candidate has written: present the version of the last write, without reading first.
     if (this.#version !== undefined && this.holder === this.identity) {
       try {
         return await this.#renew()
@@ -94,18 +94,18 @@ export class Candidate {
         if (reason !== 'conflict' && reason !== 'not-found') throw error
       }
     }
-    // 2. Somebody wrote, or our own last write is in doubt: only reading tells.
+    // 2. Another write came first, or the outcome of the last write is unknown: only a read can tell.
     const mine = this.#seen?.record
     const found = await this.#read()
-    // 3. Deleted: make it again, with its count.
+    // 3. Deleted: create it again, with its count.
     if (found === undefined) {
       return this.#create(taken(mine, this.identity, this.#leaseDurationSeconds, this.#options.clock.date()), 'own')
     }
-    // 4. Still ours: renew it, against the version just read. Having read our name renews nothing.
+    // 4. Still ours: renew it, with the version just read. Reading our name alone renews nothing.
     return found.holderIdentity === this.identity ? this.#renew() : undefined
   }
 
-  /** Gives the lease up. @returns false when it was not ours any more */
+  /** Releases the lease. @returns false when it was not ours any more */
   async tryRelease (): Promise<boolean> {
     const record = this.#version === undefined ? await this.#read() : this.#seen?.record
     if (record?.holderIdentity !== this.identity) return false
@@ -114,26 +114,26 @@ export class Candidate {
   }
 
   /**
-   * Takes note of what a watch reports. A hint can make us look sooner, or let us wait longer for a holder who has given a
-   * sign of life; nothing is ever taken or given up because of it.
-   * @returns whether to look now
+   * Takes a hint of the watch. A hint can cause an earlier read, or a longer wait for a holder that has renewed. The lease is never
+   * taken or given up because of a hint alone.
+   * @returns whether to read the record now
    */
-  heed (hint: LeaderElectionRecord | undefined): boolean {
-    // A holder who looked at every rumour would answer the echo of its own renewals with renewals.
+  onHint (hint: LeaderElectionRecord | undefined): boolean {
+    // Reacting to the watch events of our own renewals would cause a renewal loop.
     if (hint === undefined) return this.holder !== this.identity
     if (hint.holderIdentity !== this.#seen?.record.holderIdentity) return true
     if (hint.holderIdentity !== this.identity) this.#see(hint)
     return false
   }
 
-  /** From now on `holder`, and nobody else, counts as dead. */
+  /** From now on `holder` counts as dead, and no other holder does. */
   challenge (holder: string): void {
     this.#challenged = holder
   }
 
   /**
-   * Whoever deletes a record does not stop its holder, who may be another one by now than the one we saw. It makes the record
-   * again when it renews, and has as long for that as for a renewal.
+   * Deleting the record does not stop its holder, which may be another one by now than the one that was seen. The holder creates the
+   * record again at its next renewal, and has as long for that as for a renewal.
    */
   #reasonToCreate (): TakenBecause | undefined {
     if (this.#seen === undefined || this.#hasRunOut()) return 'created'
@@ -156,7 +156,7 @@ export class Candidate {
     return this.#leftMs() <= 0
   }
 
-  /** On our clock. The holder's own duration counts, not ours: it is the holder's promise to have stopped by then. */
+  /** On our clock. The duration in the record counts, not ours: the holder promises to have stopped by then. */
   #leftMs (): number {
     if (this.#seen === undefined) return 0
     const { record: { leaseDurationSeconds }, at, gone } = this.#seen
@@ -213,7 +213,7 @@ export class Candidate {
   ): Promise<Held> {
     const { clock } = this.#options
     const sentAt = clock.now()
-    // Whatever comes back but a confirmation, the version that we know may be the wrong one from here on.
+    // Until the write is confirmed, the known version may be wrong.
     this.#version = undefined
     this.#inDoubt = true
     try {
@@ -223,7 +223,7 @@ export class Candidate {
       this.#inDoubt = false
       return { sentAt, because, transitions: record.leaseTransitions, durationMs: clock.now() - sentAt }
     } catch (error) {
-      // Every answer but silence says that nothing was written.
+      // Every answer other than a timeout says that nothing was written.
       this.#inDoubt = LeaseStoreError.from(error).reason === 'unavailable'
       throw error
     }

@@ -1,18 +1,18 @@
 import { uptime } from 'node:os'
 
-/** The elector's only source of time; a test puts its own in its place. */
+/** The elector's only source of time; tests replace it. */
 export interface Clock {
-  /** Milliseconds on a clock that only moves forward. Lease ages are counted on this one alone. */
+  /** Milliseconds on a monotonic clock. Lease ages are measured on this clock only. */
   now: () => number
-  /** Calls `fire` once, `ms` later at the earliest. @returns a function that cancels it */
+  /** Calls `fire` once, after `ms` at the earliest. @returns a function that cancels the timer */
   setTimer: (ms: number, fire: () => void) => () => void
-  /** The date, for the people who read the record. No decision depends on it. */
+  /** The date, for people who read the record. No decision depends on it. */
   date: () => Date
 }
 
 /**
- * This machine's clock. `performance.now()` is immune to changes of the date, but stands still while the machine is
- * suspended: a leader that wakes up would think its renewal fresh. The time since boot goes on, so what it gained is added.
+ * This machine's clock. `performance.now()` ignores changes of the date, but stands still while the machine is suspended: a
+ * leader that wakes up would take its last renewal for recent. The time since boot goes on, so the difference is added.
  */
 export class SystemClock implements Clock {
   readonly #monotonicMs: () => number
@@ -29,7 +29,7 @@ export class SystemClock implements Clock {
   now (): number {
     const monotonicMs = this.#monotonicMs()
     const gainedMs = this.#sinceBootMs() - monotonicMs - this.#bootedAtMs
-    // The time since boot has a resolution of 10 ms: smaller steps are noise.
+    // The time since boot has a resolution of 10 ms: smaller differences are noise.
     if (gainedMs > this.#suspendedMs + 50) this.#suspendedMs = gainedMs
     return monotonicMs + this.#suspendedMs
   }

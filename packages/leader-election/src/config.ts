@@ -1,31 +1,31 @@
 import { ElectorConfigError } from './errors.ts'
 import { MAX_LEASE_DURATION_SECONDS } from './record.ts'
 
-/** Up to how much of a retry period a standby adds to its wait, so that standbys do not knock in step (client-go's value). */
+/** A standby adds up to this part of a retry period to its wait, so that standbys do not poll in lockstep (client-go's value). */
 export const JITTER_FACTOR = 1.2
 
 export interface Timings {
-  /** How long a standby waits after the last change that it saw, before it takes the lease. Whole seconds: so the record holds it. */
+  /** A standby takes the lease when it has not seen it change for this long. Whole seconds, because the record holds whole seconds. */
   leaseDurationMs: number
   /**
-   * How long a leader goes on without having renewed. What is left of the lease duration is its time to stop. The ratio
-   * of the two is how much faster than the leader's a standby's clock may run.
+   * A leader goes on for this long without a renewal. The rest of the lease duration is its time to stop. A standby's clock may
+   * run `leaseDurationMs / renewDeadlineMs` times as fast as the leader's.
    */
   renewDeadlineMs: number
-  /** The pause between renewals, and the shortest one between two looks of a standby. */
+  /** The pause between two renewals, and the shortest pause between two polls of a standby. */
   retryPeriodMs: number
-  /** The longest wait for one reply of the store. */
+  /** The timeout of one request to the store. */
   requestTimeoutMs: number
 }
 
-/** client-go's, with room for three requests within the renew deadline. */
+/** client-go's values, with room for three requests within the renew deadline. */
 export const DEFAULT_TIMINGS = {
   leaseDurationMs: 15_000,
   renewDeadlineMs: 10_000,
   retryPeriodMs: 2_000
 } satisfies Partial<Timings>
 
-/** @throws ElectorConfigError that lists every relation which does not hold, with the numbers */
+/** @throws ElectorConfigError that lists every relation that does not hold, with the numbers */
 export function checkTimings (given: Partial<Timings>): Timings {
   const named = { ...DEFAULT_TIMINGS, ...given }
   const problems: string[] = []

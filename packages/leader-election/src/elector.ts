@@ -6,19 +6,19 @@ import { checkTimings, JITTER_FACTOR, type Timings } from './config.ts'
 import { ElectorConfigError, type TermEndedError } from './errors.ts'
 import type { ElectorEvent, ElectorEventListener } from './events.ts'
 import { LeaseStoreError, type LeaseStore } from './store.ts'
-import { HeldTerm, type Term } from './term.ts'
+import { HeldTerm, type LeaseTerm } from './term.ts'
 
-/** That of a pod's name. */
+/** The limit of a pod's name. */
 const MAX_IDENTITY_LENGTH = 253
 
 export interface ElectorOptions extends Partial<Timings> {
   store: LeaseStore
-  /** Who we are, for people: a pod's name. A random part is added, because a restarted container has its pod's name again. */
+  /** The name of this process, for people: a pod's name. A random part is added, because a restarted container has the same pod name. */
   identity: string
   /**
-   * Only for guarded work that is fenced elsewhere, so that two leaders at a time do no harm. When the store cannot be
-   * *reached* until the renew deadline, the term goes on, and ends as soon as the store shows another holder. A store that
-   * answers without letting us renew ends the term at the deadline all the same.
+   * Only for work that has a fence of its own, so that two leaders at a time do no harm. If the store cannot be *reached* until the
+   * renew deadline, the term goes on. It ends as soon as the store shows another holder. A store that answers and refuses renewals ends
+   * the term at the deadline as usual.
    */
   keepLeadingWhileUnreachable?: boolean
   onEvent?: ElectorEventListener
@@ -27,8 +27,8 @@ export interface ElectorOptions extends Partial<Timings> {
   random?: () => number
 }
 
-/** The work that only the leader may do. It has to end soon after `term.signal` is aborted. */
-export type Lead = (term: Term) => Promise<void>
+/** The work of the leader. It has to end soon after `term.signal` is aborted. */
+export type Lead = (term: LeaseTerm) => Promise<void>
 
 export interface RunOptions {
   /** Ends everything: the term, then the lease, then `run`. */
@@ -41,10 +41,9 @@ export type Health = { healthy: true } | { healthy: false, reason: string }
 /**
  * Elects one leader among all processes that share a record, after client-go's tools/leaderelection.
  *
- * It does not guarantee that there is only one leader at any time: a process that was frozen, or whose clock runs much
- * slower than the others', may still be at work when the next one starts. What must not be done twice needs a fence of
- * its own. What it needs of the clocks is their rate, not their date: a standby's may run `leaseDurationMs / renewDeadlineMs`
- * times as fast as the leader's.
+ * It does not guarantee that there is only one leader at any time: a process that was frozen, or whose clock runs much slower than
+ * the others', may still work when the next leader starts. Work that must not be done twice needs a fence of its own. Only the rate of
+ * the clocks matters, not their date: a standby's clock may run `leaseDurationMs / renewDeadlineMs` times as fast as the leader's.
  */
 export class LeaderElector {
   readonly identity: string
@@ -79,31 +78,30 @@ export class LeaderElector {
     })
   }
 
-  /** Whether a term of ours lasts. */
+  /** Whether this elector leads. */
   get isLeading (): boolean {
     const term = this.#term
     return term !== undefined && term.endedForMs === undefined && (this.#keepLeading || !term.overdue)
   }
 
-  /** Who was last seen to hold the lease, ourselves included; undefined: nobody. */
+  /** The holder that was seen last, possibly this elector; undefined: none. */
   get holder (): string | undefined {
     return this.#candidate.holder
   }
 
-  /** Whether the store answered the newest request, be it with a refusal. */
+  /** Whether the store answered the last request, also with a refusal. */
   get storeReachable (): boolean {
     return this.#storeReachable
   }
 
   /**
-   * Competes for the lease, and calls `lead` whenever it has won it, again and again until `signal` is aborted. When `lead`
-   * settles, the lease is released and the others get a chance. Resolves after the last work has ended and the lease has
-   * been released (or could not be).
+   * Competes for the lease until `signal` is aborted, and calls `lead` each time that it has won it. When `lead` settles, the lease is
+   * released and the other candidates get a chance. Resolves after the last work has ended and the release has succeeded or failed.
    */
   async run ({ signal, lead }: RunOptions): Promise<void> {
-    if (this.#running) throw new Error('run() is under way: an elector holds one lease, once')
+    if (this.#running) throw new Error('expected run() to be called once at a time, found a call that has not ended')
     const watch = this.#store.watch({
-      onHint: (record) => { if (this.#candidate.heed(record)) this.#alarm.ring() },
+      onHint: (record) => { if (this.#candidate.onHint(record)) this.#alarm.ring() },
       onError: (error) => { this.#emit({ type: 'watch-failed', error }) }
     })
     this.#running = true
@@ -115,10 +113,10 @@ export class LeaderElector {
     try {
       while (!signal.aborted) {
         const held = await this.#acquire(signal)
-        // Asked to stop in this very moment? Then nobody would tell the term.
+        // Aborted in this moment, before there was a term to end.
         const gaveUp = held !== undefined && !signal.aborted && await this.#lead(held, lead)
         await this.#release()
-        // Who gave up by itself lets the others go first.
+        // The work ended by itself: the other candidates go first.
         if (gaveUp) await sleep(this.#clock, this.#standbyPauseMs(), signal)
       }
     } finally {
@@ -129,10 +127,10 @@ export class LeaderElector {
   }
 
   /**
-   * For a standby with proof from elsewhere that `holder` is dead: takes the lease at once, although it has not run out.
-   * Void if somebody else holds it by now, or if we lead ourselves.
+   * For a standby with proof from elsewhere that `holder` is dead: takes the lease at once, before it expires. Does nothing if the lease
+   * has another holder by now, or if this elector leads.
    *
-   * Only for guarded work that is fenced elsewhere: a proof can be wrong, and then two lead until the old one looks.
+   * Only for work that has a fence of its own: a proof can be wrong, and then two lead until the former leader reads the lease.
    */
   challenge (holder: string): void {
     if (this.isLeading) return
@@ -140,7 +138,7 @@ export class LeaderElector {
     this.#alarm.ring()
   }
 
-  /** Unhealthy: a leader that is not entitled to lead any more and does not stop. Only a restart of the process helps then. */
+  /** Unhealthy: a leader whose term is over and whose work does not stop. Only a restart of the process helps. */
   health (): Health {
     const { leaseDurationMs } = this.#timings
     const term = this.#term
@@ -160,22 +158,22 @@ export class LeaderElector {
     const { renewDeadlineMs } = this.#timings
     for (let racesLost = 0; !stop.aborted;) {
       const { held, failure } = await this.#attempt(() => this.#candidate.tryAcquire())
-      // Frozen for so long that it proves nothing any more? Then the next attempt finds the lease our own.
+      // If the process was frozen meanwhile, the request is too old to prove anything. The next attempt finds that the lease is ours.
       if (held !== undefined && !stop.aborted && this.#clock.now() - held.sentAt < renewDeadlineMs) return held
-      // Whoever lost a race looks at once who won: it may have been the last breath of a holder that is dead by now.
+      // After a lost race, read at once: the winning write may be the last one of a holder that is dead by now.
       racesLost = failure?.reason === 'conflict' ? racesLost + 1 : 0
       if (held !== undefined || racesLost === 1) continue
-      // A store that answers nothing but "conflict" gets no storm of requests.
+      // A store that answers every request with a conflict must not get a storm of requests.
       await this.#alarm.sleep(Math.min(this.#standbyPauseMs(), this.#candidate.expiresInMs ?? Infinity))
     }
     return undefined
   }
 
-  /** @returns whether the work ended without having been told to */
+  /** @returns whether the work ended by itself */
   async #lead (held: Held, lead: Lead): Promise<boolean> {
     const term = this.#beginTerm(held)
     const work = this.#work(term, lead)
-    // A term that was asked to end keeps the lease while its work winds down. One that was lost cannot.
+    // A term that was told to end renews the lease until its work has ended. A lost term cannot.
     let pauseMs = this.#timings.retryPeriodMs
     while (term.needsRenewal) {
       await this.#alarm.sleep(pauseMs)
@@ -206,10 +204,10 @@ export class LeaderElector {
 
   async #work (term: HeldTerm, lead: Lead): Promise<void> {
     try {
-      // Ended before it began, by who was told that it begins: work that only listens for an abort would never hear of it.
+      // The event listener can end the term before the work begins. Work that only listens for an abort would miss that.
       if (!term.signal.aborted) await lead(term)
     } catch (error) {
-      // Work that is told to stop may well end by throwing that.
+      // Work that is aborted may rethrow the reason.
       if (!term.signal.aborted || (error !== term.signal.reason && (error as Error | null)?.name !== 'AbortError')) {
         this.#emit({ type: 'work-failed', error })
       }
@@ -228,18 +226,18 @@ export class LeaderElector {
       this.#emit({ type: 'renewed', durationMs: held.durationMs })
       term.confirm(held.sentAt)
     } else if (failure === undefined) {
-      term.lose('superseded', `${this.#store.description} is held by ${this.holder ?? 'nobody'}`)
+      term.lose('superseded', `${this.#store.description} is held by ${this.holder ?? 'no candidate'}`)
     } else if (term.overdue) {
       const refused = failure.reason === 'forbidden' || failure.reason === 'refused'
       if (this.#keepLeading && !refused) this.#emit({ type: 'leading-unconfirmed', sinceMs: term.unconfirmedMs })
       else term.lose('not-renewed', this.#silence(term))
     }
     const periodMs = failure === undefined ? retryPeriodMs : retryPeriodMs * (1 + this.#random()) / 2
-    // From start to start: a request that hung has been the pause already.
+    // From start to start: the time of a slow request counts as pause.
     return Math.max(0, periodMs - (this.#clock.now() - startedAt))
   }
 
-  /** Tries until the store has answered, but not for long: the others get the lease anyway when it runs out. */
+  /** Retries until the store has answered, for one request timeout at most: the lease expires anyway. */
   async #release (): Promise<void> {
     const { requestTimeoutMs, retryPeriodMs } = this.#timings
     const startedAt = this.#clock.now()
@@ -261,7 +259,7 @@ export class LeaderElector {
     }
   }
 
-  /** Neither held nor failed: somebody else holds the lease. */
+  /** Neither held nor failure: another candidate holds the lease. */
   async #attempt (attempt: () => Promise<Held | undefined>): Promise<{ held?: Held | undefined, failure?: LeaseStoreError }> {
     try {
       const held = await attempt()
@@ -283,7 +281,7 @@ export class LeaderElector {
     return `no renewal of ${this.#store.description} was confirmed for ${Math.round(term.unconfirmedMs)} ms (renewDeadlineMs: ${this.#timings.renewDeadlineMs})`
   }
 
-  /** A listener that throws ends the process as an uncaught exception, not the election halfway through a step. */
+  /** A listener that throws causes an uncaught exception. It must not stop the election halfway through a step. */
   #emit (event: ElectorEvent): void {
     try {
       this.#onEvent(event)

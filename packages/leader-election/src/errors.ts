@@ -1,4 +1,4 @@
-/** Settings that cannot keep two leaders apart, or that no store accepts. Names the numbers. */
+/** Settings that cannot keep two leaders apart, or that no store accepts, with the numbers. */
 export class ElectorConfigError extends Error {
   readonly code = 'ELECTOR_CONFIG'
   readonly problems: readonly string[]
@@ -11,13 +11,13 @@ export class ElectorConfigError extends Error {
 }
 
 export type TermEnd =
-  /** The caller of `run` wants to stop. The lease is kept until the work has ended. */
+  /** The signal of `run` was aborted. The lease is kept until the work has ended. */
   | 'stopping'
-  /** The lease could not be renewed within the renew deadline: somebody else may take it soon. */
+  /** The lease could not be renewed within the renew deadline: another candidate may take it soon. */
   | 'not-renewed'
-  /** The record names somebody else, or nobody. */
+  /** The record names another holder, or none. */
   | 'superseded'
-  /** The guarded work has ended by itself. */
+  /** The work has ended by itself. */
   | 'work-ended'
 
 /** The term is over; the reason of its signal. */

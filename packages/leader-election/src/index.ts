@@ -7,4 +7,4 @@ export { parseRecord, type LeaderElectionRecord, type ParsedRecord, type RecordF
 export {
   LeaseStoreError, type LeaseObserver, type LeaseSnapshot, type LeaseStore, type LeaseStoreErrorReason, type LeaseWatch, type StoreRequest
 } from './store.ts'
-export { type Term } from './term.ts'
+export { type LeaseTerm } from './term.ts'

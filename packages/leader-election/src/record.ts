@@ -1,22 +1,22 @@
-/** What the lease says: the fields of a Kubernetes `Lease`, which are those of client-go's LeaderElectionRecord. */
+/** The lease: the fields of a Kubernetes `Lease`, which are those of client-go's LeaderElectionRecord. */
 export interface LeaderElectionRecord {
-  /** Empty: nobody holds the lease. */
+  /** Empty: the lease has no holder. */
   holderIdentity: string
-  /** How long the others wait after the last change that they saw. 0: the record does not say. */
+  /** The lease expires for a candidate that has not seen it change for this long. 0: the record does not say. */
   leaseDurationSeconds: number
-  /** For people, from the holder's clock, which nobody else can trust. Strings, so that nobody calculates with them. */
+  /** For people, from the holder's clock, which no other process can trust. Strings, so that no code calculates with them. */
   acquireTime: string
   renewTime: string
-  /** Counts the changes of holder. No fencing token: whoever deletes the lease starts it again. */
+  /** Counts the changes of holder. Not a fencing token: after the lease was deleted, the count starts again. */
   leaseTransitions: number
 }
 
-/** A lease of an hour is longer than anybody should wait for a dead holder; one of years is a slip of the hand. */
+/** No standby should wait longer than an hour for a dead holder; a duration of years is a typo. */
 export const MAX_LEASE_DURATION_SECONDS = 3_600
-/** One below the end of a 32-bit integer, which the stores keep: the next change of holder has to fit too. */
+/** One below the largest 32-bit integer, which is what the stores hold: the next change of holder has to fit too. */
 const MAX_LEASE_TRANSITIONS = 2 ** 31 - 2
 
-/** The record once `identity` has taken the lease; `previous` is the one that was last seen, if any. */
+/** The record after `identity` has taken the lease; `previous` is the record that was seen last, if any. */
 export function taken (
   previous: LeaderElectionRecord | undefined, identity: string, leaseDurationSeconds: number, date: Date
 ): LeaderElectionRecord {
@@ -31,38 +31,38 @@ export function taken (
   }
 }
 
-/** The same holder, alive. */
+/** The same holder, renewed. */
 export function renewed (record: LeaderElectionRecord, leaseDurationSeconds: number, date: Date): LeaderElectionRecord {
   return { ...record, leaseDurationSeconds, renewTime: date.toISOString() }
 }
 
-/** Nobody holds it. The duration is the smallest that Kubernetes accepts: 0 is refused. */
+/** Without a holder. The duration is the smallest that Kubernetes accepts: 0 is refused. */
 export function released (record: LeaderElectionRecord, date: Date): LeaderElectionRecord {
   const time = date.toISOString()
   return { ...record, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: time, renewTime: time }
 }
 
 /**
- * Whether the holder has given a sign of life between the two. The fields are compared and not the version: somebody who
- * only edits the labels of a lease keeps no dead holder alive.
+ * False when the holder has renewed between the two. The fields are compared, not the version: an edit of a Lease's labels must not
+ * keep a dead holder alive.
  */
 export function sameRecord (a: LeaderElectionRecord, b: LeaderElectionRecord): boolean {
   return a.holderIdentity === b.holderIdentity && a.renewTime === b.renewTime && a.acquireTime === b.acquireTime &&
     a.leaseDurationSeconds === b.leaseDurationSeconds && a.leaseTransitions === b.leaseTransitions
 }
 
-/** The fields as a store holds them; anything may be missing or have been edited by hand. */
+/** The fields as a store holds them. Any field may be missing or edited by hand. */
 export type RecordFields = { readonly [Field in keyof LeaderElectionRecord]?: unknown }
 
 export interface ParsedRecord {
   record: LeaderElectionRecord
-  /** What was expected of which field, and found instead; empty for a sound record. */
+  /** For each wrong field: what was expected, and what was found. */
   problems: string[]
 }
 
 /**
- * Reads a record, whatever it holds: garbage must stop no candidate. An unusable duration becomes 0 and an unusable count 0;
- * the lease then runs out by the reader's own duration.
+ * Reads any record: a malformed one must stop no candidate. An unusable duration or count becomes 0. The lease then expires after the
+ * reader's own duration.
  */
 export function parseRecord (fields: RecordFields): ParsedRecord {
   const problems: string[] = []
@@ -70,7 +70,7 @@ export function parseRecord (fields: RecordFields): ParsedRecord {
   const count = (field: 'leaseDurationSeconds' | 'leaseTransitions', min: number, max: number): number => {
     const value = fields[field]
     if (Number.isInteger(value) && Number(value) >= min && Number(value) <= max) return Number(value)
-    // A lease that nobody has held yet, made beforehand by an installer, has no fields at all.
+    // An empty lease that an installer has made has no fields at all.
     if (holderIdentity !== '') problems.push(`${field}: expected a whole number from ${min} to ${max}, found ${JSON.stringify(value)}`)
     return 0
   }

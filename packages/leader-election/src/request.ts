@@ -2,8 +2,8 @@ import type { Clock } from './clock.ts'
 import { LeaseStoreError, type StoreRequest } from './store.ts'
 
 /**
- * Waits `timeoutMs` for a reply, also from a store that ignores the signal: one request that hangs must not cost the term.
- * @throws LeaseStoreError whatever the call throws
+ * Waits `timeoutMs` for a reply, also from a store that ignores the signal: one hanging request must not end the term.
+ * @throws LeaseStoreError for every error of the call
  */
 export async function request<Reply> (
   clock: Clock, timeoutMs: number, what: string, call: (request: StoreRequest) => Promise<Reply>

@@ -1,40 +1,40 @@
 import type { LeaderElectionRecord, ParsedRecord } from './record.ts'
 
-/** A record, and the token that a write must present to replace exactly this one. */
+/** A record, and the version that a write must present to replace exactly this one. */
 export interface LeaseSnapshot extends ParsedRecord {
-  /** Opaque: it means something to the store that returned it, and to nobody else. */
+  /** Opaque: only the store that returned it can read it. */
   version: unknown
 }
 
-/** What each request of the elector comes with. */
+/** The timeout of a request. */
 export interface StoreRequest {
-  /** Aborted when the elector no longer waits for the reply. The request may have had its effect all the same. */
+  /** Aborted when the elector no longer waits for the reply. The request may still have had its effect. */
   signal: AbortSignal
-  /** The same limit in milliseconds, for drivers that know no signals. */
+  /** The same timeout in milliseconds, for drivers without signals. */
   timeoutMs: number
 }
 
 /**
- * Where the record lives. Any store with a compare-and-set will do. Every failure is a {@link LeaseStoreError}; whatever
- * else is thrown counts as `unavailable`.
+ * Holds the record. Any store with a compare-and-set fits. Every failure is a {@link LeaseStoreError}; any other error counts as
+ * `unavailable`.
  */
 export interface LeaseStore {
   /** For messages, such as `Lease orders/outbox-relay-0`. */
   readonly description: string
   /** @throws LeaseStoreError `not-found` when there is no record */
   get: (request: StoreRequest) => Promise<LeaseSnapshot>
-  /** @throws LeaseStoreError `conflict` when there is one already */
+  /** @throws LeaseStoreError `conflict` when the record exists already */
   create: (record: LeaderElectionRecord, request: StoreRequest) => Promise<LeaseSnapshot>
-  /** @throws LeaseStoreError `conflict` or `not-found` when the record is not the one of `version` any more */
+  /** @throws LeaseStoreError `conflict` or `not-found` when the record no longer has this version */
   update: (record: LeaderElectionRecord, version: unknown, request: StoreRequest) => Promise<LeaseSnapshot>
-  /** Tells of changes, as far as it can: late, twice, or not at all are all allowed. */
+  /** Reports changes as hints: late, twice, or not at all are allowed. */
   watch: (observer: LeaseObserver) => LeaseWatch
 }
 
 export interface LeaseObserver {
-  /** The record may have changed; to what, if the store knows it. */
+  /** The record may have changed; `record` if the store knows the new one. */
   onHint: (record?: LeaderElectionRecord) => void
-  /** There will be no hints for a while. The watch goes on trying by itself. */
+  /** There will be no hints for a while. The watch retries by itself. */
   onError: (error: Error) => void
 }
 
@@ -43,15 +43,15 @@ export interface LeaseWatch {
 }
 
 export type LeaseStoreErrorReason =
-  /** Another write came first. Ours did not happen. */
+  /** Another write came first, and this one did not happen. */
   | 'conflict'
   /** There is no such record. */
   | 'not-found'
-  /** No usable reply: a write may have happened, or may yet happen. */
+  /** No usable reply: a write may have happened, or may still happen. */
   | 'unavailable'
-  /** The store knows us and does not let us, or does not know us (401, 403, a missing grant). */
+  /** Not authenticated or not authorised (401, 403, a missing grant). */
   | 'forbidden'
-  /** The store answered, and will never take this request: a missing table, an invalid record. */
+  /** The store answered, and will never accept this request: a missing table, an invalid record. */
   | 'refused'
 
 export class LeaseStoreError extends Error {

@@ -1,14 +1,14 @@
 import type { Clock } from './clock.ts'
 import { TermEndedError, type TermEnd } from './errors.ts'
 
-/** What the guarded work gets. */
-export interface Term {
+/** From winning the lease until the work under it has ended. The work gets this. */
+export interface LeaseTerm {
   /** Aborted with a {@link TermEndedError} when the work has to stop. The lease is not released before it has. */
   readonly signal: AbortSignal
-  /** The lease's count of holders at the start of the term. No fencing token: whoever deletes the lease starts it again. */
+  /** The lease's count of holders at the start of the term. Not a fencing token: after the lease was deleted, the count starts again. */
   readonly transitions: number
   /**
-   * For the moment before something that cannot be taken back: also notices what no timer could tell yet, because this
+   * To be called before an effect that cannot be undone. It also notices a passed deadline whose timer has not fired yet, because this
    * process was frozen or busy. @throws TermEndedError when the term is over, or should be
    */
   assertCurrent: () => void
@@ -20,13 +20,13 @@ export interface TermOptions {
   /** When the write that won the lease was sent. */
   sentAt: number
   transitions: number
-  /** The renew deadline has passed. Called once, and again after each renewal that was followed by another such silence. */
+  /** The renew deadline has passed. Called once, and once more each time that it passes after a later renewal. */
   onDeadline: () => void
   onEnd: (reason: TermEnd, detail: string) => void
 }
 
-/** The time from winning the lease until the guarded work must have stopped. */
-export class HeldTerm implements Term {
+/** The term, with what only the elector may do with it. */
+export class HeldTerm implements LeaseTerm {
   readonly transitions: number
   readonly #options: TermOptions
   readonly #abort = new AbortController()
@@ -48,17 +48,17 @@ export class HeldTerm implements Term {
     return this.#abort.signal
   }
 
-  /** The lease is not ours to renew any more. */
+  /** The lease may belong to another candidate: it must not be renewed any more. */
   get lost (): boolean {
     return this.#lost
   }
 
-  /** The work is not done and the lease may still be ours: worth another renewal. */
+  /** The work has not ended, and the lease may still be ours. */
   get needsRenewal (): boolean {
     return !this.#lost && !this.#settled
   }
 
-  /** Since the newest write that the store confirmed was sent. */
+  /** Since the last confirmed write was sent. */
   get unconfirmedMs (): number {
     return this.#options.clock.now() - this.#confirmedAt
   }
@@ -77,10 +77,10 @@ export class HeldTerm implements Term {
     this.signal.throwIfAborted()
   }
 
-  /** A timer of a process that was frozen, or of a machine that was suspended, is late: whoever is awake looks for itself. */
+  /** The deadline's timer is late if the process was frozen or the machine suspended, so other code checks too. */
   checkDeadline (): void {
     if (!this.needsRenewal || !this.overdue || this.#deadlineReported) return
-    // Once: work that asks before each step must not cause a request with each of them.
+    // Once: work that calls assertCurrent before each step must not cause a request at each step.
     this.#deadlineReported = true
     this.#options.onDeadline()
   }
@@ -92,11 +92,11 @@ export class HeldTerm implements Term {
     this.#deadlineReported = false
     this.#cancelDeadline()
     this.#cancelDeadline = this.#armDeadline()
-    // A reply that was on its way for longer than the deadline confirms nothing.
+    // A reply that took longer than the deadline confirms nothing.
     this.checkDeadline()
   }
 
-  /** The work shall stop; the lease remains ours. */
+  /** The work has to stop; the lease remains ours. */
   end (reason: TermEnd, detail: string): void {
     if (this.#endedAt !== undefined) return
     this.#endedAt = this.#options.clock.now()
@@ -104,7 +104,7 @@ export class HeldTerm implements Term {
     this.#options.onEnd(reason, detail)
   }
 
-  /** The work must stop, and the lease may be somebody else's. */
+  /** The work has to stop, and another candidate may have the lease. */
   lose (reason: TermEnd, detail: string): void {
     this.#lost = true
     this.#cancelDeadline()
@@ -115,13 +115,13 @@ export class HeldTerm implements Term {
   settle (): void {
     this.#settled = true
     this.#cancelDeadline()
-    this.end('work-ended', 'the guarded work ended by itself')
+    this.end('work-ended', 'the work ended by itself')
   }
 
   #armDeadline (): () => void {
     const { clock, renewDeadlineMs } = this.#options
     return clock.setTimer(renewDeadlineMs - this.unconfirmedMs, () => {
-      // A timer that is a fraction of a millisecond early would be the last one.
+      // A timer can fire a fraction of a millisecond early. Without a new one the deadline would pass unnoticed.
       if (this.needsRenewal && !this.overdue) this.#cancelDeadline = this.#armDeadline()
       else this.checkDeadline()
     })

@@ -531,28 +531,28 @@ t.test('a renewal is as old as its request, not as its reply', async (t) => {
   t.equal(held?.durationMs, 1_000)
 })
 
-t.test('hints: a new holder is worth a look, a renewal of the known one a longer wait, neither more than that', async (t) => {
+t.test('hints: a new holder causes a read, a renewal extends the wait, and neither does more', async (t) => {
   const s = new Situation(HELD)
   await s.tryAcquire()
   await s.at(10_000)
-  t.equal(s.candidate.heed({ ...HELD, renewTime: 'later' }), false, 'alive')
+  t.equal(s.candidate.onHint({ ...HELD, renewTime: 'later' }), false, 'alive')
   t.equal(s.candidate.expiresInMs, 15_000)
-  t.equal(s.candidate.heed({ ...HELD, renewTime: 'later' }), false, 'the same news again')
-  t.equal(s.candidate.heed(RELEASED), true)
-  t.equal(s.candidate.heed(undefined), true)
+  t.equal(s.candidate.onHint({ ...HELD, renewTime: 'later' }), false, 'the same news again')
+  t.equal(s.candidate.onHint(RELEASED), true)
+  t.equal(s.candidate.onHint(undefined), true)
   t.equal(s.candidate.holder, 'other', 'believed only once it was read')
   t.same(s.store.requests, ['get'])
 })
 
-t.test('hints: the holder does not answer rumours about itself', async (t) => {
+t.test('hints: the holder does not react to hints about its own renewals', async (t) => {
   const s = new Situation(RELEASED)
   await s.tryAcquire()
-  t.equal(s.candidate.heed(s.lease.record), false)
-  t.equal(s.candidate.heed(undefined), false)
-  t.equal(s.candidate.heed({ ...OURS, holderIdentity: 'usurper' }), true)
+  t.equal(s.candidate.onHint(s.lease.record), false)
+  t.equal(s.candidate.onHint(undefined), false)
+  t.equal(s.candidate.onHint({ ...OURS, holderIdentity: 'usurper' }), true)
 })
 
-t.test('a change of holder is told once, a release too', async (t) => {
+t.test('a change of holder is reported once, and so is a release', async (t) => {
   const s = new Situation(HELD)
   await s.tryAcquire()
   s.lease.edit({ renewTime: 'later' })

@@ -15,7 +15,7 @@ function suspendable (): { clock: SystemClock, run: (ms: number) => void, suspen
   }
 }
 
-t.test('time spent suspended counts, though the monotonic clock stood still', async (t) => {
+t.test('time while the machine was suspended counts, although the monotonic clock stood still', async (t) => {
   const { clock, run, suspend } = suspendable()
   const start = clock.now()
   run(1_000)
@@ -26,7 +26,7 @@ t.test('time spent suspended counts, though the monotonic clock stood still', as
   t.equal(clock.now() - start, 62_500)
 })
 
-t.test('the coarse time since boot neither pulls the clock back nor nudges it', async (t) => {
+t.test('the coarse time since boot neither sets the clock back nor moves it', async (t) => {
   const { clock, run, jitter } = suspendable()
   const start = clock.now()
   run(100)
@@ -36,7 +36,7 @@ t.test('the coarse time since boot neither pulls the clock back nor nudges it', 
   t.equal(clock.now() - start, 100)
 })
 
-t.test('the real one moves forward, and its timers fire no earlier than they should', async (t) => {
+t.test('the system clock moves forward, and its timers never fire early', async (t) => {
   const clock = new SystemClock()
   const start = clock.now()
   await new Promise<void>((resolve) => { clock.setTimer(20.5, resolve) })

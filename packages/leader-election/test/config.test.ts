@@ -57,7 +57,7 @@ t.test('accepted: the defaults, and the shortest lease that a record can hold', 
   t.doesNotThrow(() => new LeaderElector({ store, identity: 'a', leaseDurationMs: 1_000, renewDeadlineMs: 700, retryPeriodMs: 200 }))
 })
 
-t.test('the identity is the given one and a random part, for a restarted container has its pod\'s name again', async (t) => {
+t.test('the identity has a random part, because a restarted container has its pod\'s name again', async (t) => {
   const [first, second] = [new LeaderElector({ store, identity: 'relay-0' }), new LeaderElector({ store, identity: 'relay-0' })]
   t.match(first.identity, /^relay-0_[0-9a-f-]{36}$/)
   t.not(first.identity, second.identity)

@@ -12,7 +12,7 @@ export interface BatchName {
 }
 
 /**
- * Notes which events the next batch holds, and its name. A take-over compares that name with the one that Kafka has committed, and
+ * Notes which events the next batch holds, and its name. A takeover compares that name with the one that Kafka has committed, and
  * knows of every claimed event whether it is in the topic.
  *
  * In the same statement it completes the batch before (see {@link complete}): one commit for each batch, not two. Only
@@ -38,8 +38,8 @@ export async function claim (
 }
 
 /**
- * Forgets the claim, whose batch is not in Kafka or not known to be, and writes down which name Kafka has. The next take-over
- * finds both alike then: one restore is found once, and not at every take-over.
+ * Forgets the claim, whose batch is not in Kafka or not known to be, and writes down which name Kafka has. The next takeover
+ * finds both alike then: one restore is found once, and not at every takeover.
  *
  * @param position what Kafka has; the numbers go on from the higher one
  * @throws FencedError when the shard was taken over since, or the database restored

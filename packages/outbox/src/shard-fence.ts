@@ -4,7 +4,7 @@ import type { EventNames } from './event-names.ts'
 import { Fence } from './fence.ts'
 import type { SqlClient } from './sql-client.ts'
 
-/** What a take-over found. */
+/** What a takeover found. */
 export interface TakenOver {
   fence: Fence
   /** The number of the newest claimed batch, finished or not. For people: nothing is decided by it. */

@@ -19,7 +19,7 @@ export interface WakeupListener {
   close: () => Promise<void>
 }
 
-/** Listens for wake-ups, and reconnects for ever. What it misses meanwhile, the poll finds. */
+/** Listens for wake-ups, and reconnects forever. What it misses meanwhile, the poll finds. */
 export function listenForWakeups (options: WakeupListenerOptions): WakeupListener {
   const { onWakeup, onError = () => {}, heartbeatMs = 5_000, reconnectDelayMs = 1_000 } = options
   const stop = new AbortController()

@@ -25,7 +25,7 @@ t.test('an empty outbox', async (t) => {
   } satisfies Backlog)
 })
 
-t.test('what waits behind a dead letter is told apart from what is stuck', async (t) => {
+t.test('events behind a dead letter are counted apart from events that are stuck', async (t) => {
   const { pool } = await outboxDatabase(t)
   const meter = new BacklogMeter()
   await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
@@ -46,7 +46,7 @@ t.test('what waits behind a dead letter is told apart from what is stuck', async
   t.ok(freed.oldestAgeMs >= HOUR_MS, 'the freed events count at once')
 })
 
-t.test('what waits for its topic is told apart too', async (t) => {
+t.test('events that wait for their topic are counted apart too', async (t) => {
   const { pool } = await outboxDatabase(t)
   const meter = new BacklogMeter()
   await enqueue(pool, [event('i', 1, { aggregateType: 'invoice' }), event('a', 1)])
@@ -61,7 +61,7 @@ t.test('what waits for its topic is told apart too', async (t) => {
   t.match(await meter.measure(pool, { only: [] }), { withheldEvents: 2, oldestAgeMs: 0 })
 })
 
-t.test('times without an age are no age', async (t) => {
+t.test('an infinite time has no age', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('b', 1)])
   await pool.query("UPDATE outbox_events SET created_at = '-infinity' WHERE id = 1")

@@ -28,7 +28,7 @@ t.test('a blocking dead letter holds back its aggregate alone', async (t) => {
   t.match(await backlog(pool), { events: 2, deadLetters: 1 })
 })
 
-t.test('one that does not block lets its aggregate go on', async (t) => {
+t.test('a dead letter that does not block lets its aggregate go on', async (t) => {
   const { pool } = await outboxDatabase(t)
   await refuseFirst(pool, false)
   t.same(await ids(pool), [2, 3])
@@ -74,7 +74,7 @@ t.test('a fenced relay makes no dead letters', async (t) => {
   t.same(await listDeadLetters(pool), [])
 })
 
-t.test('they are listed and replayed in the order of their ids, also where the ids gain a digit', async (t) => {
+t.test('dead letters are listed and replayed in the order of ids, also where the ids gain a digit', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, Array.from({ length: 12 }, (_, index) => event(`a${index}`, 1)))
   const { fence } = await takeOverShard(pool, 0, 'relay')
@@ -87,7 +87,7 @@ t.test('they are listed and replayed in the order of their ids, also where the i
   t.equal(await countDeadLetters(pool), 4)
 })
 
-t.test('putting a large payload aside may take longer than the session allows a statement', async (t) => {
+t.test('moving a large payload may take longer than the session\'s statement_timeout', async (t) => {
   const { pool, url } = await outboxDatabase(t)
   await enqueue(pool, event('a', 1))
   const { fence } = await takeOverShard(pool, 0, 'relay')
@@ -99,7 +99,7 @@ t.test('putting a large payload aside may take longer than the session allows a 
   t.equal(await countDeadLetters(pool), 1)
   t.same((await impatient.query('SHOW statement_timeout')).rows, [{ statement_timeout: '300ms' }], 'for this one statement alone')
 })
-t.test('an id that came back: neither the new event nor the old dead letter is lost', async (t) => {
+t.test('an id that was given out again: neither the new event nor the old dead letter is lost', async (t) => {
   const { pool } = await outboxDatabase(t)
   const fence = await refuseFirst(pool, true)
   const refused = await firstEventOf(pool)

@@ -40,11 +40,11 @@ t.test('two events of one version collide', async (t) => {
   await t.rejects(enqueue(pool, event('a', 1)), { code: '23505' })
 })
 
-t.test('no events are no statement', async (t) => {
+t.test('no events: no statement is sent', async (t) => {
   t.same(await enqueue({ query: () => { throw new Error('not to be called') } }, []), [])
 })
 
-t.test('what the outbox cannot hold is refused before anything is sent', async (t) => {
+t.test('an event that the outbox cannot hold is refused before anything is sent', async (t) => {
   const client = { query: () => { throw new Error('not to be called') } }
   const bad: Array<[string, unknown]> = [
     ['eventId', event('a', 1, { eventId: 'no uuid' })],
@@ -85,7 +85,7 @@ t.test('what the outbox cannot hold is refused before anything is sent', async (
   }
 })
 
-t.test('a payload that JSON would change, or that Postgres does not store, is refused with its place', async (t) => {
+t.test('a payload that JSON would change or Postgres cannot store is refused, with the place in it', async (t) => {
   const client = { query: () => { throw new Error('not to be called') } }
   const nested = (depth: number, wrap: (inner: unknown) => unknown) => Array.from({ length: depth }).reduce((inner) => wrap(inner), 'x' as unknown)
   const loop: Record<string, unknown> = { list: [] }
@@ -126,7 +126,7 @@ t.test('a payload that JSON would change, or that Postgres does not store, is re
   t.match(large, { code: 'OUTBOX_INVALID_EVENT', field: 'payload', message: /bytes/ })
 })
 
-t.test('what is unusual and can be stored is stored as it is', async (t) => {
+t.test('unusual values that can be stored are stored unchanged', async (t) => {
   const { pool } = await outboxDatabase(t)
   const shared = { n: 1 }
   const payload = { emoji: '😀', escaped: '\\u0000 \\ud800', at: new Date(0), undef: undefined, twice: [shared, shared], deep: [[[[]]]], none: Object.create(null) as object, zero: -0, big: 1e308 }

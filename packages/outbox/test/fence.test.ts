@@ -16,7 +16,7 @@ async function asBefore (pool: pg.Pool, work: () => Promise<unknown>): Promise<v
   await pool.query('DELETE FROM relay_shard; INSERT INTO relay_shard SELECT * FROM backup; DROP TABLE backup')
 }
 
-t.test('each take-over raises the epoch and fences the one before', async (t) => {
+t.test('each takeover raises the epoch and fences the one before', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2)])
   const former = await takeOverShard(pool, 0, 'former')
@@ -43,7 +43,7 @@ t.test('shards are fenced apart', async (t) => {
   await assertHeld(pool, fence)
 })
 
-t.test('a take-over finds what was claimed and not completed, and the names of both batches', async (t) => {
+t.test('a takeover finds the claimed batch that was not completed, and the tokens of both batches', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
   const { fence } = await takeOverShard(pool, 0, 'first')
@@ -57,7 +57,7 @@ t.test('a take-over finds what was claimed and not completed, and the names of b
   t.match(await takeOverShard(pool, 0, 'third'), { batch: 2n, token: two.token, tokenBefore: one.token })
 })
 
-t.test('a claim completes the batch before, or does nothing at all', async (t) => {
+t.test('a claim completes the batch before, or does nothing', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2), event('a', 3)])
   const [first, second, third] = await Promise.all([namesOf(pool, 1), namesOf(pool, 2), namesOf(pool, 3)])
@@ -78,7 +78,7 @@ t.test('a claim has to have the next number', async (t) => {
   await claim(pool, fence, name(1n), await namesOf(pool, 1))
 })
 
-t.test('a dropped claim leaves its events, and the row has the name and the number that Kafka has', async (t) => {
+t.test('a dropped claim keeps its events, and the row has the token and the number that Kafka has', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, event('a', 1))
   const { fence } = await takeOverShard(pool, 0, 'first')
@@ -92,7 +92,7 @@ t.test('a dropped claim leaves its events, and the row has the name and the numb
   t.match(await takeOverShard(pool, 0, 'third'), { tokenBefore: position.token })
 })
 
-t.test('a complete that waits for a take-over in progress is refused', async (t) => {
+t.test('a complete that waits for a takeover in progress is refused', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, event('a', 1))
   const { fence } = await takeOverShard(pool, 0, 'former')
@@ -106,7 +106,7 @@ t.test('a complete that waits for a take-over in progress is refused', async (t)
   t.same(await left(pool), [1])
 })
 
-t.test('a relay that begins anew takes over only from itself, a standby only from whom it has seen', async (t) => {
+t.test('a relay that takes over again takes over only from itself, a standby only from the holder that it has read', async (t) => {
   const { pool } = await outboxDatabase(t)
   const nobody = await readShard(pool, 0)
   t.same(nobody, { epoch: 0n, holder: undefined })
@@ -133,7 +133,7 @@ t.test('of several that take over from the same state one succeeds', async (t) =
   t.equal((await readShard(pool, 0)).epoch, 1n)
 })
 
-t.test('an answer that was lost keeps nobody from taking over from itself', async (t) => {
+t.test('a lost answer does not keep a relay from taking over from itself', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2)])
   const { fence } = await takeOverShard(pool, 0, 'relay')
@@ -171,7 +171,7 @@ for (const [what, work] of [
   })
 }
 
-t.test('the epoch comes again after a restore: the leader of the lost time is fenced, whatever it does', async (t) => {
+t.test('the epoch is given out again after a restore: the former leader is fenced, whatever it does', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2)])
   await takeOverShard(pool, 0, 'first')
@@ -188,7 +188,7 @@ t.test('the epoch comes again after a restore: the leader of the lost time is fe
   t.same(await left(pool), [1, 2])
 })
 
-t.test('ids that came back belong to new events: neither the relay nor a take-over deletes them', async (t) => {
+t.test('ids that were given out again belong to new events: neither the relay nor a takeover deletes them', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, [event('a', 1), event('a', 2)])
   const { fence } = await takeOverShard(pool, 0, 'relay')

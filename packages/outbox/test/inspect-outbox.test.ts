@@ -6,7 +6,7 @@ const ALTER = 'ALTER TABLE outbox_events ALTER COLUMN id SET'
 const trigger = (body: string) => `CREATE FUNCTION theirs() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${body} RETURN NEW; END $$;
   CREATE TRIGGER theirs BEFORE INSERT ON outbox_events FOR EACH ROW EXECUTE FUNCTION theirs()`
 
-t.test('the tables as they are made are in order', async (t) => {
+t.test('the tables of record have no problem', async (t) => {
   const { pool } = await outboxDatabase(t)
   await enqueue(pool, event('a', 1))
   t.same(await inspectOutbox(pool), [])

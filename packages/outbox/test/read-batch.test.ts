@@ -44,7 +44,7 @@ t.test('a writer that took its transaction id early and then waited for the lock
   t.same((await readBatch(pool, readAll())).map(({ aggregateVersion }) => aggregateVersion), ['1', '2'])
 })
 
-t.test('names may hold anything that Postgres stores', async (t) => {
+t.test('names may contain anything that Postgres can store', async (t) => {
   const { pool } = await outboxDatabase(t)
   const names = ['tab\there', 'line\nfeed', 'back\\slash', '"quoted"', '\u0001\u001f\u007f', 'ä€😀', '\\t', '{"json": 1}', ' ']
   for (const name of names) await enqueue(pool, event(name, 1, { aggregateType: name, eventType: name, payload: { name }, headers: { [name]: name } }))
@@ -94,7 +94,7 @@ t.test('aggregate types can be left out of a read, in one shard or in several', 
   t.same((await Promise.all([0, 1].map((shard) => read({ shard, shards: 2, types: { only: ['order'] } })))).flat().sort(), [1, 4])
 })
 
-t.test('what a read costs depends on the bytes of its batch, not on how many large events wait', async (t) => {
+t.test('the cost of a read depends on the bytes of its batch, not on the number of large events that wait', async (t) => {
   const { client } = await session(t)
   const large = (from: number, to: number) => client.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
     SELECT 'order', 'a' || g, 1, 'E', jsonb_build_object('text', noise.text)
@@ -107,7 +107,7 @@ t.test('what a read costs depends on the bytes of its batch, not on how many lar
   t.ok(many < few * 1.5, `${many} blocks, ${few} when only five wait`)
 })
 
-t.test('a batch of payloads that compress well ends at its size too', async (t) => {
+t.test('a batch of well compressed payloads ends at its size too', async (t) => {
   const { client } = await session(t)
   await client.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload)
     SELECT 'order', 'a' || g, 1, 'E', jsonb_build_object('text', repeat('x', 400000)) FROM generate_series(1, 50) AS g`)

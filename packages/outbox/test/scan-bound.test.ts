@@ -107,7 +107,7 @@ t.test('events in flight are not passed', async (t) => {
   t.equal(scan.value, 0n)
 })
 
-t.test('a new term is not held up by dead rows, and the next one begins where it left off', async (t) => {
+t.test('a new leader is not held up by dead rows, and the next one begins where it left off', async (t) => {
   const { pool, client } = await scene(t)
   await oldSnapshot(t, pool)
   await fill(pool, MANY)
@@ -193,7 +193,7 @@ t.test("other shards' events are not looked at again, until the number of shards
   t.equal((await (await begin(client)).read(everything())).length, 1_000, 'with one shard they are all of it')
 })
 
-t.test('types that are left out are not looked at again, and come with the first read that asks for them', async (t) => {
+t.test('types that are left out are not read again, and come with the first read that asks for them', async (t) => {
   const { pool, client } = await scene(t)
   await fill(pool, MANY, { type: 'invoice' })
   await enqueue(pool, event('fine', 1))
@@ -324,7 +324,7 @@ t.test('a former leader keeps no bound after its successor has begun', async (t)
   t.equal(former.value, 12_000n, 'it has seen that somebody else has the row')
 })
 
-t.test('a sweep finds what no trigger has seen', async (t) => {
+t.test('a sweep finds events that no trigger has reported', async (t) => {
   const { pool, client, fence } = await scene(t)
   await fill(pool, 100)
   await complete(pool, fence, await namesOf(pool, ...Array.from({ length: 100 }, (_, index) => index + 1)))

@@ -3,7 +3,7 @@ import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { outboxDatabase } from './outbox-database.ts'
 
-t.test('a wake-up arrives, many are folded together', async (t) => {
+t.test('a wake-up arrives, and many are merged into one', async (t) => {
   const { url } = await outboxDatabase(t)
   const heard: boolean[] = []
   const listener = listenForWakeups({ connection: { connectionString: url }, onWakeup: (sweep) => { heard.push(sweep) } })
@@ -36,7 +36,7 @@ t.test('the listener comes back after its session was ended, and asks for a swee
   await until(() => heard.length === 3, { what: 'a wake-up on the new session' })
 })
 
-t.test('a sender without a server neither throws nor holds up its caller', async (t) => {
+t.test('a sender without a server neither throws nor delays its caller', async (t) => {
   const errors: Error[] = []
   const sender = createWakeupSender({
     connection: { host: '127.0.0.1', port: 1, connectionTimeoutMillis: 500 }, minIntervalMs: 1, onError: (error) => { errors.push(error) }

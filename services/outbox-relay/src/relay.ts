@@ -23,23 +23,23 @@ export interface RelayParts {
   metrics: RelayMetrics
   layout: LayoutGuard
   gate: TopicGate
-  /** This process, as it stands in `relay_shard`. */
-  process: string
+  /** The name of this process, as it is written to `relay_shard` and to the lease. */
+  processName: string
   logger: Logger
 }
 
-/** One {@link ShardRelay} with everything that it needs. */
+/** One {@link ShardRelay} with all its parts. */
 export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayParts): ShardRelay {
-  const { config, db, gate, layout, metrics, process, logger } = parts
+  const { config, db, gate, layout, metrics, processName, logger } = parts
   const warned = new Set<string>()
   const onWarning = (warning: string) => {
-    // Once, and not with every take-over.
-    if (!warned.has(warning)) logger.warn({ event: 'outbox_order_at_risk', shard, warning }, 'the outbox may not keep the order of events')
+    // Once, and not at every takeover.
+    if (!warned.has(warning)) logger.warn({ event: 'outbox_order_at_risk', shard, warning }, 'something about outbox_events may change the order of events')
     warned.add(warning)
   }
   return new ShardRelay({
     shard,
-    holder: process,
+    holder: processName,
     db,
     delivery: createDelivery(shard, parts),
     layout,
@@ -55,7 +55,7 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
       source: config.RELAY_SOURCE,
       maxBatchEvents: config.RELAY_BATCH_EVENTS,
       maxBatchBytes: config.RELAY_BATCH_BYTES,
-      maxEventBytes: config.RELAY_MAX_RECORD_BYTES,
+      maxRecordBytes: config.RELAY_MAX_RECORD_BYTES,
       pollIntervalMs: config.RELAY_POLL_INTERVAL_MS,
       sweepIntervalMs: config.RELAY_SWEEP_INTERVAL_MS
     }),
@@ -63,7 +63,6 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
       db,
       policy: config.RELAY_REFUSED,
       maxBatchEvents: config.RELAY_BATCH_EVENTS,
-      maxRecordBytes: config.RELAY_MAX_RECORD_BYTES,
       logger,
       onDeadLetter: () => { metrics.deadLettered() }
     }),
@@ -75,7 +74,7 @@ export function createShardRelay (shard: number, wakeups: Wakeups, parts: RelayP
   })
 }
 
-/** What all relays of a database have to have alike. */
+/** The settings that all relays of a database must have in common. */
 export function layoutOf (config: RelayConfig): LayoutSettings {
   return {
     relayName: config.RELAY_NAME, shards: config.RELAY_SHARDS, positionTopic: config.RELAY_DEFAULT_TOPIC, delivery: config.RELAY_DELIVERY

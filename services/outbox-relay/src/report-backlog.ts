@@ -5,7 +5,7 @@ import { hintFor } from './publishing/failure-hints.ts'
 import type { RelayMetrics } from './metrics.ts'
 
 const EVERY_MS = 1_000
-/** A report may take a twentieth of the time: of a very long backlog there are fewer reports, not a busy database. */
+/** Reports take a twentieth of the time at most: a very long backlog is reported less often, and does not keep the database busy. */
 const PAUSE_FACTOR = 20
 const PAUSE_AT_MOST_MS = 30_000
 
@@ -13,11 +13,11 @@ export interface ReportBacklogOptions {
   db: SqlClient
   metrics: RelayMetrics
   logger: Logger
-  /** What the relays read now. */
+  /** The aggregate types that the relays read now. */
   types: () => TypeFilter | undefined
 }
 
-/** Keeps the backlog's gauges fresh, on every replica: if only a leader did, they would freeze when there is none. */
+/** Updates the backlog's gauges, on every replica: if only the leader did, they would stand still while there is none. */
 export async function reportBacklog ({ db, metrics, logger, types }: ReportBacklogOptions, signal: AbortSignal): Promise<void> {
   const meter = new BacklogMeter()
   let failure: string | undefined
@@ -28,7 +28,7 @@ export async function reportBacklog ({ db, metrics, logger, types }: ReportBackl
       if (failure !== undefined) logger.info({ event: 'outbox_readable' }, 'the outbox can be read again')
       failure = undefined
     } catch (error) {
-      // The last values would say that all is well, for as long as Postgres is away.
+      // The last values would show a healthy outbox for as long as Postgres is away.
       metrics.backlogUnknown()
       const { message } = error as Error
       if (failure !== message && !signal.aborted) logger.warn({ event: 'outbox_unreadable', err: error }, `the outbox cannot be read: ${message}${hintFor(error)}`)

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { Backoff } from '../src/publishing/backoff.ts'
 
-t.test('the wait doubles up to its limit, and begins anew after a success', async (t) => {
+t.test('the wait doubles up to its limit, and starts again after a success', async (t) => {
   const backoff = new Backoff({ minMs: 50, maxMs: 1_000, random: () => 1 })
   t.same(Array.from({ length: 7 }, () => backoff.nextDelayMs()), [50, 100, 200, 400, 800, 1_000, 1_000])
   backoff.reset()
   t.equal(backoff.nextDelayMs(), 50)
 })
 
-t.test('it is spread between the minimum and that', async (t) => {
+t.test('the wait is spread between the minimum and that value', async (t) => {
   const spread = [0, 0.5].map((share) => {
     const backoff = new Backoff({ minMs: 50, maxMs: 1_000, random: () => share })
     return Array.from({ length: 5 }, () => backoff.nextDelayMs())

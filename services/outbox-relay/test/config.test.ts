@@ -28,11 +28,11 @@ for (const [settings, problem] of CONTRADICTIONS) {
   })
 }
 
-t.test('what contradicts a lease is fine without one', async (t) => {
+t.test('settings that contradict a lease are accepted without a lease', async (t) => {
   t.equal(loadRelayConfig({ ...NEEDED, RELAY_LEASE: 'none', RELAY_SEND_DEADLINE_MS: '12000', RELAY_TRANSACTION_TIMEOUT_MS: '13000' }).RELAY_SEND_DEADLINE_MS, 12_000)
 })
 
-t.test('a relay that is configured wrongly says everything that is wrong, and does not start', async (t) => {
+t.test('a relay with wrong settings names all of them, and does not start', async (t) => {
   const service = await startService(t, 'outbox-relay', { ...NEEDED, RELAY_RENEW_DEADLINE_MS: '20000', RELAY_TOPICS: '=' }, { waitUntilListening: false })
   t.equal(await service.exited(), 1)
   const output = service.logs.map(({ msg }) => msg).join('\n')

@@ -8,7 +8,7 @@ import t from 'tap'
 const COMMAND = fileURLToPath(new URL('../src/bin/dead-letters.ts', import.meta.url))
 const run = promisify(execFile)
 
-t.test('the command lists and replays in the order of ids, and says when a list was cut', async (t) => {
+t.test('the command lists and replays in the order of ids, and says when it lists only a part', async (t) => {
   const database = await testDatabase(t, { service: 'order-api' })
   const owner = new pg.Client({ connectionString: database.ownerUrl })
   await owner.connect()

@@ -14,7 +14,7 @@ function pauseAfterThree (positions: ForeignPositions, now: number): number {
   throw new Error('expected a SharedNameError, found none')
 }
 
-t.test('one foreign position for each restore is no shared name, however many restores there are', async (t) => {
+t.test('one foreign position for each restore is not taken for a shared name, however many restores there are', async (t) => {
   const positions = new ForeignPositions('relay', 0)
   for (let restore = 0; restore < 10; restore++) positions.note(restore * 6 * MINUTE_MS)
   t.pass('nothing was thrown')

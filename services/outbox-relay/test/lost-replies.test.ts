@@ -1,54 +1,54 @@
 import { until, type TcpProxy } from '@orders/testing/framework'
 import t from 'tap'
-import { brokerBehindProxy } from './stage/broker.ts'
-import { catchOnce, kafkaRequest, type Api } from './stage/requests.ts'
-import { EXACTLY_ONCE, Stage } from './stage/stage.ts'
+import { brokerBehindProxy } from './fixture/broker.ts'
+import { catchOnce, kafkaRequest, type Api } from '@orders/testing/faults/requests'
+import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
 
 const AGGREGATES = ['a', 'b', 'c', 'd', 'e']
 
-/** Posts until an answer, or a request, is lost, and on until a take-over has followed. @returns what lets a lost request arrive */
-async function lose (what: 'answer' | 'request', api: Api, stage: Stage, proxy: TcpProxy): Promise<() => void> {
+/** Posts until an answer, or a request, is lost, and on until a takeover has followed. @returns what lets a lost request arrive */
+async function lose (what: 'answer' | 'request', api: Api, fixture: RelayFixture, proxy: TcpProxy): Promise<() => void> {
   const arrival = Promise.withResolvers<'forward'>()
   let lost = false
   proxy.filter(catchOnce(kafkaRequest(api, 'relay'), what, () => {
     lost = true
     return what === 'answer' ? 'swallow' : arrival.promise
   }))
-  const epoch = await stage.epoch()
+  const epoch = await fixture.epoch()
   await until(async () => {
-    await stage.post(...AGGREGATES)
-    return lost && await stage.epoch() > epoch
-  }, { what: `a take-over after a lost ${what} of ${api}` })
+    await fixture.post(...AGGREGATES)
+    return lost && await fixture.epoch() > epoch
+  }, { what: `a takeover after a lost ${what} of ${api}` })
   return () => { arrival.resolve('forward') }
 }
 
-t.test('whatever is lost between relay and broker, every event is published exactly once and in order', async (t) => {
+t.test('whichever message between relay and broker is lost, every event is published exactly once and in order', async (t) => {
   const { broker, proxy } = await brokerBehindProxy(t)
-  const stage = await Stage.set(t, { kafka: broker, settings: { RELAY_LEASE: 'none', RELAY_SEND_DEADLINE_MS: '1000' } })
-  const { service } = await stage.relay('relay')
+  const fixture = await RelayFixture.create(t, { kafka: broker, settings: { RELAY_LEASE: 'none', RELAY_SEND_DEADLINE_MS: '1000' } })
+  const { service } = await fixture.relay('relay')
 
   for (const api of ['AddPartitionsToTxn', 'TxnOffsetCommit', 'Produce', 'EndTxn'] as const) {
     await t.test(`the answer to ${api}`, async (t) => {
-      await lose('answer', api, stage, proxy)
-      await stage.published()
-      t.same(await stage.verdict(), EXACTLY_ONCE)
+      await lose('answer', api, fixture, proxy)
+      await fixture.published()
+      t.same(await fixture.anomalies(), NO_ANOMALIES)
     })
   }
 
-  await t.test('the answer to InitProducerId, in a take-over', async (t) => {
-    await Promise.all([lose('answer', 'InitProducerId', stage, proxy), service.restart()])
-    await stage.published()
-    t.same(await stage.verdict(), EXACTLY_ONCE)
+  await t.test('the answer to InitProducerId, in a takeover', async (t) => {
+    await Promise.all([lose('answer', 'InitProducerId', fixture, proxy), service.restart()])
+    await fixture.published()
+    t.same(await fixture.anomalies(), NO_ANOMALIES)
   })
 
   for (const api of ['TxnOffsetCommit', 'Produce', 'EndTxn'] as const) {
-    await t.test(`a request ${api}, which arrives after the take-over`, async (t) => {
-      const arrive = await lose('request', api, stage, proxy)
-      await stage.published()
+    await t.test(`a request ${api}, which arrives after the takeover`, async (t) => {
+      const arrive = await lose('request', api, fixture, proxy)
+      await fixture.published()
       arrive()
-      await stage.post(...AGGREGATES)
-      await stage.published()
-      t.same(await stage.verdict(), EXACTLY_ONCE)
+      await fixture.post(...AGGREGATES)
+      await fixture.published()
+      t.same(await fixture.anomalies(), NO_ANOMALIES)
     })
   }
 })

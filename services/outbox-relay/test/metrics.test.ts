@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { until } from '@orders/testing/framework'
 import t from 'tap'
-import { Stage } from './stage/stage.ts'
+import { RelayFixture } from './fixture/relay-fixture.ts'
 
 const README = new URL('../README.md', import.meta.url)
 const AGGREGATES = ['a', 'b', 'c']
@@ -13,14 +13,14 @@ async function cpuMs (pid: number): Promise<number> {
 }
 
 t.test('a leader and a standby', async (t) => {
-  const stage = await Stage.set(t)
-  const relays = await Promise.all([stage.relay('one'), stage.relay('two')])
-  await stage.post(...AGGREGATES)
-  await stage.published()
-  const [leader, standby] = await stage.leader() === 'one' ? relays : [relays[1], relays[0]]
+  const fixture = await RelayFixture.create(t)
+  const relays = await Promise.all([fixture.relay('one'), fixture.relay('two')])
+  await fixture.post(...AGGREGATES)
+  await fixture.published()
+  const [leader, standby] = await fixture.leader() === 'one' ? relays : [relays[1], relays[0]]
 
-  await t.test('one says that it leads, and counts what it published', async (t) => {
-    const pages = await Promise.all(relays.map(({ service }) => stage.metrics(service)))
+  await t.test('the leader reports that it leads, and counts its published events', async (t) => {
+    const pages = await Promise.all(relays.map(({ service }) => fixture.metrics(service)))
     const sums = (name: string) => pages.map((page) => page.sum(name)).sort()
     t.same(sums('relay_leader'), [0, 1])
     t.same(sums('relay_lease_held'), [0, 1])
@@ -29,13 +29,13 @@ t.test('a leader and a standby', async (t) => {
     t.same(sums('relay_epoch'), [0, 1])
   })
 
-  await t.test('every metric stands in the README, and every one there exists', async (t) => {
+  await t.test('the README lists every metric, and only metrics that exist', async (t) => {
     const named = [...(await readFile(README, 'utf8')).matchAll(/^\| `((?:relay|outbox)_[a-z_]+)`/gm)].map(([, name = '']) => name).sort()
-    const found = (await stage.metrics(leader.service)).declared.filter((name) => /^(relay|outbox)_/.test(name)).sort()
+    const found = (await fixture.metrics(leader.service)).declared.filter((name) => /^(relay|outbox)_/.test(name)).sort()
     t.same(named, found)
   })
 
-  await t.test('at rest neither of them is busy', async (t) => {
+  await t.test('an idle leader and standby use little CPU and send few requests', async (t) => {
     for (const { name, service, postgres } of relays) {
       let requests = 0
       let polls = 0
@@ -52,11 +52,11 @@ t.test('a leader and a standby', async (t) => {
     }
   })
 
-  await t.test('a standby reports the backlog too: else the alarm is silent when nobody leads', async (t) => {
+  await t.test('a standby reports the backlog too: otherwise no alert fires while no relay leads', async (t) => {
     leader.service.kill('SIGSTOP')
-    await stage.post(...AGGREGATES)
+    await fixture.post(...AGGREGATES)
     await until(async () => {
-      const page = await stage.metrics(standby.service)
+      const page = await fixture.metrics(standby.service)
       return page.sum('outbox_backlog_events') === 3 && page.sum('outbox_oldest_age_seconds') > 0 && page.sum('relay_leader') === 0
     }, { what: 'the backlog, from the standby' })
     leader.service.kill('SIGCONT')
@@ -66,15 +66,15 @@ t.test('a leader and a standby', async (t) => {
 
 const GAUGES = ['outbox_oldest_age_seconds', 'outbox_backlog_events', 'outbox_dead_letters', 'outbox_blocked_events', 'outbox_blocked_oldest_age_seconds']
 
-t.test('while Postgres cannot be asked, its figures are not known: the last ones would be a false alarm, or a false calm', async (t) => {
-  const stage = await Stage.set(t)
-  const { service, postgres } = await stage.relay('relay')
-  const known = () => GAUGES.filter((name) => !Number.isNaN(stageMetrics.sum(name)))
-  let stageMetrics = await stage.metrics(service)
+t.test('while Postgres cannot be reached, the outbox metrics are NaN: the last values would be a false alert, or hide a true one', async (t) => {
+  const fixture = await RelayFixture.create(t)
+  const { service, postgres } = await fixture.relay('relay')
+  const known = () => GAUGES.filter((name) => !Number.isNaN(page.sum(name)))
+  let page = await fixture.metrics(service)
   const untilKnown = (names: string[], readable: number) => until(async () => {
-    stageMetrics = await stage.metrics(service)
+    page = await fixture.metrics(service)
     const found = known()
-    if (found.length !== names.length || stageMetrics.sum('outbox_readable') !== readable) throw new Error(found.join())
+    if (found.length !== names.length || page.sum('outbox_readable') !== readable) throw new Error(found.join())
     return true
   }, { what: `${names.length} of the figures of the outbox` })
   await untilKnown(GAUGES, 1)
@@ -85,13 +85,13 @@ t.test('while Postgres cannot be asked, its figures are not known: the last ones
   await untilKnown(GAUGES, 1)
 })
 
-t.test('what waits behind a dead letter does not hide what is stuck, nor pass for it', async (t) => {
-  const stage = await Stage.set(t, { settings: { RELAY_MAX_RECORD_BYTES: '2000' } })
-  const { service } = await stage.relay('relay')
-  await stage.post({ aggregate: 'poison', bytes: 3_000 }, 'poison', 'poison', 'a')
-  await stage.published({ but: 2 })
+t.test('events behind a dead letter are counted apart from events that are stuck', async (t) => {
+  const fixture = await RelayFixture.create(t, { settings: { RELAY_MAX_RECORD_BYTES: '2000' } })
+  const { service } = await fixture.relay('relay')
+  await fixture.post({ aggregate: 'poison', bytes: 3_000 }, 'poison', 'poison', 'a')
+  await fixture.published({ but: 2 })
   const page = await until(async () => {
-    const page = await stage.metrics(service)
+    const page = await fixture.metrics(service)
     return page.sum('outbox_blocked_events', 'by="dead_letter"') === 2 ? page : undefined
   }, { what: 'the blocked events' })
   t.equal(page.sum('outbox_backlog_events'), 2)
@@ -99,10 +99,10 @@ t.test('what waits behind a dead letter does not hide what is stuck, nor pass fo
   t.ok(page.sum('outbox_blocked_oldest_age_seconds', 'by="dead_letter"') > 0)
 
   service.kill('SIGKILL')
-  const other = await stage.relay('other', { RELAY_DEFAULT_TOPIC: 'no-such-topic' })
-  await stage.post('a')
+  const other = await fixture.relay('other', { RELAY_DEFAULT_TOPIC: 'no-such-topic' })
+  await fixture.post('a')
   await until(async () => {
-    const page = await stage.metrics(other.service)
+    const page = await fixture.metrics(other.service)
     return page.sum('outbox_blocked_events', 'by="topic"') === 3 && page.sum('outbox_blocked_events', 'by="dead_letter"') === 2
   }, { what: 'another relay that cannot write anywhere, and says so', deadlineMs: 60_000 })
 })

@@ -32,7 +32,7 @@ async function reader (t: Test, fail: (maxEvents: number, withPayload: boolean) 
     source: '/test',
     maxBatchEvents: 1_000,
     maxBatchBytes: 1_048_576,
-    maxEventBytes: 1_048_576,
+    maxRecordBytes: 1_048_576,
     pollIntervalMs: 20,
     sweepIntervalMs: 60_000
   })
@@ -40,7 +40,7 @@ async function reader (t: Test, fail: (maxEvents: number, withPayload: boolean) 
 
 const TIMEOUT = { code: '57014' }
 
-t.test('after a read that Postgres gave up, the next one is smaller, and they grow again', async (t) => {
+t.test('after a read that Postgres gave up, the next one is smaller, and later ones grow again', async (t) => {
   let most = 5
   const asked: number[] = []
   const reading = await reader(t, (maxEvents) => { asked.push(maxEvents); return maxEvents > most ? TIMEOUT : undefined })
@@ -52,15 +52,15 @@ t.test('after a read that Postgres gave up, the next one is smaller, and they gr
 })
 
 for (const failure of [TIMEOUT, { code: '54000' }]) {
-  t.test(`an event that alone cannot be printed (${failure.code}) is read without its payload, to be put aside`, async (t) => {
+  t.test(`a single event that cannot be printed (${failure.code}) is read without its payload, to become a dead letter`, async (t) => {
     const reading = await reader(t, (_maxEvents, withPayload) => withPayload ? failure : undefined)
-    const { events } = await reading.read([], 1_000)
-    t.match(events, [{ aggregateId: 'a0', withheldBytes: Infinity }])
-    t.equal(events.length, 1)
+    const { read, unsendable } = await reading.read([], 1_000)
+    t.match(unsendable, [{ event: { aggregateId: 'a0', withheldBytes: Infinity }, reason: /more than Postgres can print in time/ }])
+    t.equal(read.length, 1)
   })
 }
 
-t.test('a Postgres that gives up every read makes no event one to be put aside', async (t) => {
+t.test('a Postgres that gives up every read makes no dead letter', async (t) => {
   const reading = await reader(t, () => TIMEOUT)
   await t.rejects(reading.read([], 1_000), TIMEOUT)
 })

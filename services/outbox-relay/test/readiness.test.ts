@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { securedKafka, until, type ServiceProcess } from '@orders/testing/framework'
 import t from 'tap'
-import { kubernetesProblems } from '../src/leadership/kubernetes-settings.ts'
-import { Stage } from './stage/stage.ts'
+import { kubernetesProblems } from '../src/leadership/lease-store.ts'
+import { RelayFixture } from './fixture/relay-fixture.ts'
 
 /** What `/readyz` says when it says no; undefined when it says yes. */
 async function unready ({ ops }: ServiceProcess): Promise<string | undefined> {
@@ -28,15 +28,15 @@ async function untilReady (service: ServiceProcess): Promise<void> {
 }
 
 t.test('leader and standby are ready when they have found their topics and tables', async (t) => {
-  const stage = await Stage.set(t)
-  const relays = [await stage.relay('one'), await stage.relay('two')]
+  const fixture = await RelayFixture.create(t)
+  const relays = [await fixture.relay('one'), await fixture.relay('two')]
   for (const { service } of relays) await untilReady(service)
   t.pass('both')
 })
 
 t.test('a role that may not read the outbox', async (t) => {
-  const stage = await Stage.set(t)
-  const { service } = await stage.relay('relay', { DATABASE_URL: stage.writerUrl })
+  const fixture = await RelayFixture.create(t)
+  const { service } = await fixture.relay('relay', { DATABASE_URL: fixture.writerUrl })
   const said = await untilUnready(service, /permission denied/)
   t.match(said, /"check":"postgres".*the role in DATABASE_URL: it needs the grants of outbox_relay/)
   const line = await until(() => service.logs.find(({ event }) => event === 'outbox_unreadable'), { what: 'the log line' })
@@ -44,23 +44,23 @@ t.test('a role that may not read the outbox', async (t) => {
 })
 
 t.test('a database without the outbox', async (t) => {
-  const stage = await Stage.set(t)
-  await stage.pool.query('ALTER TABLE relay_shard RENAME TO somewhere_else')
-  const { service } = await stage.relay('relay')
+  const fixture = await RelayFixture.create(t)
+  await fixture.pool.query('ALTER TABLE relay_shard RENAME TO somewhere_else')
+  const { service } = await fixture.relay('relay')
   t.match(await untilUnready(service, /does not exist/), /DATABASE_URL: is it the database with the outbox/)
 })
 
-t.test('Kafka refuses the password, and lets it in later', async (t) => {
+t.test('Kafka refuses the password, and accepts it later', async (t) => {
   const broker = await securedKafka(t, { topics: ['orders'], grants: [['orders', 'Write'], ['orders', 'Read']] })
   await broker.admin.grantPrefix('relay-')
   const password = `${t.testdir({ password: 'wrong' })}/password`
-  const stage = await Stage.set(t, {
+  const fixture = await RelayFixture.create(t, {
     kafka: broker.open,
     settings: {
       RELAY_DEFAULT_TOPIC: 'orders', KAFKA_BROKERS: broker.broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD_FILE: password
     }
   })
-  const { service } = await stage.relay('relay')
+  const { service } = await fixture.relay('relay')
   t.match(await untilUnready(service, /KAFKA_SASL_PASSWORD/), /"check":"kafka"/)
   const line = await until(() => service.logs.find(({ event }) => event === 'kafka_not_reached'), { what: 'the log line' })
   t.match(line, { msg: /KAFKA_SASL_PASSWORD/ })
@@ -68,7 +68,7 @@ t.test('Kafka refuses the password, and lets it in later', async (t) => {
   await untilReady(service)
 })
 
-t.test('RELAY_LEASE=kubernetes where there is no Kubernetes says so', async (t) => {
+t.test('RELAY_LEASE=kubernetes without Kubernetes is refused', async (t) => {
   const problems = (env: NodeJS.ProcessEnv, files: string[] = [], lease = 'kubernetes') =>
     kubernetesProblems({ RELAY_LEASE: lease as 'kubernetes' }, { HOME: '/home/relay', ...env }, (file) => files.includes(String(file)))
   t.match(problems({}), [/RELAY_LEASE: kubernetes is for a pod.*use RELAY_LEASE=postgres/])
@@ -79,8 +79,8 @@ t.test('RELAY_LEASE=kubernetes where there is no Kubernetes says so', async (t) 
   t.same(problems({ KUBERNETES_SERVICE_HOST: '10.0.0.1' }, ['/var/run/secrets/kubernetes.io/serviceaccount/token']), [])
   t.same(problems({}, [], 'postgres'), [])
 
-  const stage = await Stage.set(t)
-  const relay = await stage.relay('relay', { RELAY_LEASE: 'kubernetes', HOME: '/nonexistent' }).catch((error: Error) => error)
+  const fixture = await RelayFixture.create(t)
+  const relay = await fixture.relay('relay', { RELAY_LEASE: 'kubernetes', HOME: '/nonexistent' }).catch((error: Error) => error)
   t.ok(relay instanceof Error)
   t.match((relay as Error).message, /found it ended.*RELAY_LEASE: kubernetes is for a pod/)
 })

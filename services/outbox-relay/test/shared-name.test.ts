@@ -1,10 +1,10 @@
 import { until } from '@orders/testing/framework'
 import t from 'tap'
-import { Stage } from './stage/stage.ts'
+import { RelayFixture } from './fixture/relay-fixture.ts'
 
-t.test('two databases share a name on one Kafka: nothing is lost, and a relay says so and stays away for a while', async (t) => {
-  const one = await Stage.set(t)
-  const two = await Stage.set(t, { settings: { RELAY_NAME: one.relayName, RELAY_DEFAULT_TOPIC: one.topic } })
+t.test('two databases share a name on one Kafka: nothing is lost, and a relay reports it and pauses', async (t) => {
+  const one = await RelayFixture.create(t)
+  const two = await RelayFixture.create(t, { settings: { RELAY_NAME: one.relayName, RELAY_DEFAULT_TOPIC: one.topic } })
   const relays = await Promise.all([one.relay('one'), two.relay('two')])
   const steppedDown = () => relays.some(({ service: { logs } }) => logs.some(({ err }) => {
     const { code, message = '' } = (err ?? {}) as { code?: string, message?: string }
@@ -15,8 +15,8 @@ t.test('two databases share a name on one Kafka: nothing is lost, and a relay sa
     return steppedDown()
   }, { what: 'a relay to step down', deadlineMs: 120_000 })
   await Promise.all([one.published({ deadlineMs: 120_000 }), two.published({ deadlineMs: 120_000 })])
-  const { lost, outOfOrder } = await one.verdict()
+  const { lost, outOfOrder } = await one.anomalies()
   t.same({ lost, outOfOrder }, { lost: [], outOfOrder: [] })
-  const other = await two.verdict({ topic: one.topic })
+  const other = await two.anomalies({ topic: one.topic })
   t.same(other.lost, [])
 })

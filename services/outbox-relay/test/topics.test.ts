@@ -6,7 +6,7 @@ import { TopicMap } from '../src/publishing/topics.ts'
 
 const topics = TopicMap.parse('invoice=invoices,credit=invoices,refund=refunds', 'orders')
 
-t.test('what is left to read without a topic, and what its events are', async (t) => {
+t.test('the types to read without a topic, and the types of that topic', async (t) => {
   t.same(topics.all, ['orders', 'invoices', 'refunds'])
   t.same(topics.typesWithout(new Set()), undefined)
   t.same(topics.typesWithout(new Set(['invoices'])), { except: ['invoice', 'credit'] })
@@ -39,7 +39,7 @@ function gate (options: Partial<TopicGateOptions> = {}): { gate: TopicGate, prob
   return { gate: new TopicGate({ topics, positionTopic: undefined, probe, graceMs: undefined, logger, ...options }), probe, lines }
 }
 
-t.test('ready once every topic was found, whatever happens afterwards', async (t) => {
+t.test('ready once every topic was found, and for good', async (t) => {
   const { gate: topicGate, probe, lines } = gate()
   t.throws(() => { topicGate.assertFound() }, /not reached yet \(KAFKA_BROKERS\)/)
   probe.failure = new PublishUncertainError(Object.assign(new Error('no'), { name: 'KafkaJSSASLAuthenticationError' }))
@@ -60,14 +60,14 @@ t.test('ready once every topic was found, whatever happens afterwards', async (t
   t.equal(topicGate.types, undefined, 'Kafka that is away says nothing of a topic')
 })
 
-t.test('a topic that a send is refused for is withheld, though metadata says that all is well with it', async (t) => {
+t.test('a topic to which a send was refused is withheld, although metadata reports it as usable', async (t) => {
   const { gate: topicGate } = gate()
   const refused = new TopicUnavailableError([{ topic: 'invoices', reason: 'TOPIC_AUTHORIZATION_FAILED', isPosition: false }], new Error('no'))
   t.equal(topicGate.withhold(refused), true)
   t.equal(topicGate.withhold(refused), false, 'no news')
   t.same(topicGate.types, { except: ['invoice', 'credit'] })
   await topicGate.look()
-  t.same(topicGate.types, { except: ['invoice', 'credit'] }, 'not tried again at once: that would be a take-over for each look')
+  t.same(topicGate.types, { except: ['invoice', 'credit'] }, 'not tried again at once: that would be a takeover for each look')
   const now = performance.now()
   t.intercept(performance, 'now', { value: () => now + 5_000 })
   let isBack = false
@@ -77,18 +77,18 @@ t.test('a topic that a send is refused for is withheld, though metadata says tha
   t.ok(isBack)
 })
 
-t.test('nothing is given up unless the operator asked for it', async (t) => {
+t.test('no topic expires unless the operator asked for it', async (t) => {
   const { gate: patient, probe } = gate()
   probe.problems.set('orders', 'UNKNOWN_TOPIC_OR_PARTITION')
   await patient.look()
   const { gate: strict, probe: same } = gate({ graceMs: 1_000 })
   same.problems.set('orders', 'UNKNOWN_TOPIC_OR_PARTITION')
   await strict.look()
-  t.equal(strict.givenUp, undefined)
+  t.equal(strict.expired, undefined)
   const now = performance.now()
   t.intercept(performance, 'now', { value: () => now + 1_000 })
-  t.same(strict.givenUp, { except: ['invoice', 'credit', 'refund'] })
-  t.equal(patient.givenUp, undefined)
+  t.same(strict.expired, { except: ['invoice', 'credit', 'refund'] })
+  t.equal(patient.expired, undefined)
   t.equal(strict.reasonFor('anything'), 'UNKNOWN_TOPIC_OR_PARTITION: topic orders (RELAY_DEFAULT_TOPIC)')
   t.equal(strict.reasonFor('invoice'), undefined)
 })

@@ -1,14 +1,14 @@
 import t from 'tap'
-import { brokerBehindProxy } from './stage/broker.ts'
-import { interrupt, type Moment } from './stage/interrupt.ts'
-import { kafkaRequest, statement } from './stage/requests.ts'
-import { EXACTLY_ONCE, Stage } from './stage/stage.ts'
-import { AGGREGATES, makeZombie, SHORT_LEASE } from './stage/zombie.ts'
+import { brokerBehindProxy } from './fixture/broker.ts'
+import { interrupt, type Moment } from '@orders/testing/faults/interrupt'
+import { kafkaRequest, statement } from '@orders/testing/faults/requests'
+import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
+import { AGGREGATES, makeZombie, SHORT_LEASE } from './fixture/zombie.ts'
 
 const CLAIMED: Moment = { when: 'after the claim', link: 'postgres', request: () => statement('outbox_claim'), at: 'answer' }
 const COMMITTED: Moment = { when: 'after the commit', link: 'kafka', request: (relay) => kafkaRequest('EndTxn', relay), at: 'answer' }
 
-/** A take-over, one request after the other; `killed` is when its predecessor came to its end. */
+/** A takeover, one request after the other; `killed` is when its predecessor came to its end. */
 const MOMENTS: Array<Moment & { killed: Moment }> = [
   { when: 'with the epoch raised', link: 'postgres', request: () => statement('INSERT INTO relay_shard'), at: 'answer', killed: CLAIMED },
   { when: 'before Kafka knows of it', link: 'kafka', request: (relay) => kafkaRequest('InitProducerId', relay), at: 'request', killed: CLAIMED },
@@ -20,24 +20,24 @@ const MOMENTS: Array<Moment & { killed: Moment }> = [
 
 t.test('a relay that was frozen while it took over does no harm', async (t) => {
   const { broker, proxy } = await brokerBehindProxy(t)
-  const stage = await Stage.set(t, { kafka: broker, settings: SHORT_LEASE })
-  const relays = await Promise.all([stage.relay('one'), stage.relay('two')])
+  const fixture = await RelayFixture.create(t, { kafka: broker, settings: SHORT_LEASE })
+  const relays = await Promise.all([fixture.relay('one'), fixture.relay('two')])
 
   for (const { killed, ...moment } of MOMENTS) {
     await t.test(`killed ${killed.when}, its successor frozen ${moment.when}`, async (t) => {
-      await stage.post(...AGGREGATES)
-      await stage.published()
-      const [leader, standby] = await stage.leader() === 'one' ? relays : [relays[1], relays[0]]
+      await fixture.post(...AGGREGATES)
+      await fixture.published()
+      const [leader, standby] = await fixture.leader() === 'one' ? relays : [relays[1], relays[0]]
       const kill = async () => {
-        await interrupt(killed, { relay: leader, kafka: proxy, signal: 'SIGKILL', meanwhile: () => stage.post(...AGGREGATES) })
+        await interrupt(killed, { relay: leader, kafka: proxy, signal: 'SIGKILL', meanwhile: () => fixture.post(...AGGREGATES) })
         await leader.service.exited()
         await leader.service.start()
       }
       await Promise.all([
-        makeZombie(moment, { stage, kafka: proxy, zombie: standby, successor: leader, meanwhile: async () => {} }),
+        makeZombie(moment, { fixture, kafka: proxy, zombie: standby, successor: leader, meanwhile: async () => {} }),
         kill()
       ])
-      t.same(await stage.verdict(), EXACTLY_ONCE)
+      t.same(await fixture.anomalies(), NO_ANOMALIES)
     })
   }
 })

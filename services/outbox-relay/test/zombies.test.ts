@@ -1,9 +1,9 @@
 import t from 'tap'
-import { brokerBehindProxy } from './stage/broker.ts'
-import type { Moment } from './stage/interrupt.ts'
-import { kafkaRequest, statement } from './stage/requests.ts'
-import { EXACTLY_ONCE, Stage } from './stage/stage.ts'
-import { AGGREGATES, makeZombie, SHORT_LEASE } from './stage/zombie.ts'
+import { brokerBehindProxy } from './fixture/broker.ts'
+import type { Moment } from '@orders/testing/faults/interrupt'
+import { kafkaRequest, statement } from '@orders/testing/faults/requests'
+import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
+import { AGGREGATES, makeZombie, SHORT_LEASE } from './fixture/zombie.ts'
 
 /** The loop, one request after the other. */
 const MOMENTS: Moment[] = [
@@ -20,17 +20,17 @@ const MOMENTS: Moment[] = [
 
 t.test('a leader that was frozen and wakes up behind its successor does no harm, and can lead again', async (t) => {
   const { broker, proxy } = await brokerBehindProxy(t)
-  const stage = await Stage.set(t, { kafka: broker, settings: SHORT_LEASE })
-  const relays = await Promise.all([stage.relay('one'), stage.relay('two')])
+  const fixture = await RelayFixture.create(t, { kafka: broker, settings: SHORT_LEASE })
+  const relays = await Promise.all([fixture.relay('one'), fixture.relay('two')])
 
   for (const moment of MOMENTS) {
     await t.test(`frozen ${moment.when}`, async (t) => {
-      await stage.post(...AGGREGATES)
-      await stage.published()
-      const [zombie, successor] = await stage.leader() === 'one' ? relays : [relays[1], relays[0]]
-      await makeZombie(moment, { stage, kafka: proxy, zombie, successor, meanwhile: () => stage.post(...AGGREGATES) })
-      t.equal(await stage.leader(), successor.name)
-      t.same(await stage.verdict(), EXACTLY_ONCE)
+      await fixture.post(...AGGREGATES)
+      await fixture.published()
+      const [zombie, successor] = await fixture.leader() === 'one' ? relays : [relays[1], relays[0]]
+      await makeZombie(moment, { fixture, kafka: proxy, zombie, successor, meanwhile: () => fixture.post(...AGGREGATES) })
+      t.equal(await fixture.leader(), successor.name)
+      t.same(await fixture.anomalies(), NO_ANOMALIES)
     })
   }
 })

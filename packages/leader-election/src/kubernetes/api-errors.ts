@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { ApiException } from '@kubernetes/client-node'
 import { LeaseStoreError, type LeaseStoreErrorReason } from '../store.ts'
 
-/** What the API server answered, or that it did not. */
+/** The answer of the API server as an error, or `unavailable` without one. */
 export function toStoreError (error: unknown, what: string): LeaseStoreError {
   if (error instanceof LeaseStoreError) return error
   if (!(error instanceof ApiException)) {
@@ -32,7 +32,7 @@ function reasonFor (status: number): LeaseStoreErrorReason {
   }
 }
 
-/** The watch reports a refusal as an error with a `statusCode`. */
+/** A refused watch ends with an error that has a `statusCode`. */
 export function toWatchError (error: unknown, what: string): Error {
   const { statusCode } = error as { statusCode?: number }
   if (statusCode === undefined) return new Error(`watching ${what}: ${reasonOf(error)}`, { cause: error })
@@ -40,7 +40,7 @@ export function toWatchError (error: unknown, what: string): Error {
   return new Error(`watching ${what}: the API server answered ${statusCode} ${STATUS_CODES[statusCode] ?? ''}${hint}`, { cause: error })
 }
 
-/** The message of the Status object, which is what kubectl would print. A 401 comes without its body. */
+/** The message of the Status object, as kubectl prints it. A 401 has no body. */
 function messageOf ({ body, code }: ApiException<unknown>): string {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? {})
   try {
@@ -51,7 +51,7 @@ function messageOf ({ body, code }: ApiException<unknown>): string {
   }
 }
 
-/** fetch hides the reason of a failed connection one level down. */
+/** fetch puts the reason of a failed connection into `cause`. */
 function reasonOf (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message

@@ -9,15 +9,15 @@ import { SharedAgentConfig } from './shared-agent-config.ts'
 export interface KubernetesLeaseStoreOptions {
   namespace: string
   name: string
-  /** Fills the configuration; `loadFromDefault` unless given: the kubeconfig, or the service account of the pod. */
+  /** Fills the configuration. Default: `loadFromDefault`, the kubeconfig or the service account of the pod. */
   loadConfig?: (config: KubeConfig) => void
-  /** How long the watch may be silent before it is opened again. */
+  /** The watch is opened again after this long without an event. */
   watchIdleMs?: number
 }
 
 /**
- * The record as a `Lease` of coordination.k8s.io/v1. Needs the verbs get, update and watch on the one Lease, and create
- * on leases unless somebody else makes it.
+ * The record as a `Lease` of coordination.k8s.io/v1. Needs the verbs get, update and watch on this Lease, and create on leases
+ * unless the installer makes it.
  */
 export class KubernetesLeaseStore implements LeaseStore {
   readonly description: string
@@ -82,14 +82,13 @@ export class KubernetesLeaseStore implements LeaseStore {
       return { ...recordOf(lease), version: lease }
     } catch (cause) {
       const error = toStoreError(cause, `${doing} ${this.description}`)
-      // No answer: it may be the connection that is dead, and only we would not be told. A server that answers that it is
-      // overloaded is not helped by new connections.
+      // Without an answer, the connection may be dead without notice. A server that answers 429 is not helped by new connections.
       if (!(cause instanceof ApiException)) await this.#config.disconnect()
       throw error
     }
   }
 
-  /** Credentials may have been replaced since they were read: after a 401, reads them again, and tries once more. */
+  /** The credentials may have been replaced: after a 401, reads them again and retries once. */
   async #authorized<Result> (call: (api: CoordinationV1Api) => Promise<Result>): Promise<Result> {
     try {
       return await call(this.#api)
@@ -111,7 +110,7 @@ export class KubernetesLeaseStore implements LeaseStore {
   }
 }
 
-/** The client has no time-out of its own; without one a hanging request would be waited for during five minutes. */
+/** The client has no timeout of its own: a hanging request would last five minutes. */
 function abortedBy (signal: AbortSignal): ConfigurationOptions {
   return {
     middleware: [{

@@ -1,15 +1,15 @@
 import { V1MicroTime, type V1Lease, type V1LeaseSpec } from '@kubernetes/client-node'
 import { parseRecord, type LeaderElectionRecord, type ParsedRecord } from '../record.ts'
 
-/** The client types `acquireTime` and `renewTime` as dates, but gives them as the strings that the API server sent. */
+/** The client's types say that `acquireTime` and `renewTime` are dates. At run time they are the strings of the API server. */
 export function recordOf (lease: V1Lease): ParsedRecord {
   const { spec = {} } = lease
   return parseRecord({ ...spec, acquireTime: textOf(spec.acquireTime), renewTime: textOf(spec.renewTime) })
 }
 
-/** `lease` with another record; its labels and whatever else somebody put there stay. */
+/** `lease` with another record. Its labels and all other fields stay. */
 export function withRecord (lease: V1Lease, record: LeaderElectionRecord): V1Lease {
-  // The API server keeps the managed fields by itself; sent back they are the larger part of the request.
+  // The API server maintains the managed fields itself. Sent back, they would be the larger part of the request.
   const { managedFields, ...metadata } = lease.metadata ?? {}
   return { ...lease, metadata, spec: { ...lease.spec, ...specOf(record) } }
 }
@@ -25,7 +25,7 @@ export function specOf (record: LeaderElectionRecord): V1LeaseSpec {
   }
 }
 
-/** A plain date is sent with three digits of a second, and refused: the API server wants six. */
+/** A plain date is sent with three fraction digits, and refused: the API server expects six. */
 class MicroTime extends V1MicroTime {
   readonly #text: string
 
@@ -34,7 +34,7 @@ class MicroTime extends V1MicroTime {
     this.#text = text
   }
 
-  /** The client's own puts zeros in the place of another elector's microseconds: the record would change as it is copied. */
+  /** The client's own method replaces another elector's microseconds by zeros: copying the record would change it. */
   override toISOString (): string {
     return /\.\d{6}Z$/.test(this.#text) ? this.#text : super.toISOString()
   }

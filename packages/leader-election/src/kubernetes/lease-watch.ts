@@ -10,15 +10,15 @@ const MAX_PAUSE_MS = 10_000
 export interface LeaseWatchOptions {
   namespace: string
   name: string
-  /** A stream on which nothing came for so long is taken for dead. A leader renews far more often. */
+  /** A stream without an event for this long counts as dead. A leader renews far more often. */
   idleMs: number
-  /** The configuration to use now. */
+  /** The current configuration. */
   config: () => KubeConfig
 }
 
 /**
- * Watches one Lease until `signal` is aborted. Each stream begins with the state of the Lease, so nothing is missed between
- * two of them, and no resource version is carried over that could have become too old (410).
+ * Watches one Lease until `signal` is aborted. Each stream begins with the state of the Lease, so no change between two streams is
+ * missed, and no resource version is carried over that could be too old (410).
  */
 export async function watchLease (options: LeaseWatchOptions, observer: LeaseObserver, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
@@ -34,7 +34,7 @@ export async function watchLease (options: LeaseWatchOptions, observer: LeaseObs
   }
 }
 
-/** Resolves when the server, or our patience, ends the stream. */
+/** Resolves when the server ends the stream, or after `idleMs` without an event. */
 async function streamOnce ({ namespace, name, idleMs, config }: LeaseWatchOptions, observer: LeaseObserver, signal: AbortSignal): Promise<void> {
   const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>()
   const end = () => { resolve(undefined) }
@@ -42,7 +42,7 @@ async function streamOnce ({ namespace, name, idleMs, config }: LeaseWatchOption
   signal.addEventListener('abort', end)
   const stream = new Watch(config()).watch(
     `/apis/coordination.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/leases`,
-    // The field selector is also what an RBAC rule for one named Lease asks for.
+    // An RBAC rule for one named Lease requires the field selector too.
     { fieldSelector: `metadata.name=${name}`, timeoutSeconds: Math.ceil(idleMs / 1_000) * 10 },
     (type: string, object: unknown) => {
       idle.refresh()
@@ -55,7 +55,7 @@ async function streamOnce ({ namespace, name, idleMs, config }: LeaseWatchOption
           observer.onHint()
           break
         case 'ERROR':
-          reject(new Error((object as { message?: string }).message ?? 'the API server ended it and gave no reason'))
+          reject(new Error((object as { message?: string }).message ?? 'the API server ended it without a reason'))
       }
     },
     (error: unknown) => { error === null || error === undefined ? end() : reject(error as Error) }
@@ -66,7 +66,7 @@ async function streamOnce ({ namespace, name, idleMs, config }: LeaseWatchOption
   } finally {
     clearTimeout(idle)
     signal.removeEventListener('abort', end)
-    // Not awaited: while it connects, only the end of the connection ends it.
+    // Not awaited: while the stream connects, it cannot be aborted.
     void stream.then((controller) => { controller.abort() }, () => {})
   }
 }

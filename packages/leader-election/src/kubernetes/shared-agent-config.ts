@@ -15,7 +15,7 @@ export class SharedAgentConfig extends KubeConfig {
     if (this.#agent !== undefined) context.setDispatcher(this.#agent)
   }
 
-  /** Ends all connections, with the requests on them. The next request opens a new one. */
+  /** Closes all connections, with the requests on them. The next request opens a new one. */
   async disconnect (): Promise<void> {
     const agent = this.#agent
     this.#agent = undefined

@@ -1,11 +1,11 @@
-/** `NOTIFY` goes to everybody in the database who listens here; the payload names the lease. */
+/** Every session of the database that LISTENs here gets the notification. The payload names the lease. */
 export const LEASE_CHANNEL = 'leader_lease'
 
 /**
- * The lease that a notice is about. A notice says that a lease may have changed, never to what: every role that can connect to
- * the database can send one, and a forged record could show a dead leader as alive for as long as its sender likes.
+ * The lease that a notification is about. A notification says that a lease may have changed, and not to what: every role that can
+ * connect to the database can send one, and a forged record could show a dead leader as alive.
  *
- * @returns undefined for what is no notice
+ * @returns undefined for any other payload
  */
 export function leaseOf (payload = ''): string | undefined {
   let notice: unknown

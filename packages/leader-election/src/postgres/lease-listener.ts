@@ -10,7 +10,7 @@ const HEARTBEAT_MS = 5_000
 const MIN_PAUSE_MS = 100
 const MAX_PAUSE_MS = 10_000
 
-/** Hears of changes of holder until `signal` is aborted, and connects again for ever. */
+/** Reports changes of holder until `signal` is aborted. Reconnects forever. */
 export async function listenForLease (
   connection: Connection, name: string, observer: LeaseObserver, signal: AbortSignal
 ): Promise<void> {
@@ -28,10 +28,10 @@ export async function listenForLease (
 async function listenOnce (
   connection: Connection, name: string, observer: LeaseObserver, signal: AbortSignal, onListening: () => void
 ): Promise<void> {
-  // The time-outs are ours: those of the caller's queries, or none at all, would let a dead connection live.
+  // Not the timeouts of the caller's queries, which may be absent: a dead connection would never be noticed.
   const { client, connect, broken, hangUp } = openClient({ ...connection, query_timeout: HEARTBEAT_MS, connectionTimeoutMillis: HEARTBEAT_MS })
   const inTurn = oneAfterTheOther()
-  /** Notices that come while the row is being read are one more read after it, however many there are. */
+  /** Any number of notifications during a read cause one more read after it. */
   let noticed = false
   client.on('notification', ({ payload }) => {
     if (noticed || leaseOf(payload) !== name) return
@@ -47,11 +47,11 @@ async function listenOnce (
     await connect()
     await client.query(`LISTEN ${LEASE_CHANNEL}`)
     onListening()
-    // What happened while nobody listened: a leader that was deposed meanwhile would hear of it at its next renewal only.
+    // Read the changes before the LISTEN: a leader that has lost its lease would otherwise learn it at its next renewal only.
     await inTurn(async () => { observer.onHint(await readRecord(client, name)) })
     while (!over.aborted) {
       await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
-      // A connection whose packets vanish delivers nothing and reports nothing.
+      // A connection whose packets vanish delivers nothing and reports no error.
       if (!over.aborted) await inTurn(() => client.query('SELECT'))
     }
     if (!signal.aborted) throw broken.reason
@@ -71,7 +71,7 @@ function oneAfterTheOther (): <T>(work: () => Promise<T>) => Promise<T> {
   }
 }
 
-/** @returns undefined when there is none, or when this connection may not see it: the elector looks for itself then */
+/** @returns undefined without a record, or without the right to read it: then the elector reads it itself */
 async function readRecord (client: pg.Client, name: string): Promise<LeaderElectionRecord | undefined> {
   try {
     const { rows: [row] } = await client.query<{ record: string }>(SELECT_LEASE, [name])

@@ -1,4 +1,4 @@
-/** Built by the server, so that a record looks the same whatever the session's time zone and the driver's parsers are. */
+/** Built by the server, so that the record does not depend on the session's time zone or the driver's parsers. */
 export const RECORD = `json_build_object(
   'holderIdentity', holder_identity, 'leaseDurationSeconds', lease_duration_seconds, 'leaseTransitions', lease_transitions,
   'acquireTime', to_char(acquire_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import pg from 'pg'
 
-/** How a connection is made, and what is done with it before it is used: the settings of its session, for example. */
+/** How to connect, and what to do before the connection is used, such as the settings of its session. */
 export interface Connection extends pg.ClientConfig {
   onConnect?: (client: pg.ClientBase) => Promise<unknown>
 }
@@ -9,16 +9,16 @@ export interface Connection extends pg.ClientConfig {
 export interface OpenClient {
   client: pg.Client
   connect: () => Promise<void>
-  /** Aborted when the connection is lost, or was ended. */
+  /** Aborted when the connection is lost or closed. */
   broken: AbortSignal
   /**
-   * Ends the connection now. Not `client.end()`, which waits for the server: on a connection whose packets vanish that lasts
-   * as long as TCP is patient, and whoever stops has to hand over. The server takes the end of a connection for a goodbye.
+   * Closes the connection now. Not `client.end()`, which waits for the server: on a connection whose packets vanish, that would
+   * delay a handover until TCP gives up. The server treats EOF as a disconnect.
    */
   hangUp: () => void
 }
 
-/** A client that is not connected yet, and can be ended at any moment. */
+/** A client that is not connected yet, and can be closed at any moment. */
 export function openClient (connection: Connection): OpenClient {
   const socket = connection.stream?.() ?? new Socket()
   const client = new pg.Client({ ...connection, stream: () => socket })

@@ -4,12 +4,12 @@ const UNDEFINED_TABLE = '42P01'
 const INSUFFICIENT_PRIVILEGE = '42501'
 const HINTS: Record<string, string> = {
   [UNDEFINED_TABLE]: '; is the table of sql/001-leader-lease.sql there, and on the search_path?',
-  [INSUFFICIENT_PRIVILEGE]: '; a candidate needs SELECT and UPDATE on leader_lease, and INSERT unless somebody else makes the row'
+  [INSUFFICIENT_PRIVILEGE]: '; a candidate needs SELECT and UPDATE on leader_lease, and INSERT unless the installer makes the row'
 }
 /** Classes of SQLSTATE in which the statement itself is at fault: data, constraint, syntax or missing object. */
 const FAULTY_STATEMENT = /^(22|23|42)/
 const INVALID_AUTHORIZATION = /^28/
-/** Where transactions are `repeatable read` or `serializable` by default, this is how the server says that a race was lost. */
+/** A lost race, where transactions are `repeatable read` or `serializable` by default. */
 const SERIALIZATION_FAILURE = '40001'
 
 export function toStoreError (error: unknown, what: string): LeaseStoreError {

@@ -12,11 +12,11 @@ export interface SqlClient {
 }
 
 export interface PostgresLeaseStoreOptions {
-  /** A pool survives the loss of a connection; a single client does not. */
+  /** A pool survives a lost connection; a single client does not. */
   client: SqlClient
-  /** The row. */
+  /** The name of the row. */
   name: string
-  /** For one more connection, which `LISTEN`s; not through a transaction pooler. Without it, standbys only poll. */
+  /** For one more connection, for LISTEN; not through a transaction pooler. Without it, standbys only poll. */
   listen?: Connection
 }
 
@@ -49,7 +49,7 @@ export class PostgresLeaseStore implements LeaseStore {
   }
 
   update (record: LeaderElectionRecord, version: unknown, request: StoreRequest): Promise<LeaseSnapshot> {
-    // A change of holder is worth waking everybody. A renewal is not, and NOTIFY takes a lock of the whole server at commit.
+    // Only a change of holder notifies. A renewal does not: a commit after NOTIFY takes a lock of the whole server.
     return this.#one('updating', 'conflict', request,
       `WITH former AS (SELECT holder_identity FROM leader_lease WHERE name = $1),
        written AS (
@@ -84,7 +84,7 @@ export class PostgresLeaseStore implements LeaseStore {
     try {
       const { rows } = await this.#options.client.query({ text, values, query_timeout: timeoutMs })
       const [row] = rows as Array<{ record: string, version: string }>
-      if (row === undefined) throw new LeaseStoreError(absent, `${what}: ${absent === 'conflict' ? 'somebody else wrote it first' : 'there is no such row'}`)
+      if (row === undefined) throw new LeaseStoreError(absent, `${what}: ${absent === 'conflict' ? 'another candidate wrote it first' : 'there is no such row'}`)
       return { ...parseRecord(JSON.parse(row.record) as RecordFields), version: row.version }
     } catch (error) {
       throw toStoreError(error, what)

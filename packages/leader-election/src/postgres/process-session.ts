@@ -4,12 +4,12 @@ import { openClient, type Connection, type OpenClient } from './open-client.ts'
 
 const HEARTBEAT_MS = 5_000
 const RECONNECT_MS = 500
-/** A wait on a connection whose packets vanish would never end by itself. */
+/** A wait on a connection whose packets vanish would never end. */
 const MAX_WAIT_MS = 30_000
 
 /**
- * No time-out may end a session that waits, and a peer that vanished must be noticed: by default both the server and we would
- * wait for hours on a connection that was cut rather than closed.
+ * No timeout may end a waiting session, and a vanished peer must be noticed. By default, server and client would wait for hours on a
+ * connection that was cut and not closed.
  */
 const SESSION_SETTINGS = `
   SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0;
@@ -19,19 +19,19 @@ const SESSION_SETTINGS = `
 export interface ProcessSessionOptions {
   /** Not through a transaction pooler: the lock belongs to the session. */
   connection: Connection
-  /** The processes that watch each other have it in common. */
+  /** The processes that watch each other share it. */
   group: string
-  /** This process; no other one, before or after it, has the same. */
-  process: string
+  /** Unique for this process: no earlier or later process has the same name. */
+  processName: string
   onError?: (error: Error) => void
 }
 
 /**
- * Tells others that this process lives: a session with an advisory lock that ends with the process, however it ends. Whoever
- * waits for the lock knows within milliseconds of a crash ({@link untilProcessEnds}).
+ * Shows other processes that this one is alive: a session with an advisory lock that ends with the process, however it ends. A
+ * process that waits for the lock knows of a crash within milliseconds ({@link untilProcessEnds}).
  *
- * The end of the session proves only that the session has ended. Its process may live on, cut off from Postgres, so the
- * proof is good for guarded work that needs Postgres and is fenced there.
+ * The end of the session proves only that the session has ended. Its process may live on, cut off from Postgres. So this is only for
+ * work that needs Postgres and is fenced there.
  */
 export class ProcessSession {
   readonly #options: ProcessSessionOptions
@@ -45,7 +45,7 @@ export class ProcessSession {
     this.#running = this.#run()
   }
 
-  /** Resolves when the lock is held; Postgres may come up later than we. It is taken again whenever the session is lost. */
+  /** Resolves when the lock is held, however late Postgres starts, or on abort. The lock is taken again each time that the session is lost. */
   static async open (options: ProcessSessionOptions, signal: AbortSignal): Promise<ProcessSession> {
     const { promise, resolve } = Promise.withResolvers<undefined>()
     const session = new ProcessSession(options, () => { resolve(undefined) })
@@ -70,13 +70,13 @@ export class ProcessSession {
   }
 
   async #hold (): Promise<void> {
-    const { connection, group, process } = this.#options
+    const { connection, group, processName } = this.#options
     const { client, broken, hangUp } = await connect({ query_timeout: HEARTBEAT_MS, ...connection }, this.#stop.signal)
     const over = AbortSignal.any([this.#stop.signal, broken])
     over.addEventListener('abort', hangUp)
     try {
       over.throwIfAborted()
-      await client.query('SELECT pg_advisory_lock($1, $2)', [keyOf(group), keyOf(process)])
+      await client.query('SELECT pg_advisory_lock($1, $2)', [keyOf(group), keyOf(processName)])
       this.#begun?.()
       while (!over.aborted) {
         await delay(HEARTBEAT_MS, undefined, { signal: over }).catch(() => {})
@@ -97,7 +97,7 @@ export class ProcessSession {
  * @throws when Postgres cannot be reached
  */
 export async function untilProcessEnds (
-  connection: Connection, group: string, process: string, signal: AbortSignal
+  connection: Connection, group: string, processName: string, signal: AbortSignal
 ): Promise<boolean> {
   if (signal.aborted) return false
   const enough = AbortSignal.any([signal, AbortSignal.timeout(MAX_WAIT_MS)])
@@ -106,11 +106,11 @@ export async function untilProcessEnds (
     const open = await connect(connection, enough)
     const { client } = open
     hangUp = open.hangUp
-    // Ends the connection under the query, which then rejects; the server notices by client_connection_check_interval.
+    // Closing the connection rejects the query. The server notices by client_connection_check_interval.
     enough.addEventListener('abort', hangUp)
-    // Told while it connected? Then nobody tells it again, and it would wait for as long as the other process lives.
+    // Aborted during the connect: there is no second abort, and the query would wait for as long as the other process lives.
     enough.throwIfAborted()
-    await client.query('SELECT pg_advisory_lock_shared($1, $2)', [keyOf(group), keyOf(process)])
+    await client.query('SELECT pg_advisory_lock_shared($1, $2)', [keyOf(group), keyOf(processName)])
     return true
   } catch (error) {
     if (enough.aborted) return false
@@ -121,7 +121,7 @@ export async function untilProcessEnds (
   }
 }
 
-/** How many processes of the group live now. */
+/** The number of processes of the group that are alive. */
 export async function countProcesses (client: { query: (text: string, values: unknown[]) => Promise<{ rows: unknown[] }> }, group: string): Promise<number> {
   const { rows } = await client.query(
     `SELECT count(DISTINCT objid)::int AS processes FROM pg_locks
@@ -130,7 +130,7 @@ export async function countProcesses (client: { query: (text: string, values: un
   return (rows[0] as { processes: number }).processes
 }
 
-/** @param signal also ends a connect, or a first statement, that gets no answer */
+/** @param signal also ends a connect, or a first statement, without an answer */
 async function connect (config: Connection, signal: AbortSignal): Promise<OpenClient> {
   const open = openClient({ connectionTimeoutMillis: HEARTBEAT_MS, keepAlive: true, keepAliveInitialDelayMillis: HEARTBEAT_MS, ...config })
   signal.addEventListener('abort', open.hangUp)
@@ -148,7 +148,7 @@ async function connect (config: Connection, signal: AbortSignal): Promise<OpenCl
   }
 }
 
-/** An advisory lock has two 32-bit keys. A collision of two processes costs a late or needless look, no more. */
+/** An advisory lock has two 32-bit keys. A collision of two processes causes a late or a needless challenge, no more. */
 function keyOf (name: string): number {
   return createHash('sha256').update(name).digest().readInt32BE()
 }

@@ -1,4 +1,4 @@
-import type { Term } from '@orders/leader-election'
+import type { LeaseTerm } from '@orders/leader-election'
 import { LeaderElector } from '@orders/leader-election'
 import { until } from '@orders/testing/framework'
 import type { Test } from 'tap'
@@ -10,7 +10,7 @@ const asking = () => ({ signal: AbortSignal.timeout(10_000), timeoutMs: 10_000 }
 
 /** What the users of an elector expect, on a real server. */
 export function electorConformance (t: Test, platform: Platform): void {
-  t.test('the first leads and renews, the others stand by', async (t) => {
+  t.test('the first elector leads and renews, the others stand by', async (t) => {
     const lease = platform()
     const first = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await first.untilLeading()
@@ -24,7 +24,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.same([...first.all('attempt-failed'), ...second.all('attempt-failed')], [])
   })
 
-  t.test('a lease that is released is seen at once, and taken', async (t) => {
+  t.test('a released lease is seen and taken at once', async (t) => {
     const lease = platform()
     const first = new RunningElector(t, lease.store(), PATIENT_TIMINGS)
     await first.untilLeading()
@@ -37,7 +37,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.match(second.all('acquired'), [{ because: 'free', transitions: 1 }])
   })
 
-  t.test('a lease that nobody holds is taken at first sight', async (t) => {
+  t.test('a lease without a holder is taken at the first read', async (t) => {
     const lease = platform()
     await lease.store().create({ ...DEAD, holderIdentity: '', leaseDurationSeconds: 3_600 }, asking())
     const only = new RunningElector(t, lease.store(), PATIENT_TIMINGS)
@@ -45,7 +45,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.match(only.all('acquired'), [{ because: 'free', transitions: 4 }])
   })
 
-  t.test('a lease whose holder died is taken when it has run out', async (t) => {
+  t.test('the lease of a dead holder is taken when it has expired', async (t) => {
     const lease = platform()
     await lease.store().create(DEAD, asking())
     const second = new RunningElector(t, lease.store())
@@ -54,7 +54,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.match(second.all('holder-changed')[0], { holder: 'dead' }, 'it stood by first')
   })
 
-  t.test('a record that is garbage stops nobody', async (t) => {
+  t.test('a malformed record stops no elector', async (t) => {
     const lease = platform()
     await lease.store().create(DEAD, asking())
     await lease.edit({ leaseDurationSeconds: 2_147_483_647, leaseTransitions: 2_147_483_647 })
@@ -66,7 +66,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.same([record.holderIdentity, record.leaseDurationSeconds, problems], [second.identity, 3, []], 'and is sound again')
   })
 
-  t.test('of five that take turns one leads at a time, and every change of holder is counted', async (t) => {
+  t.test('five electors take turns: one leads at a time, and every change of holder is counted', async (t) => {
     const lease = platform()
     const stop = new AbortController()
     const atWork = new Set<string>()
@@ -75,7 +75,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     const electors = Array.from({ length: 5 }, (_, index) => new LeaderElector({
       ...SHORT_TIMINGS, retryPeriodMs: 100, store: lease.store(), identity: `candidate-${index}`
     }))
-    const work = async (elector: LeaderElector, term: Term): Promise<void> => {
+    const work = async (elector: LeaderElector, term: LeaseTerm): Promise<void> => {
       atWork.add(elector.identity)
       terms.push({ holder: elector.identity, transitions: term.transitions })
       t.same([...atWork], [elector.identity], 'alone at work')
@@ -96,7 +96,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.equal((await lease.store().get(asking())).record.holderIdentity, '')
   })
 
-  t.test('somebody who touches the record does not disturb its holder', async (t) => {
+  t.test('an unrelated edit of the record does not disturb its holder', async (t) => {
     const lease = platform()
     const first = new RunningElector(t, lease.store(), STEADY_TIMINGS)
     await first.untilLeading()
@@ -107,7 +107,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.equal(first.terms.length, 1)
   })
 
-  t.test('a record that is deleted is made again by its holder, with its count, and taken by nobody else', async (t) => {
+  t.test('a deleted record is created again by its holder, with its count, and is not taken by another elector', async (t) => {
     const lease = platform()
     await lease.store().create({ ...DEAD, holderIdentity: '' }, asking())
     const first = new RunningElector(t, lease.store(), STEADY_TIMINGS)
@@ -121,7 +121,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.same([first.all('term-ended'), second.all('acquired')], [[], []])
   })
 
-  t.test('a leader whose lease somebody took stops', async (t) => {
+  t.test('a leader whose lease was taken stops', async (t) => {
     const lease = platform()
     const first = new RunningElector(t, lease.store())
     await first.untilLeading()
@@ -130,7 +130,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.match(first.all('term-ended'), [{ reason: 'superseded' }])
   })
 
-  t.test('a challenge with proof against the holder takes the lease now, and the watch tells the holder', async (t) => {
+  t.test('a challenge of the current holder takes the lease at once, and the watch tells the former holder', async (t) => {
     const lease = platform()
     const first = new RunningElector(t, lease.store(), PATIENT_TIMINGS)
     await first.untilLeading()
@@ -143,7 +143,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.match(first.all('term-ended'), [{ reason: 'superseded' }])
   })
 
-  t.test('a challenge with proof against somebody else is void', async (t) => {
+  t.test('a challenge of another holder is void', async (t) => {
     const lease = platform()
     const first = new RunningElector(t, lease.store(), PATIENT_TIMINGS)
     await first.untilLeading()

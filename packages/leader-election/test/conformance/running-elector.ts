@@ -1,4 +1,4 @@
-import { LeaderElector, type ElectorEvent, type ElectorOptions, type LeaseStore, type Term } from '@orders/leader-election'
+import { LeaderElector, type ElectorEvent, type ElectorOptions, type LeaseStore, type LeaseTerm } from '@orders/leader-election'
 import { until } from '@orders/testing/framework'
 
 interface TestContext {
@@ -16,7 +16,7 @@ export const PATIENT_TIMINGS = { leaseDurationMs: 300_000, renewDeadlineMs: 240_
 export class RunningElector {
   readonly elector: LeaderElector
   readonly events: ElectorEvent[] = []
-  readonly terms: Term[] = []
+  readonly terms: LeaseTerm[] = []
   readonly finished: Promise<void>
   readonly #stop = new AbortController()
   #endWork: () => void = () => {}
@@ -67,7 +67,7 @@ export class RunningElector {
     await this.finished
   }
 
-  async #work (term: Term): Promise<void> {
+  async #work (term: LeaseTerm): Promise<void> {
     this.terms.push(term)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#endWork = resolve

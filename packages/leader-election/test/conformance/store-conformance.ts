@@ -16,11 +16,11 @@ const reasonOf = (error: unknown) => LeaseStoreError.from(error).reason
 
 /** What the elector expects of any store, on a real server. */
 export function storeConformance (t: Test, platform: Platform): void {
-  t.test('no record: reading says so', async (t) => {
+  t.test('reading a missing record reports not-found', async (t) => {
     await t.rejects(platform().store().get(asking()), { code: 'LEASE_STORE', reason: 'not-found' })
   })
 
-  t.test('a record comes back as it was written, to the microsecond', async (t) => {
+  t.test('a record is read as it was written, to the microsecond', async (t) => {
     const store = platform().store()
     const created = await store.create(RECORD, asking())
     t.same(created.record, RECORD)
@@ -37,21 +37,21 @@ export function storeConformance (t: Test, platform: Platform): void {
     t.equal(record.renewTime, '2026-01-02T03:04:05.678000Z')
   })
 
-  t.test('a record that is there already: creating another one is a conflict', async (t) => {
+  t.test('creating a record that exists is a conflict', async (t) => {
     const store = platform().store()
     await store.create(RECORD, asking())
     await t.rejects(store.create({ ...RECORD, holderIdentity: 'two' }, asking()), { code: 'LEASE_STORE', reason: 'conflict' })
     t.equal((await store.get(asking())).record.holderIdentity, 'one')
   })
 
-  t.test('of two that create at the same time, one does', async (t) => {
+  t.test('of two concurrent creates, one succeeds', async (t) => {
     const lease = platform()
     const outcomes = await Promise.allSettled(['one', 'two'].map((holderIdentity) => lease.store().create({ ...RECORD, holderIdentity }, asking())))
     t.same(outcomes.map(({ status }) => status).sort(), ['fulfilled', 'rejected'])
     t.same(outcomes.flatMap((outcome) => outcome.status === 'rejected' ? [reasonOf(outcome.reason)] : []), ['conflict'])
   })
 
-  t.test('of many that replace the same version at the same time, one does', async (t) => {
+  t.test('of many concurrent updates of one version, one succeeds', async (t) => {
     const lease = platform()
     const { version } = await lease.store().create(RECORD, asking())
     // None of them the holder: an update that changes nothing is no write to an API server, and succeeds beside another one.
@@ -63,7 +63,7 @@ export function storeConformance (t: Test, platform: Platform): void {
     t.same(await lease.store().get(asking()), winners[0])
   })
 
-  t.test('a version can be used once, also when the record is the same again', async (t) => {
+  t.test('a version can be used once, also when the record is unchanged', async (t) => {
     const store = platform().store()
     const first = await store.create(RECORD, asking())
     await store.update({ ...RECORD, holderIdentity: 'two' }, first.version, asking())
@@ -72,7 +72,7 @@ export function storeConformance (t: Test, platform: Platform): void {
     await t.rejects(store.update(RECORD, first.version, asking()), { code: 'LEASE_STORE', reason: 'conflict' })
   })
 
-  t.test('a record that was deleted, or made anew, is not replaced by an old version', async (t) => {
+  t.test('a deleted or recreated record is not replaced by an old version', async (t) => {
     const lease = platform()
     const store = lease.store()
     const { version } = await store.create(RECORD, asking())
@@ -84,7 +84,7 @@ export function storeConformance (t: Test, platform: Platform): void {
     t.equal((await store.get(asking())).record.holderIdentity, 'two')
   })
 
-  t.test('what somebody edited by hand is read, and what is wrong with it told', async (t) => {
+  t.test('a record edited by hand is read, and its problems are reported', async (t) => {
     const lease = platform()
     const store = lease.store()
     await store.create(RECORD, asking())
@@ -95,7 +95,7 @@ export function storeConformance (t: Test, platform: Platform): void {
     t.same((await store.update(RECORD, version, asking())).record, RECORD, 'and can be put right')
   })
 
-  t.test('a watch tells of a new holder and of a release', async (t) => {
+  t.test('a watch reports a new holder and a release', async (t) => {
     const lease = platform()
     const store = lease.store()
     const hints: Array<LeaderElectionRecord | undefined> = []
@@ -110,7 +110,7 @@ export function storeConformance (t: Test, platform: Platform): void {
     t.same(last, third.record)
   })
 
-  t.test('a watch that is closed tells nothing more, and can be followed by another one', async (t) => {
+  t.test('a closed watch reports nothing more, and another one can be opened', async (t) => {
     const lease = platform()
     const store = lease.store()
     await store.create(RECORD, asking())

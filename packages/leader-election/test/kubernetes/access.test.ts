@@ -12,7 +12,7 @@ const rule = (verbs: string[], resourceNames?: string[]) => ({
   apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs, ...(resourceNames === undefined ? {} : { resourceNames })
 })
 
-t.test('get, update and watch on one Lease that somebody else made, without a spec', async (t) => {
+t.test('get, update and watch are enough for a Lease that the installer made, without a spec', async (t) => {
   const name = objects.name()
   const { token } = await objects.serviceAccount([rule(['get', 'update', 'watch'], [name])])
   await objects.create({ metadata: { name } })
@@ -27,7 +27,7 @@ t.test('get, update and watch on one Lease that somebody else made, without a sp
   await t.rejects(objects.store(objects.name(), { user: { token } }).get(asking()), { code: 'LEASE_STORE', reason: 'forbidden' }, 'and no other Lease')
 })
 
-t.test('no Lease, and no right to make one: the error says what to do, and doing it helps', async (t) => {
+t.test('no Lease, and no right to create one: the error says what to do, and doing it helps', async (t) => {
   const name = objects.name()
   const { token } = await objects.serviceAccount([rule(['get', 'update', 'watch'], [name])])
   const candidate = new RunningElector(t, objects.store(name, { user: { token } }))
@@ -39,7 +39,7 @@ t.test('no Lease, and no right to make one: the error says what to do, and doing
   await candidate.untilLeading()
 })
 
-t.test('with the right to create it makes the Lease', async (t) => {
+t.test('with the right to create, it creates the Lease', async (t) => {
   const name = objects.name()
   const { token } = await objects.serviceAccount([rule(['get', 'update', 'watch'], [name]), rule(['create'])])
   const only = new RunningElector(t, objects.store(name, { user: { token } }))
@@ -47,7 +47,7 @@ t.test('with the right to create it makes the Lease', async (t) => {
   t.match(only.all('acquired'), [{ because: 'created' }])
 })
 
-t.test('without the verb watch it is told so, and polls', async (t) => {
+t.test('without the verb watch it reports that, and polls', async (t) => {
   const name = objects.name()
   const { token } = await objects.serviceAccount([rule(['get', 'update'], [name]), rule(['create'])])
   const first = new RunningElector(t, objects.store(name, { user: { token } }))
@@ -66,13 +66,13 @@ t.test('a namespace that does not exist is no outage', async (t) => {
   await t.rejects(store.create(record, asking()), { code: 'LEASE_STORE', reason: 'refused', message: /there is no namespace nowhere for Lease nowhere\/any/ })
 })
 
-t.test('a token that nobody knows', async (t) => {
+t.test('an unknown token', async (t) => {
   await t.rejects(objects.store(objects.name(), { user: { token: 'made-up' } }).get(asking()), {
     code: 'LEASE_STORE', reason: 'forbidden', message: /the API server answered 401 Unauthorized/
   })
 })
 
-t.test('a leader whose token was revoked goes on with the next one that is in the file, in the same term', async (t) => {
+t.test('a leader whose token was revoked goes on with the next token of the file, in the same term', async (t) => {
   const name = objects.name()
   const rules = [rule(['get', 'update', 'watch'], [name]), rule(['create'])]
   const [former, next] = [await objects.serviceAccount(rules), await objects.serviceAccount(rules)]

@@ -9,7 +9,7 @@ import { LeaseObjects } from './lease-objects.ts'
 const objects = await LeaseObjects.create(t)
 const FORGIVING_TIMINGS = { ...SHORT_TIMINGS, leaseDurationMs: 60_000, renewDeadlineMs: 50_000 }
 
-t.test('429, 500 and 503: reported, tried again on the same connections, and the term goes on', async (t) => {
+t.test('429, 500 and 503 are reported and retried on the same connections, and the term goes on', async (t) => {
   const proxy = await ApiProxy.start(objects.cluster)
   t.teardown(() => proxy.close())
   const leader = new RunningElector(t, objects.store(objects.name(), { server: proxy.url }), FORGIVING_TIMINGS)
@@ -52,7 +52,7 @@ t.test('a server that hangs ends the term at the renew deadline', async (t) => {
   await leader.untilLeading()
 })
 
-t.test('connections that are refused, and ones whose packets vanish', async (t) => {
+t.test('refused connections, and connections whose packets vanish', async (t) => {
   const proxy = await TcpProxy.start(new URL(objects.cluster.server).host)
   t.teardown(() => proxy.close())
   const leader = new RunningElector(t, objects.store(objects.name(), { server: `https://${proxy.address}` }), FORGIVING_TIMINGS)
@@ -71,7 +71,7 @@ t.test('connections that are refused, and ones whose packets vanish', async (t) 
   t.same(leader.all('term-ended'), [])
 })
 
-t.test('a watch that is dead and does not say so costs the hints, not the take-over', async (t) => {
+t.test('a silently dead watch costs the hints, not the takeover', async (t) => {
   const proxy = await ApiProxy.start(objects.cluster)
   t.teardown(() => proxy.close())
   const name = objects.name()
@@ -88,7 +88,7 @@ t.test('a watch that is dead and does not say so costs the hints, not the take-o
   await until(() => proxy.requests.filter(({ watch }) => watch).length > count, { what: 'another watch, after the silence' })
 })
 
-t.test('who stops does not wait for a watch that hangs', async (t) => {
+t.test('an elector that stops does not wait for a hanging watch', async (t) => {
   const proxy = await ApiProxy.start(objects.cluster)
   t.teardown(() => proxy.close())
   proxy.answer = ({ watch }) => watch ? 'hang' : 'forward'
@@ -100,7 +100,7 @@ t.test('who stops does not wait for a watch that hangs', async (t) => {
   t.equal(leader.events.at(-1)?.type, 'released')
 })
 
-t.test('an API server that stops ends the term at the renew deadline, except of a leader that is fenced elsewhere', async (t) => {
+t.test('an API server that stops ends the term at the renew deadline, except with keepLeadingWhileUnreachable', async (t) => {
   const server = await Kubernetes.start()
   t.teardown(() => server.close())
   const own = await LeaseObjects.create(t, server)

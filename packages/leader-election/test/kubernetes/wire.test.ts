@@ -11,7 +11,7 @@ interface SentLease {
 
 const objects = await LeaseObjects.create(t)
 
-t.test('renewals are small, precise and conditional, and leave alone what is not theirs', async (t) => {
+t.test('renewals are small, precise and conditional, and keep fields that are not theirs', async (t) => {
   const proxy = await ApiProxy.start(objects.cluster)
   t.teardown(() => proxy.close())
   const name = objects.name()

@@ -27,7 +27,7 @@ async function untilListening (count: number): Promise<void> {
   }, { what: `${count} connections that listen` })
 }
 
-t.test('a LISTEN connection that is cut is made again, and tells what happened meanwhile', async (t) => {
+t.test('a LISTEN connection that is cut is opened again, and reports the changes meanwhile', async (t) => {
   const { proxy, store } = await listeningThroughProxy(t, 'cut')
   const first = new RunningElector(t, table.store('cut'), PATIENT_TIMINGS)
   await first.untilLeading()
@@ -43,7 +43,7 @@ t.test('a LISTEN connection that is cut is made again, and tells what happened m
   t.match(second.all('acquired'), [{ because: 'free' }])
 })
 
-t.test('a leader that was deposed while nobody listened hears of it as soon as somebody does', async (t) => {
+t.test('a leader that lost its lease while LISTEN was down learns of it when LISTEN is back', async (t) => {
   const { proxy, store } = await listeningThroughProxy(t, 'deposed')
   const first = new RunningElector(t, store(), PATIENT_TIMINGS)
   await first.untilLeading()
@@ -60,7 +60,7 @@ t.test('a leader that was deposed while nobody listened hears of it as soon as s
   t.match(first.all('term-ended'), [{ reason: 'superseded' }])
 })
 
-t.test('a LISTEN connection that is half-open costs the hints, not the take-over', async (t) => {
+t.test('a LISTEN connection that is half-open costs the hints, not the takeover', async (t) => {
   const { proxy, store } = await listeningThroughProxy(t, 'half-open')
   const first = new RunningElector(t, table.store('half-open'))
   await first.untilLeading()
@@ -75,7 +75,7 @@ t.test('a LISTEN connection that is half-open costs the hints, not the take-over
   await second.stop()
 })
 
-t.test('who stops does not wait for a LISTEN connection, whether it hangs or has not been made yet', async (t) => {
+t.test('an elector that stops does not wait for a LISTEN connection that hangs or is not open yet', async (t) => {
   const { proxy, store } = await listeningThroughProxy(t, 'stopping')
   const first = new RunningElector(t, store())
   await first.untilLeading()
@@ -88,7 +88,7 @@ t.test('who stops does not wait for a LISTEN connection, whether it hangs or has
   t.equal(await Promise.race([stopped, new Promise((resolve) => { setTimeout(resolve, 3_000, 'hung').unref() })]), 'stopped')
 })
 
-t.test('what others send on the channel does no harm', async (t) => {
+t.test('other notifications on the channel do no harm', async (t) => {
   const first = new RunningElector(t, table.store('noise'), PATIENT_TIMINGS)
   await first.untilLeading()
   const second = new RunningElector(t, table.store('noise'), PATIENT_TIMINGS)
@@ -130,7 +130,7 @@ t.test('a pool that gives no connection costs the term, not the election', async
   await leader.untilLeading()
 })
 
-t.test('a server that restarts costs nobody the term; one that stays away ends it, except of a leader that is fenced elsewhere', async (t) => {
+t.test('a restarted server ends no term; one that stays away does, except with keepLeadingWhileUnreachable', async (t) => {
   const server = await Postgres.start()
   t.teardown(() => server.close())
   const own = await LeaseTable.create(t, server)

@@ -18,14 +18,14 @@ async function proxied (t: Test): Promise<{ proxy: TcpProxy, connection: { conne
   return { proxy, connection: { connectionString: url.href } }
 }
 
-/** Shorter than the patience of any time-out of the session. */
+/** Shorter than the patience of any timeout of the session. */
 function promptly<T> (work: Promise<T>): Promise<T | 'hung'> {
   return Promise.race([work, new Promise<'hung'>((resolve) => { setTimeout(resolve, 3_000, 'hung').unref() })])
 }
 
-t.test('a process is counted while its session lasts, and its end is told to who waits', async (t) => {
+t.test('a process is counted while its session lasts, and a waiting process is told of its end', async (t) => {
   const name = group()
-  const session = await ProcessSession.open({ connection, group: name, process: 'one' }, never)
+  const session = await ProcessSession.open({ connection, group: name, processName: 'one' }, never)
   t.equal(await countProcesses(table.pool, name), 1)
   const ended = untilProcessEnds(connection, name, 'one', never)
   t.equal(await Promise.race([ended, until(async () => (
@@ -40,9 +40,9 @@ t.test('a process that has no session has ended', async (t) => {
   t.equal(await untilProcessEnds(connection, group(), 'nobody', never), true)
 })
 
-t.test('who does not want to wait any more does not', async (t) => {
+t.test('an aborted wait ends at once', async (t) => {
   const name = group()
-  const session = await ProcessSession.open({ connection, group: name, process: 'one' }, never)
+  const session = await ProcessSession.open({ connection, group: name, processName: 'one' }, never)
   t.teardown(() => session.close())
   const stop = new AbortController()
   const waiting = untilProcessEnds(connection, name, 'one', stop.signal)
@@ -50,11 +50,11 @@ t.test('who does not want to wait any more does not', async (t) => {
   t.equal(await promptly(waiting), false)
 })
 
-t.test('a session that is lost is taken again', async (t) => {
+t.test('a lost session is opened again', async (t) => {
   const { proxy, connection } = await proxied(t)
   const name = group()
   const errors: Error[] = []
-  const session = await ProcessSession.open({ connection, group: name, process: 'one', onError: (error) => { errors.push(error) } }, never)
+  const session = await ProcessSession.open({ connection, group: name, processName: 'one', onError: (error) => { errors.push(error) } }, never)
   t.teardown(() => session.close())
   proxy.cut()
   await until(async () => await countProcesses(table.pool, name) === 0, { what: 'the session to end' })
@@ -63,10 +63,10 @@ t.test('a session that is lost is taken again', async (t) => {
   await until(async () => await countProcesses(table.pool, name) === 1, { what: 'the session again' })
 })
 
-t.test('who stops does not wait for a server that does not answer', async (t) => {
+t.test('closing does not wait for a server that does not answer', async (t) => {
   const { proxy, connection } = await proxied(t)
   const name = group()
-  const session = await ProcessSession.open({ connection, group: name, process: 'one' }, never)
+  const session = await ProcessSession.open({ connection, group: name, processName: 'one' }, never)
   proxy.hang()
   t.equal(await promptly(session.close().then(() => 'closed')), 'closed')
   const stop = new AbortController()
@@ -75,10 +75,10 @@ t.test('who stops does not wait for a server that does not answer', async (t) =>
   t.equal(await promptly(waiting), false, 'also while it connects')
 })
 
-t.test('told to stop by the time the server answers, it does not begin to wait', async (t) => {
+t.test('aborted before the server answers, it does not begin to wait', async (t) => {
   const { proxy, connection: through } = await proxied(t)
   const name = group()
-  const session = await ProcessSession.open({ connection, group: name, process: 'leader' }, never)
+  const session = await ProcessSession.open({ connection, group: name, processName: 'leader' }, never)
   t.teardown(() => session.close())
   const told = new AbortController()
   proxy.filter((_chunk, direction) => {
@@ -89,9 +89,9 @@ t.test('told to stop by the time the server answers, it does not begin to wait',
   t.equal(await promptly(untilProcessEnds(through, name, 'leader', told.signal)), false, 'the process has not ended')
 })
 
-t.test('a session that is not wanted any more before it begins does not hold its process up', async (t) => {
+t.test('a session that is aborted before it begins does not delay its process', async (t) => {
   const session = await ProcessSession.open({
-    connection: { connectionString: 'postgres://nobody@127.0.0.1:1/none' }, group: 'g', process: 'p'
+    connection: { connectionString: 'postgres://nobody@127.0.0.1:1/none' }, group: 'g', processName: 'p'
   }, AbortSignal.abort())
   t.equal(await promptly(session.close().then(() => 'closed')), 'closed')
 })

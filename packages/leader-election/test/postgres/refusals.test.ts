@@ -27,7 +27,7 @@ async function roleWith (t: Test, rights: string): Promise<{ url: string, pool: 
   return { url: url.href, pool }
 }
 
-t.test('SELECT, INSERT and UPDATE are all that a candidate needs', async (t) => {
+t.test('a candidate needs only SELECT, INSERT and UPDATE', async (t) => {
   const { url, pool } = await roleWith(t, 'SELECT, INSERT, UPDATE')
   const store = () => new PostgresLeaseStore({ client: pool, name: 'least', listen: { connectionString: url } })
   const first = new RunningElector(t, store(), PATIENT_TIMINGS)
@@ -38,7 +38,7 @@ t.test('SELECT, INSERT and UPDATE are all that a candidate needs', async (t) => 
   await second.untilLeading()
 })
 
-t.test('without INSERT, somebody else makes the row, which may be empty', async (t) => {
+t.test('without INSERT, the installer makes the row, which may be empty', async (t) => {
   const { pool } = await roleWith(t, 'SELECT, UPDATE')
   const candidate = new RunningElector(t, new PostgresLeaseStore({ client: pool, name: 'prepared' }))
   await candidate.untilSome('attempt-failed')
@@ -49,7 +49,7 @@ t.test('without INSERT, somebody else makes the row, which may be empty', async 
   await candidate.untilLeading()
 })
 
-t.test('a leader whose grant is taken away is told, and stops at its deadline', async (t) => {
+t.test('a leader whose grant was revoked reports it, and stops at its deadline', async (t) => {
   const { pool } = await roleWith(t, 'SELECT, INSERT, UPDATE')
   const leader = new RunningElector(t, new PostgresLeaseStore({ client: pool, name: 'revoked' }))
   await leader.untilLeading()
@@ -59,7 +59,7 @@ t.test('a leader whose grant is taken away is told, and stops at its deadline', 
   t.match(leader.all('attempt-failed')[0]?.error, { reason: 'forbidden' })
 })
 
-t.test('a password that is refused', async (t) => {
+t.test('a refused password', async (t) => {
   const url = new URL(table.url)
   url.password = 'wrong'
   const pool = new pg.Pool({ connectionString: url.href })
@@ -67,7 +67,7 @@ t.test('a password that is refused', async (t) => {
   await t.rejects(new PostgresLeaseStore({ client: pool, name: 'any' }).get(asking()), { code: 'LEASE_STORE', reason: 'forbidden' })
 })
 
-t.test('a table that is missing', async (t) => {
+t.test('a missing table', async (t) => {
   const url = new URL(table.url)
   url.pathname = '/postgres'
   const pool = new pg.Pool({ connectionString: url.href })
@@ -77,7 +77,7 @@ t.test('a table that is missing', async (t) => {
   })
 })
 
-t.test('a race that is lost in a database of serializable transactions is a conflict', async (t) => {
+t.test('a lost race in a database with serializable transactions is a conflict', async (t) => {
   const pool = new pg.Pool({ connectionString: table.url, options: '-c default_transaction_isolation=serializable' })
   t.teardown(() => pool.end())
   const store = new PostgresLeaseStore({ client: pool, name: 'serializable' })

@@ -2,30 +2,30 @@
 // signals of the terms, never from the elector's own view of things.
 //
 //  1. Mutual exclusion. At no time can the code of two leaders run, as long as no clock runs more than
-//     leaseDuration / renewDeadline times as fast as another. (A frozen process runs no code; when it is thawed, it has to
+//     leaseDuration / renewDeadline times as fast as another. (A frozen replica runs no code; when it is thawed, it has to
 //     stop before it does anything else.) Not in fenced runs, and not when the lease was deleted and is made again by a
-//     process that cannot know its last holder: it never saw it, or was looking at no lease both before and after it (a
+//     replica that cannot know its last holder: it never saw it, or was looking at no lease both before and after it (a
 //     record has a version; its absence has none).
 //  2. Renew deadline. Nobody leads for longer than the renew deadline after sending the last request that confirmed it.
 //     In fenced runs this holds for a store that answers; one that cannot be reached ends no term.
 //  3. Evidence. Nobody leads after having read that somebody else holds the lease.
-//  4. Precondition. No record is replaced but against a version that this process was given.
+//  4. Precondition. No record is replaced but against a version that this replica was given.
 //  5. Transitions. The count grows by one when the holder changes, and stays otherwise. It starts again only when the lease
-//     was deleted and is made by a process that never saw it.
+//     was deleted and is made by a replica that never saw it.
 //  6. Release. Nobody empties the record but its holder, and not before the guarded work has ended.
-//  7. One at a time. No process begins its guarded work before the last one has ended, or ends before it.
+//  7. One at a time. No replica begins its guarded work before the last one has ended, or ends before it.
 //  8. Somebody leads. At the end of the faults there is a leader within the time that the settings promise, exactly one, and
 //     every candidate is healthy. A leader that stops is succeeded at once, one that dies when its lease has run out, or
 //     at once when somebody proves it dead.
 import type { ElectorEvent, LeaderElectionRecord } from '@orders/leader-election'
 import type { NetworkObserver, Request } from './network.ts'
-import type { Process } from './process.ts'
+import type { Replica } from './replica.ts'
 import type { World } from './world.ts'
 
 /** Timers fire at whole milliseconds. */
 const ROUNDING_MS = 2
 
-/** The state of a process when it sent a request. */
+/** The state of a replica when it sent a request. */
 export interface Sent {
   /** By its own clock. */
   clock: number
@@ -47,9 +47,9 @@ export class Invariants {
 
   /** @throws InvariantViolation */
   check (): void {
-    const { processes, rules, scheduler } = this.#world
+    const { replicas, rules, scheduler } = this.#world
     if (this.#violation !== undefined) throw this.#violation
-    const leaders = processes.filter(({ leads }) => leads)
+    const leaders = replicas.filter(({ leads }) => leads)
     if (leaders.length > 1 && !rules.fenced && scheduler.now > this.#excusedUntil) {
       throw new InvariantViolation(`1: ${leaders.map(({ name }) => name).join(' and ')} lead at the same time`)
     }
@@ -62,68 +62,68 @@ export class Invariants {
     }
   }
 
-  observe (process: Process): NetworkObserver {
+  observe (replica: Replica): NetworkObserver {
     return {
       onSend: (request) => {
-        process.sent.set(request, { clock: process.clock.now(), working: process.working, transitionsSeen: process.lastTransitionsSeen })
+        replica.sent.set(request, { clock: replica.clock.now(), working: replica.working, transitionsSeen: replica.lastTransitionsSeen })
       },
       onApplied: (request, before, after) => {
-        this.#world.note(`${process.name} wrote ${JSON.stringify(after)}`)
-        this.#onApplied(process, request, before, after)
+        this.#world.note(`${replica.name} wrote ${JSON.stringify(after)}`)
+        this.#onApplied(replica, request, before, after)
       },
       onAbsent: () => {
-        process.absentSince = Math.min(process.absentSince, this.#world.scheduler.now)
+        replica.absentSince = Math.min(replica.absentSince, this.#world.scheduler.now)
       },
       onDelivered: (request, { record, version }) => {
-        process.absentSince = Infinity
-        process.versionsGiven.add(version)
-        process.seen.add(tenure(record))
-        process.lastTransitionsSeen = record.leaseTransitions
+        replica.absentSince = Infinity
+        replica.versionsGiven.add(version)
+        replica.seen.add(tenure(record))
+        replica.lastTransitionsSeen = record.leaseTransitions
         if (request.kind === 'get') {
-          if (record.holderIdentity !== process.elector.identity) process.sawAnotherHolder = true
-        } else if (record.holderIdentity === process.elector.identity) {
-          process.sawAnotherHolder = false
-          process.confirmedSentAt = Math.max(process.confirmedSentAt, this.#sent(process, request).clock)
+          if (record.holderIdentity !== replica.elector.identity) replica.sawAnotherHolder = true
+        } else if (record.holderIdentity === replica.elector.identity) {
+          replica.sawAnotherHolder = false
+          replica.confirmedSentAt = Math.max(replica.confirmedSentAt, this.#sent(replica, request).clock)
         }
       }
     }
   }
 
-  onWorkBegins (process: Process): void {
-    if (process.working) this.#fail(`7: ${process.name} begins its work a second time`)
+  onWorkBegins (replica: Replica): void {
+    if (replica.working) this.#fail(`7: ${replica.name} begins its work a second time`)
   }
 
-  onStopped (process: Process): void {
-    if (process.working) this.#fail(`7: ${process.name} ends before its work`)
+  onStopped (replica: Replica): void {
+    if (replica.working) this.#fail(`7: ${replica.name} ends before its work`)
   }
 
-  onEvent (process: Process, event: ElectorEvent): void {
+  onEvent (replica: Replica, event: ElectorEvent): void {
     if (event.type === 'term-ended' && event.reason === 'not-renewed' && this.#world.rules.fenced) {
-      this.#fail(`2: ${process.name} stopped because the store could not be reached`)
+      this.#fail(`2: ${replica.name} stopped because the store could not be reached`)
     }
   }
 
-  #onApplied (process: Process, request: Request, before: LeaderElectionRecord | undefined, after: LeaderElectionRecord): void {
+  #onApplied (replica: Replica, request: Request, before: LeaderElectionRecord | undefined, after: LeaderElectionRecord): void {
     const { scheduler, rules } = this.#world
-    const { name, elector: { identity } } = process
+    const { name, elector: { identity } } = replica
     const lastWritten = this.#lastWritten
     this.#lastWritten = { tenure: tenure(after), at: scheduler.now }
-    if (request.kind === 'update' && !process.versionsGiven.has(request.version)) this.#fail(`4: ${name} replaced a record that it never read`)
+    if (request.kind === 'update' && !replica.versionsGiven.has(request.version)) this.#fail(`4: ${name} replaced a record that it never read`)
     if (before === undefined) {
-      if (!process.seen.has(lastWritten.tenure) || process.absentSince < lastWritten.at) this.#excusedUntil = scheduler.now + rules.timings.renewDeadlineMs
-      else if (after.leaseTransitions < this.#sent(process, request).transitionsSeen) this.#fail(`5: ${name} made the lease again with a lower count`)
+      if (!replica.seen.has(lastWritten.tenure) || replica.absentSince < lastWritten.at) this.#excusedUntil = scheduler.now + rules.timings.renewDeadlineMs
+      else if (after.leaseTransitions < this.#sent(replica, request).transitionsSeen) this.#fail(`5: ${name} made the lease again with a lower count`)
       return
     }
     const expected = after.holderIdentity === identity && before.holderIdentity !== identity ? before.leaseTransitions + 1 : before.leaseTransitions
     if (after.leaseTransitions !== expected) this.#fail(`5: ${name} made ${after.leaseTransitions} transitions out of ${before.leaseTransitions}`)
     if (after.holderIdentity === '') {
       if (before.holderIdentity !== identity) this.#fail(`6: ${name} released the lease of ${before.holderIdentity}`)
-      if (this.#sent(process, request).working) this.#fail(`6: ${name} released the lease while it was at work`)
+      if (this.#sent(replica, request).working) this.#fail(`6: ${name} released the lease while it was at work`)
     }
   }
 
-  #sent (process: Process, request: Request): Sent {
-    const sent = process.sent.get(request)
+  #sent (replica: Replica, request: Request): Sent {
+    const sent = replica.sent.get(request)
     if (sent === undefined) throw new Error('expected a request that was sent')
     return sent
   }

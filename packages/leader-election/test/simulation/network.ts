@@ -18,7 +18,7 @@ export interface Weather {
 
 export const CALM: Weather = { slow: 0, loseRequest: 0, loseReply: 0, failBefore: 0, failAfter: 0, loseHint: 0, slowHint: 0 }
 
-/** What the outside can see of a process: its requests, and the replies that reached it. */
+/** What the outside can see of a replica: its requests, and the replies that reached it. */
 export interface NetworkObserver {
   onSend: (request: Request) => void
   onApplied: (request: Request, before: LeaderElectionRecord | undefined, after: LeaderElectionRecord) => void
@@ -34,7 +34,7 @@ export interface Request {
 
 export type Outage = 'none' | 'hang' | 'refuse' | 'forbid'
 
-/** One process's way to the shared lease, with everything that can happen on it. */
+/** One replica's way to the shared lease, with everything that can happen on it. */
 export class Link implements LeaseStore {
   readonly description = 'the lease'
   /** Of this link alone. */
@@ -44,7 +44,7 @@ export class Link implements LeaseStore {
   readonly #deliver: (work: () => void) => void
   readonly #observer: NetworkObserver
 
-  /** @param deliver runs something inside the process, when the process can run at all */
+  /** @param deliver runs something inside the replica, when the replica can run at all */
   constructor (network: Network, deliver: (work: () => void) => void, observer: NetworkObserver) {
     this.#network = network
     this.#deliver = deliver
@@ -130,7 +130,7 @@ export class Link implements LeaseStore {
 
   #latencyMs (): number {
     const { random, weather } = this.#network
-    return random.chance(weather.slow) ? random.between(100, 3_000) : random.between(1, 30)
+    return random.chance(weather.slow) ? random.real(100, 3_000) : random.real(1, 30)
   }
 }
 
@@ -160,7 +160,7 @@ export class Network {
     const { record } = this.lease
     for (const link of this.links) {
       if (this.random.chance(this.weather.loseHint) || this.outage !== 'none' || link.outage !== 'none') continue
-      const delayMs = this.random.chance(this.weather.slowHint) ? this.random.between(100, 10_000) : this.random.between(1, 30)
+      const delayMs = this.random.chance(this.weather.slowHint) ? this.random.real(100, 10_000) : this.random.real(1, 30)
       this.scheduler.schedule(delayMs, () => { link.hint(record) })
     }
   }

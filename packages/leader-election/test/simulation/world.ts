@@ -4,7 +4,7 @@ import { Scheduler } from '../fakes/scheduler.ts'
 import { FAULTS } from './faults.ts'
 import { Invariants, InvariantViolation } from './invariants.ts'
 import { CALM, Network, type Weather } from './network.ts'
-import { Process } from './process.ts'
+import { Replica } from './replica.ts'
 import { Random } from './random.ts'
 
 const TIMINGS = { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 800, requestTimeoutMs: 1_200 }
@@ -27,13 +27,13 @@ export interface Outcome {
   trace: string[]
 }
 
-/** One run: a few processes, one lease, a time of faults, and an examination at the end. */
+/** One run: a few replicas, one lease, a time of faults, and an examination at the end. */
 export class World {
   readonly random: Random
   readonly scheduler: Scheduler
   readonly network: Network
   readonly invariants: Invariants
-  readonly processes: Process[] = []
+  readonly replicas: Replica[] = []
   readonly rules: Rules
   readonly Elector: typeof LeaderElector
   readonly #trace: string[] = []
@@ -62,7 +62,7 @@ export class World {
   async run (): Promise<Outcome> {
     try {
       const count = 2 + Math.floor(this.random.next() * 3)
-      for (let index = 0; index < count; index++) this.later(this.random.between(0, 1_000), () => { this.#start() })
+      for (let index = 0; index < count; index++) this.later(this.random.real(0, 1_000), () => { this.#start() })
       this.#faultLater()
       await this.#pass(STORMY_MS)
       this.#stormy = false
@@ -85,26 +85,26 @@ export class World {
   }
 
   restartLater (): void {
-    this.later(this.random.between(0, 3_000), () => { this.#start() })
+    this.later(this.random.real(0, 3_000), () => { this.#start() })
   }
 
-  proveDead (dead: Process): void {
+  proveDead (dead: Replica): void {
     this.note(`${dead.name} is said to be dead`)
-    this.later(this.random.between(1, 20), () => {
-      for (const process of this.processes) {
-        if (process !== dead && process.candidate && !process.frozen && this.random.chance(0.7)) process.elector.challenge(dead.elector.identity)
+    this.later(this.random.real(1, 20), () => {
+      for (const replica of this.replicas) {
+        if (replica !== dead && replica.candidate && !replica.frozen && this.random.chance(0.7)) replica.elector.challenge(dead.elector.identity)
       }
     })
   }
 
   #start (): void {
-    const process = new Process(this, `p${++this.#started}`)
-    this.processes.push(process)
-    process.start()
+    const replica = new Replica(this, `p${++this.#started}`)
+    this.replicas.push(replica)
+    replica.start()
   }
 
   #faultLater (): void {
-    this.later(this.random.between(100, 6_000), () => {
+    this.later(this.random.real(100, 6_000), () => {
       if (!this.#stormy || this.#diet.length === 0) return
       const name = this.random.pick(this.#diet)
       this.note(`fault: ${name}`)
@@ -122,10 +122,10 @@ export class World {
   /** Invariant 8. */
   async #examine (): Promise<void> {
     const { leaseDurationMs, retryPeriodMs, requestTimeoutMs } = TIMINGS
-    if (this.processes.filter(({ candidate }) => candidate).length < 2) this.#start()
+    if (this.replicas.filter(({ candidate }) => candidate).length < 2) this.#start()
     await this.#pass(1_000)
     const leader = this.#onlyLeader('after the faults')
-    for (const { elector, name, over } of this.processes) {
+    for (const { elector, name, over } of this.replicas) {
       const health = elector.health()
       if (!over && !health.healthy) throw new InvariantViolation(`8: ${name} is unhealthy: ${health.reason}`)
     }
@@ -140,14 +140,14 @@ export class World {
         break
       case 'prove':
         leader.kill()
-        for (const { elector, candidate } of this.processes) if (candidate) elector.challenge(leader.elector.identity)
+        for (const { elector, candidate } of this.replicas) if (candidate) elector.challenge(leader.elector.identity)
         await this.#pass(500)
     }
     if (this.#onlyLeader('after the last leader') === leader) throw new InvariantViolation(`8: ${leader.name} leads on`)
   }
 
-  #onlyLeader (when: string): Process {
-    const leaders = this.processes.filter(({ leads }) => leads)
+  #onlyLeader (when: string): Replica {
+    const leaders = this.replicas.filter(({ leads }) => leads)
     const [leader] = leaders
     if (leader === undefined || leaders.length > 1) throw new InvariantViolation(`8: ${leaders.length} leaders ${when}`)
     return leader
@@ -155,7 +155,7 @@ export class World {
 
   #drawWeather (): Weather {
     const { random } = this
-    const mild = () => random.chance(0.5) ? random.between(0, 0.15) : 0
+    const mild = () => random.chance(0.5) ? random.real(0, 0.15) : 0
     return {
       slow: mild(), loseRequest: mild(), loseReply: mild(), failBefore: mild(), failAfter: mild(), loseHint: random.next(), slowHint: mild()
     }

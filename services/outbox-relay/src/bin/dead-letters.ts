@@ -4,14 +4,14 @@ import {
 import { configOrExit, connectionOptions, loadConfig, openClient, postgresSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type } from 'typebox'
 
-/** Of `list` without `--all`. */
+/** How many `list` shows without `--all`. */
 const LISTED = 100
 const EVERYTHING = 2_147_483_647
 
 const USAGE = `usage: dead-letters list [--all] | replay ID... | replay --all | discard ID...
 Works on the database DATABASE_URL, as a role with the grants of outbox_operator.`
 
-// The operator's tool for events that Kafka refused: see docs/operations.md.
+// The operator's tool for dead letters: see docs/operations.md.
 const { DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca } = postgresSettings
 const { DATABASE_URL } = configOrExit('dead-letters', () => withDatabaseTls(loadConfig(Type.Object({ DATABASE_URL: url, DATABASE_SSL_CA_FILE: ca }), { prefixes: [] })))
 const client = await openClient(connectionOptions({ url: DATABASE_URL, applicationName: 'dead-letters' }))
@@ -50,7 +50,7 @@ async function list (options: string[]): Promise<void> {
   for (const letter of letters) console.log(JSON.stringify(letter, bigintAsText))
   if (letters.length < LISTED || all) return
   const count = await countDeadLetters(client)
-  // Beside the list, which programs read.
+  // On stderr: programs read the list on stdout.
   if (count > letters.length) console.error(`listed the first ${letters.length} of ${count} dead letters; "list --all" shows the others`)
 }
 
@@ -60,13 +60,13 @@ async function replayAll (): Promise<void> {
       await replayDeadLetter(client, id)
       console.log(`replayed ${id}`)
     } catch (error) {
-      // Replayed or discarded by somebody else meanwhile: no reason to leave the others.
+      // Another operator replayed or discarded it meanwhile. The others are still to be replayed.
       if (!(error instanceof DeadLetterNotFoundError)) throw error
     }
   }
 }
 
-/** In the order in which the events were written, whatever the order of the arguments. */
+/** The ids in the order in which the events were written, not in the order of the arguments. */
 function parseIds (args: string[]): bigint[] {
   const wrong = args.find((arg) => !/^[0-9]{1,19}$/.test(arg))
   if (wrong !== undefined || args.length === 0) throw new Error(`expected ids of dead letters, found ${JSON.stringify(wrong ?? 'none')}\n${USAGE}`)

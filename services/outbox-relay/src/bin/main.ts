@@ -6,15 +6,14 @@ import {
 } from '@orders/service-kit'
 import { loadRelayConfig, type RelayConfig } from '../config.ts'
 import { hintFor } from '../publishing/failure-hints.ts'
-import { processName } from '../leadership/identity.ts'
-import { kubernetesProblems } from '../leadership/kubernetes-settings.ts'
-import { LayoutGuard } from '../layout/layout-guard.ts'
+import { newProcessName } from '../leadership/process-name.ts'
+import { kubernetesProblems } from '../leadership/lease-store.ts'
+import { LayoutGuard, runInLayout } from '../layout/layout-guard.ts'
 import { runElected } from '../leadership/run-elected.ts'
 import { RelayMetrics } from '../metrics.ts'
 import { createShardRelay, layoutOf } from '../relay.ts'
 import { reportBacklog } from '../report-backlog.ts'
 import { runAlone } from '../leadership/run-alone.ts'
-import { runInLayout } from '../layout/run-in-layout.ts'
 import { TopicGate } from '../publishing/topic-gate.ts'
 import { TopicMap } from '../publishing/topics.ts'
 import { Wakeups } from '../publishing/wakeups.ts'
@@ -29,7 +28,7 @@ await runService({
     const { registry } = createMetrics({ service: 'outbox-relay' })
     const metrics = new RelayMetrics(registry)
     metrics.competesFor(config.RELAY_SHARDS)
-    const process = processName(config.RELAY_IDENTITY ?? hostname())
+    const processName = newProcessName(config.RELAY_IDENTITY ?? hostname())
 
     const ops = createOpsServer({ health, registry })
     onStop('ops server', () => ops.close())
@@ -44,7 +43,7 @@ await runService({
     })
     onStop('pool', () => db.end())
 
-    const kafka = createKafka(config, { clientId: process, logger })
+    const kafka = createKafka(config, { clientId: processName, logger })
     const gate = new TopicGate({
       topics: TopicMap.parse(config.RELAY_TOPICS, config.RELAY_DEFAULT_TOPIC),
       positionTopic: config.RELAY_DELIVERY === 'exactly-once' ? config.RELAY_DEFAULT_TOPIC : undefined,
@@ -53,7 +52,7 @@ await runService({
       logger,
       onChange: (topic, isWithheld) => { metrics.topicWithheld(topic, isWithheld) }
     })
-    // Once is enough: an outage later on is no reason to take the replica out, which would mend nothing.
+    // Found once is enough: in a later outage, a replica that is not ready would help nobody.
     health.addReadiness('kafka', () => { gate.assertFound() })
 
     const stop = new AbortController()
@@ -63,18 +62,18 @@ await runService({
     onStop('topics', () => { stop.abort(); return looking })
 
     const layout = new LayoutGuard({ db, settings: layoutOf(config) })
-    const parts = { config, db, layout, kafka, metrics, gate, process, logger }
+    const parts = { config, db, layout, kafka, metrics, gate, processName, logger }
     const shards = Array.from({ length: config.RELAY_SHARDS }, (_, shard) => {
       const wakeups = new Wakeups()
       return { wakeups, relay: createShardRelay(shard, wakeups, parts) }
     })
     const relays = shards.map(({ relay }) => relay)
-    // What waited is behind the bound of the reads by now.
+    // The reads have passed the events that waited: sweep.
     gate.onBack(() => { for (const { wakeups } of shards) wakeups.notify(true) })
     const listener = listenForWakeups({
       connection: connectionOptions({ url: config.DATABASE_URL, applicationName: 'outbox-relay wake-up' }),
       onWakeup: (sweep) => { for (const { wakeups } of shards) wakeups.notify(sweep) },
-      onError: (error) => { logger.warn({ event: 'wakeups_not_heard', err: error }, 'wake-ups are not heard; polling') }
+      onError: (error) => { logger.warn({ event: 'wakeups_not_heard', err: error }, 'LISTEN failed; polling the outbox') }
     })
     onStop('wake-ups', () => listener.close())
 
@@ -90,7 +89,7 @@ await runService({
   }
 })
 
-/** What cannot work on this machine is refused like what cannot work anywhere. */
+/** Settings that cannot work on this machine are refused like settings that cannot work anywhere. */
 function loadHere (env: NodeJS.ProcessEnv): RelayConfig {
   const config = loadRelayConfig(env)
   const problems = kubernetesProblems(config, env)

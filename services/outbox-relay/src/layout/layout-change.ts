@@ -1,44 +1,45 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaConnection } from '@orders/kafka'
 import {
-  announceLayoutChange, changeLayout as writeLayout, FencedError, readLayout, takeOverShard, type Fence, type Layout, type LayoutSettings
+  announceLayoutChange, changeLayout as writeLayout, FencedError, readLayout, takeOverShard, type Fence, type Layout, type LayoutSettings, type TakenOver
 } from '@orders/outbox'
 import { withTransaction } from '@orders/service-kit'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { ExactlyOnce, type ExactlyOnceOptions } from '../publishing/exactly-once.ts'
+import type { ExactlyOnceOptions } from '../publishing/delivery.ts'
+import { fenceAndSettle } from '../publishing/take-over.ts'
 import { differencesOf } from './layout-guard.ts'
 
 export interface ChangeLayoutOptions {
   db: pg.Pool
   kafka: KafkaConnection
-  /** The settings that are to be. */
+  /** The new settings. */
   settings: LayoutSettings
-  /** How it publishes, for the batches that are in flight. */
+  /** Needed to settle the batches in flight. */
   publishing: Pick<ExactlyOnceOptions, 'sendDeadlineMs' | 'maxSendBytes' | 'transactionTimeoutMs'>
-  /** This process, as it stands in `relay_shard`. */
-  process: string
+  /** The name of this process, as it is written to `relay_shard`. */
+  processName: string
   logger: Logger
 }
 
-/** For so long relays keep away from the shards; longer than a change of 64 shards takes. */
+/** Relays take no shard over for this long; a change of 64 shards takes less. */
 const KEEP_AWAY_MS = 30_000
 const ATTEMPTS = 5
 const PAUSE_MS = 1_000
 
 /**
- * Changes the settings that all relays of a database have to have alike. Nothing has to be stopped, nothing is published twice or
- * out of order, and to end it in the middle leaves all as it was:
+ * Changes the settings that all relays of a database must have in common. No relay has to be stopped, and nothing is published twice or
+ * out of order. If the change ends halfway, the old settings stay.
  *
- * 1. take over every shard of the old settings and of the new ones, which fences their leaders;
- * 2. settle what was in flight in each of them, as every take-over does: now no batch is between Postgres and Kafka;
- * 3. write the new settings and fence everybody under the old ones, in one transaction, which does nothing if one of the shards was
- *    taken over since.
+ * 1. Take over every shard of the old settings and of the new ones, which fences their leaders.
+ * 2. Settle the batch in flight of each shard, as every takeover does. Now no batch is between Postgres and Kafka.
+ * 3. In one transaction, write the new settings and fence every relay under the old ones. The transaction does nothing if one of the
+ *    shards was taken over since.
  *
- * From then on relays with the old settings do not publish, and those with the new ones do.
+ * From then on relays with the old settings do not publish, and relays with the new ones do.
  *
  * @returns whether there was anything to change
- * @throws FencedError when relays took shards over each time it was tried
+ * @throws FencedError when relays took shards over at every attempt
  */
 export async function changeLayout (options: ChangeLayoutOptions): Promise<boolean> {
   const { db, logger, settings } = options
@@ -58,31 +59,32 @@ export async function changeLayout (options: ChangeLayoutOptions): Promise<boole
 }
 
 async function change (found: Layout, options: ChangeLayoutOptions): Promise<void> {
-  const { db, process, settings } = options
-  // Only so that nobody gets in between: step 3 finds out about those who have looked before.
+  const { db, processName, settings } = options
+  // Only makes a race unlikely: step 3 finds the relays that have read the layout before.
   await announceLayoutChange(db, found.layout, KEEP_AWAY_MS)
   const fences: Fence[] = []
   const shards = await shardsToHold(db, found, settings)
   for (let shard = 0; shard < shards; shard++) {
-    const taken = await takeOverShard(db, shard, process)
-    if (taken.outstanding !== undefined) {
-      const term = await oldDelivery(shard, found, options).begin(taken)
-      await term.close()
-    }
+    const taken = await takeOverShard(db, shard, processName)
+    if (taken.outstanding !== undefined) await settle(taken, shard, found, options)
     fences.push(taken.fence)
   }
   const keepPositions = found.relayName === settings.relayName && found.positionTopic === settings.positionTopic
   await withTransaction(db, (client) => writeLayout(client, found.layout, settings, fences, keepPositions))
 }
 
-/** Every shard that a relay could be publishing, or will be. */
+/** Every shard that a relay may publish now, or will publish. */
 async function shardsToHold (db: pg.Pool, found: Layout, settings: LayoutSettings): Promise<number> {
   const { rows: [row] } = await db.query<{ known: number }>('SELECT coalesce(max(shard) + 1, 0) AS known FROM relay_shard')
   return Math.max(found.shards, settings.shards, row?.known ?? 0)
 }
 
-function oldDelivery (shard: number, { relayName, positionTopic }: Layout, { db, kafka, logger, publishing }: ChangeLayoutOptions): ExactlyOnce {
-  return new ExactlyOnce({ db, kafka, shard, logger, name: relayName, positionTopic, ...publishing })
+/** Settles a batch that was published under the old settings. */
+async function settle (
+  taken: TakenOver, shard: number, { relayName, positionTopic }: Layout, { db, kafka, logger, publishing }: ChangeLayoutOptions
+): Promise<void> {
+  const { publisher } = await fenceAndSettle(taken, { db, kafka, shard, logger, name: relayName, positionTopic, ...publishing })
+  await publisher.close()
 }
 
 function describe ({ relayName, shards, positionTopic, delivery }: Layout): LayoutSettings {

@@ -1,11 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { holdLayout, readLayout, type Layout, type LayoutSettings, type SqlClient } from '@orders/outbox'
+import type { Health } from '@orders/service-kit'
+import type { Logger } from 'pino'
 
 /** The settings of the layout, by its fields. */
 const SETTINGS: Record<keyof LayoutSettings, string> = {
   relayName: 'RELAY_NAME', shards: 'RELAY_SHARDS', positionTopic: 'RELAY_DEFAULT_TOPIC', delivery: 'RELAY_DELIVERY'
 }
 
-/** This relay is set in another way than the relays of its database: publishing as well, it would publish everything twice. */
+/** This relay has other settings than the relays of its database. If it published too, it would publish everything twice. */
 export class LayoutMismatchError extends Error {
   readonly code = 'RELAY_LAYOUT_MISMATCH'
 
@@ -17,12 +20,12 @@ export class LayoutMismatchError extends Error {
   }
 }
 
-/** A change of the layout is being made just now. */
+/** The layout is being changed now. */
 export class LayoutChangingError extends Error {
   readonly code = 'RELAY_LAYOUT_CHANGING'
 
   constructor () {
-    super('the settings with which this database\'s relays publish are being changed (change-layout.js); waiting for it')
+    super('the settings with which this database\'s relays publish are being changed (change-layout.js); waiting until that is done')
     this.name = 'LayoutChangingError'
   }
 }
@@ -32,7 +35,7 @@ export interface LayoutGuardOptions {
   settings: LayoutSettings
 }
 
-/** Holds the settings of this relay against those with which its database's relays publish. */
+/** Compares the settings of this relay with those under which its database's relays publish. */
 export class LayoutGuard {
   readonly #options: LayoutGuardOptions
   #mismatch: LayoutMismatchError | undefined
@@ -42,18 +45,18 @@ export class LayoutGuard {
     this.#options = options
   }
 
-  /** What was found when last looked; undefined if nothing is wrong, or not known yet. */
+  /** As of the last comparison; undefined: no difference, or not known yet. */
   get mismatch (): LayoutMismatchError | undefined {
     return this.#mismatch
   }
 
-  /** @param listener called when a take-over finds the layout changed */
+  /** @param listener called when a takeover finds that the layout has changed */
   onMismatch (listener: () => void): void {
     this.#onMismatch = listener
   }
 
   /**
-   * For a take-over: the layout under which it is made. The first relay of a database writes its own settings.
+   * The layout token for a takeover. The first relay of a database writes its own settings.
    *
    * @throws LayoutMismatchError | LayoutChangingError
    */
@@ -69,7 +72,7 @@ export class LayoutGuard {
     return found.layout
   }
 
-  /** Looks again, and writes nothing. */
+  /** Compares again, and writes nothing. */
   async look (): Promise<void> {
     const found = await readLayout(this.#options.db)
     if (found === undefined) this.#mismatch = undefined
@@ -82,7 +85,44 @@ export class LayoutGuard {
   }
 }
 
-/** Which fields differ. */
+/** The fields that differ. */
 export function differencesOf (settings: LayoutSettings, found: LayoutSettings): Array<keyof LayoutSettings> {
   return (Object.keys(SETTINGS) as Array<keyof LayoutSettings>).filter((field) => settings[field] !== found[field])
+}
+
+export interface RunInLayoutOptions {
+  guard: LayoutGuard
+  health: Health
+  /** Between two comparisons while the settings differ. */
+  pauseMs: number
+  logger: Logger
+}
+
+/**
+ * Does the work while this relay's settings match those of its database's relays. While they differ, the relay waits, is not
+ * ready, and competes for no lease, so it keeps none from a relay that could publish. A rolling update with other settings
+ * therefore stops with its old pods at work. It ends when it is rolled back, or when the layout is changed on purpose.
+ *
+ * A Postgres that cannot be reached delays nothing here: every takeover compares the settings too.
+ */
+export async function runInLayout (
+  { guard, health, pauseMs, logger }: RunInLayoutOptions, work: (signal: AbortSignal) => Promise<unknown>, signal: AbortSignal
+): Promise<void> {
+  health.addReadiness('layout', () => { if (guard.mismatch !== undefined) throw guard.mismatch })
+  while (!signal.aborted) {
+    let logged = ''
+    for (;;) {
+      await guard.look().catch(() => {})
+      const { mismatch } = guard
+      if (mismatch === undefined || signal.aborted) break
+      if (mismatch.message !== logged) logger.error({ event: 'layout_mismatch', err: mismatch }, 'the settings differ from those of this database\'s relays: not publishing')
+      logged = mismatch.message
+      await delay(pauseMs, undefined, { signal }).catch(() => {})
+    }
+    if (signal.aborted) return
+    if (logged !== '') logger.info({ event: 'layout_matches' }, 'the settings match those of this database\'s relays again')
+    const changed = new AbortController()
+    guard.onMismatch(() => { changed.abort() })
+    await work(AbortSignal.any([signal, changed.signal]))
+  }
 }

@@ -1,14 +1,14 @@
 import type { ElectorEvent } from '@orders/leader-election'
 import type { Logger } from 'pino'
 
-/** What people want to know of an election; what happens all the time only at level debug. */
+/** Logs an election. Events that happen all the time are at level debug. */
 export function logElection (logger: Logger, shard: number, event: ElectorEvent): void {
   const { type, ...fields } = event
   const { error, ...rest } = fields as { error?: unknown }
   const entry = { shard, election: type, ...rest, ...error === undefined ? {} : { err: error } }
   switch (type) {
     case 'acquired':
-      logger.info({ event: 'lease_acquired', ...entry }, 'the lease is ours')
+      logger.info({ event: 'lease_acquired', ...entry }, 'holding the lease')
       break
     case 'holder-changed':
       logger.info({ event: 'lease_holder_changed', ...entry }, 'the lease has another holder')
@@ -23,13 +23,13 @@ export function logElection (logger: Logger, shard: number, event: ElectorEvent)
       logger.warn({ event: 'publishing_ended', ...entry }, 'publishing ended')
       break
     case 'leading-unconfirmed':
-      logger.warn({ event: 'leading_unconfirmed', ...entry }, 'the lease cannot be renewed for now; publishing goes on under the fences')
+      logger.warn({ event: 'leading_unconfirmed', ...entry }, 'the lease cannot be renewed; publishing goes on under the fences')
       break
     case 'release-failed':
-      logger.warn({ event: 'lease_not_released', ...entry }, 'the lease was not released; the others wait until it runs out')
+      logger.warn({ event: 'lease_not_released', ...entry }, 'the lease was not released; the other replicas wait until it expires')
       break
     case 'malformed-record':
-      logger.warn({ event: 'lease_malformed', ...entry }, 'the lease holds what no elector writes')
+      logger.warn({ event: 'lease_malformed', ...entry }, 'the lease holds values that no elector writes')
       break
     case 'attempt-failed':
       if (event.error.reason === 'conflict') logger.debug({ event: 'lease_race_lost', ...entry }, 'lost a race for the lease')

@@ -1,14 +1,13 @@
 import { openPlainPublisher } from '@orders/kafka'
 import { complete, type TakenOver } from '@orders/outbox'
-import type { Delivery, Term } from './delivery.ts'
-import type { DeliveryOptions } from './delivery-options.ts'
+import type { Delivery, DeliveryOptions, PublishingTerm } from './delivery.ts'
 
 /**
- * Lower latency, no claim and no transaction: a batch whose acknowledgement was lost is sent again.
+ * Lower latency, without claims and transactions: a batch whose acknowledgement was lost is sent again.
  *
- * A batch is completed while the next one is sent. One send in flight and a fenced complete keep the first copies of an
- * aggregate's events in order: a former leader that does not know it yet sends one batch more at most, which its successor,
- * having found its predecessor not completed, sends after that one.
+ * One send in flight and a fenced complete keep the first copies of an aggregate's events in order. A former leader that does not
+ * know of its successor sends at most one batch more. The successor finds the events of that batch in the outbox, and sends
+ * them too.
  */
 export class AtLeastOnce implements Delivery {
   readonly #options: DeliveryOptions
@@ -17,14 +16,14 @@ export class AtLeastOnce implements Delivery {
     this.#options = options
   }
 
-  async begin ({ fence }: TakenOver): Promise<Term> {
+  async begin ({ fence }: TakenOver): Promise<PublishingTerm> {
     const { db, kafka } = this.#options
     const publisher = await openPlainPublisher(kafka, this.#options)
     return {
       fence,
       async publish ({ records }, before) {
         const completed = before.ids.length === 0 ? undefined : complete(db, fence, before)
-        // It is awaited below, whatever becomes of the send; until then its failure must not pass for one that nobody handles.
+        // Avoids an unhandled rejection while the send is in flight; awaited below.
         completed?.catch(() => {})
         try {
           await publisher.publish(records)

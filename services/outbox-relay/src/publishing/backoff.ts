@@ -4,7 +4,7 @@ export interface BackoffOptions {
   random?: () => number
 }
 
-/** Exponential, with full jitter above the minimum: several relays that lost the same broker must not return in step. */
+/** Exponential, with full jitter above the minimum: relays that lost the same broker must not come back at the same moment. */
 export class Backoff {
   readonly #options: BackoffOptions
   #attempts = 0

@@ -1,28 +1,45 @@
-import type { EventNames, Fence, TakenOver } from '@orders/outbox'
+import type { KafkaConnection } from '@orders/kafka'
+import type { EventNames, Fence, SqlClient, TakenOver } from '@orders/outbox'
+import type { Logger } from 'pino'
 import type { Batch } from './batch.ts'
 
 /** How batches get into Kafka: {@link ExactlyOnce} or {@link AtLeastOnce}. */
 export interface Delivery {
   /**
-   * The rest of a take-over, after the epoch was raised: fences in Kafka who published before, and settles what was in
-   * flight. The only way to begin, and the only way to go on after any failure.
+   * Steps 2 to 4 of a takeover, after the epoch was raised: see {@link takeOver}.
    *
-   * @throws FencedError when somebody else has taken over meanwhile
+   * @throws FencedError when another relay has taken the shard over meanwhile
    */
-  begin: (taken: TakenOver) => Promise<Term>
+  begin: (taken: TakenOver) => Promise<PublishingTerm>
 }
 
-/** One take-over's right to publish. It ends with its first error. */
-export interface Term {
+/** The right to publish that one takeover gives. It ends with its first error, and nothing of it is used again. */
+export interface PublishingTerm {
   readonly fence: Fence
-  /** Kafka's position was neither of the two that this database can have written: its own from another time, or another's. */
+  /** The position in Kafka belongs to another database, or to another time of this one. */
   readonly foundForeignPosition?: boolean
   /**
    * Resolves when the batch is in Kafka.
    *
-   * @param before the events of the batch before, which is in Kafka and not completed yet: completed by the time this resolves
-   * @throws RecordRefusedError only when `before` is completed: what refused records are put aside with clears the claim
+   * @param before the events of the batch before, which is in Kafka and not completed yet; completed when this resolves
+   * @throws RecordRefusedError only when `before` is completed
    */
   publish: (batch: Batch, before: EventNames) => Promise<void>
   close: () => Promise<void>
+}
+
+export interface DeliveryOptions {
+  db: SqlClient
+  kafka: KafkaConnection
+  shard: number
+  sendDeadlineMs: number
+  maxSendBytes: number
+  logger: Logger
+}
+
+export interface ExactlyOnceOptions extends DeliveryOptions {
+  /** RELAY_NAME: the transactional ids and the position group are this name and `-<shard>`. */
+  name: string
+  positionTopic: string
+  transactionTimeoutMs: number
 }

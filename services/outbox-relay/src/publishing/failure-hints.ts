@@ -1,4 +1,4 @@
-/** What to look at first, by Kafka's name of an error. */
+/** What to check first, by Kafka's name of an error. */
 const KAFKA_HINTS: Readonly<Record<string, string>> = {
   INVALID_TIMESTAMP: 'the clock of this machine, or message.timestamp.after.max.ms of the topic',
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'the rights Describe and Write on the transactional ids that begin with RELAY_NAME',
@@ -9,7 +9,7 @@ const KAFKA_HINTS: Readonly<Record<string, string>> = {
   UNSUPPORTED_SASL_MECHANISM: 'KAFKA_SASL_MECHANISM'
 }
 
-/** The same by the name of an error of kafkajs, and by the code of one of Node. */
+/** The same, by the name of an error of kafkajs. */
 const CONNECTION_HINTS: Readonly<Record<string, string>> = {
   KafkaJSSASLAuthenticationError: 'KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
   KafkaJSConnectionError: 'KAFKA_BROKERS, and whether the brokers ask for TLS (KAFKA_SSL_CA_FILE)',
@@ -17,7 +17,7 @@ const CONNECTION_HINTS: Readonly<Record<string, string>> = {
   KafkaJSBrokerNotFound: 'KAFKA_BROKERS'
 }
 
-/** The same by SQLSTATE. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** The same, by SQLSTATE. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const POSTGRES_HINTS: Readonly<Record<string, string>> = {
   '42P01': 'DATABASE_URL: is it the database with the outbox, and were its migrations applied?',
   42703: 'whether the migrations of the database in DATABASE_URL were applied',
@@ -37,7 +37,7 @@ interface Cause {
 
 const MAX_CAUSES = 6
 
-/** What to look at, to be put behind an error's message: `; look at …`. Empty when the error does not tell. */
+/** What to check, to be appended to an error's message: `; look at …`. Empty when the error does not tell. */
 export function hintFor (error: unknown): string {
   let fallback: string | undefined
   for (let cause = error as Cause | undefined, depth = 0; typeof cause === 'object' && cause !== null && depth < MAX_CAUSES; cause = cause.cause, depth++) {

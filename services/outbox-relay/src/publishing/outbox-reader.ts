@@ -1,9 +1,10 @@
 import { inspectOutbox, isTimeout, ScanBound, type OutboxEvent, type SqlClient, type TypeFilter } from '@orders/outbox'
-import { toBatch, type Batch, type RecordOptions } from './batch.ts'
+import { toBatch, type Batch } from './batch.ts'
 import { isUnprintable, ReadSize, type Limits } from './read-size.ts'
+import type { RecordOptions } from './record.ts'
 import type { Wakeups } from './wakeups.ts'
 
-/** How often the bound of the scan may move, in milliseconds: each move costs some small queries. */
+/** The bound of the scan moves at most this often, in milliseconds: each move costs some small queries. */
 const BOUND_INTERVAL_MS = 250
 
 /** A read without payloads takes a few milliseconds. */
@@ -15,14 +16,12 @@ export interface OutboxReaderOptions extends RecordOptions {
   shards: number
   maxBatchEvents: number
   maxBatchBytes: number
-  /** Payload and headers of a larger event are not read: see {@link OutboxEvent.withheldBytes}. */
-  maxEventBytes?: number | undefined
   pollIntervalMs: number
   sweepIntervalMs: number
   wakeups: Wakeups
-  /** Which aggregate types are read, asked at each read; all of them when it is left out. */
+  /** The aggregate types to read, asked at each read; left out: all of them. */
   types?: () => TypeFilter | undefined
-  /** Something about the table may turn the order of events round. */
+  /** Something about the table may change the order of events. */
   onWarning?: (warning: string) => void
 }
 
@@ -41,10 +40,10 @@ export class OutboxReader {
   }
 
   /**
-   * @param inFlight the ids of the batches that are published or being published, and not completed yet
-   * @param maxEvents less than the setting while a refused record is being looked for
-   * @param types other aggregate types than those that are read usually
-   * @throws OutboxOrderError when the table would turn the order of events round
+   * @param inFlight the ids of the batches that are in Kafka or in flight, and not completed yet
+   * @param maxEvents below the setting while a refused record is searched for
+   * @param types other aggregate types than those that are usually read
+   * @throws OutboxOrderError when the table would change the order of events
    */
   async read (inFlight: readonly string[], maxEvents: number, types = this.#options.types?.()): Promise<Batch> {
     const { maxBatchEvents, maxBatchBytes, wakeups } = this.#options
@@ -71,18 +70,18 @@ export class OutboxReader {
   }
 
   async #readFrom (bound: ScanBound, inFlight: readonly string[], limits: Limits, types: TypeFilter | undefined): Promise<OutboxEvent[]> {
-    const { maxEventBytes } = this.#options
+    const { maxRecordBytes: maxEventBytes } = this.#options
     const smallest = { maxEvents: 1, maxBytes: 1, inFlight, types }
     try {
       return await this.#size.read(limits, (smaller) => bound.read({ ...smaller, inFlight, types, maxEventBytes }))
     } catch (error) {
       if (!isUnprintable(error) && !isTimeout(error)) throw error
-      // Alone it is more than Postgres can print, or can print in time. Without its payload it is read to be put aside.
+      // A single event is more than Postgres can print, or can print in time. It is read without its payload, to become a dead letter.
       const startedAt = performance.now()
       const [event] = await bound.read({ ...smallest, maxEventBytes: 0 })
       if (event === undefined) return []
       if (isTimeout(error)) {
-        // A Postgres that is slow with everything is no reason to put an event aside.
+        // A Postgres that is slow with everything makes no dead letter.
         if (performance.now() - startedAt > QUICK_MS) throw error
         const again = await bound.read({ ...smallest, maxEventBytes }).catch((second: unknown) => { if (!isTimeout(second)) throw second })
         if (again !== undefined) return again
@@ -93,12 +92,12 @@ export class OutboxReader {
 
   #isFull (events: readonly OutboxEvent[], limit: number): boolean {
     if (events.length === limit) return true
-    // One more of their size would not have fitted.
+    // One more event of the same size would not have fitted.
     const bytes = events.reduce((sum, { payload, headers }) => sum + payload.length + headers.length, 0)
     return bytes > 0 && bytes + bytes / events.length > this.#options.maxBatchBytes
   }
 
-  /** Looks from the very beginning, now and then and when an event may have come back under an old id. */
+  /** Reads from the lowest id: once in a while, and when an event may have come back under an old id. */
   #sweep (bound: ScanBound): void {
     const now = performance.now()
     if (!this.#options.wakeups.takeSweep() && now - this.#sweptAt <= this.#options.sweepIntervalMs) return
@@ -106,12 +105,12 @@ export class OutboxReader {
     bound.startSweep()
   }
 
-  /** Beside the work, not before a read: a bound that is a moment old costs less than the queries that move it. */
+  /** Concurrently, not before a read: a bound that is a moment old costs less than the queries that move it. */
   #moveBound (bound: ScanBound): void {
     const now = performance.now()
     if (this.#moving !== undefined || (!this.#isBehind && now - this.#boundAt <= BOUND_INTERVAL_MS)) return
     this.#boundAt = now
-    // Whether it moved is no matter: when Postgres is away, the next read says so.
+    // A failure needs no handling: the next read finds out that Postgres is away.
     this.#moving = bound.advance().catch(() => {}).finally(() => { this.#moving = undefined })
   }
 }

@@ -1,6 +1,7 @@
-import { complete, NO_EVENTS, type EventNames, type SqlClient } from '@orders/outbox'
+import { RecordRefusedError } from '@orders/kafka'
+import { complete, NO_EVENTS, type EventNames, type Fence, type SqlClient } from '@orders/outbox'
 import type { Batch } from './batch.ts'
-import type { Term } from './delivery.ts'
+import type { PublishingTerm } from './delivery.ts'
 import type { OutboxReader } from './outbox-reader.ts'
 import type { RefusedRecords } from './refused-records.ts'
 import type { TopicGate } from './topic-gate.ts'
@@ -10,71 +11,108 @@ export interface PublishLoopOptions {
   reader: OutboxReader
   refused: RefusedRecords
   gate: TopicGate
-  /** Everything that there was is published. Must not throw, as the other one: what only counts may not end a term. */
+  /** Everything that was in the outbox is published. Neither callback may throw: bookkeeping must not end a term. */
   onIdle: () => void
   onPublished: (batch: Batch, durationMs: number) => void
 }
 
-/** Of a topic that is given up: more would hold the other topics' events back, for each is a statement. */
-const GIVE_UP_AT_ONCE = 20
+/** Events of expired topics for one pass of the loop. Each is a statement, and more would hold the other topics' events back. */
+const EXPIRED_AT_ONCE = 20
 
 /**
- * Read, publish, complete, until `signal` is aborted; then the batch in flight is finished first.
+ * Reads, publishes and completes one batch after the other, until `signal` is aborted. The batch in flight is finished first.
  *
- * One batch is in flight at a time: of two, the second could be in Kafka and the first not, and an aggregate's events
- * would be out of order. What is not in order is done beside it: a batch is completed with the next one's claim, and the
- * next one is read meanwhile when there is a backlog. When there is none, it is read after: what was committed in between
- * would else wait for one batch more.
+ * One batch is in flight at a time. Of two, the second could be in Kafka and the first not, and an aggregate's events would be
+ * out of order. The next batch is read meanwhile when there is a backlog. Without a backlog it is read afterwards: events
+ * that are committed in between would otherwise wait for one batch more.
  *
- * @throws whatever failed. The term is over then: nothing of it may be used again.
+ * @throws the first failure. The term is over then, and nothing of it may be used again.
  */
-export async function publishLoop (term: Term, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
+export async function publishLoop (term: PublishingTerm, options: PublishLoopOptions, signal: AbortSignal): Promise<void> {
   const { db, gate, reader, refused, onIdle, onPublished } = options
-  /** What is in Kafka, and not completed yet; no more of it than the names is kept in memory. */
-  let before: EventNames = NO_EVENTS
-  const completeBefore = async () => {
-    if (before.ids.length > 0) await complete(db, term.fence, before)
-    before = NO_EVENTS
-  }
-  const giveUp = async () => {
-    const { givenUp } = gate
-    if (givenUp === undefined) return
-    // A dead letter clears the claim, and with it what is known of the batch before.
-    await completeBefore()
-    const { events } = await reader.read([], GIVE_UP_AT_ONCE, givenUp)
-    for (const event of events) await refused.giveUp(term.fence, event, gate.reasonFor(event.aggregateType))
-  }
+  const pipeline = new Pipeline(term, db)
   let next: Promise<Batch> | undefined
   while (!signal.aborted) {
-    if (next === undefined) await giveUp()
-    const batch = await (next ?? reader.read(before.ids, refused.batchLimit))
+    if (next === undefined) await deadLetterExpiredTopics(pipeline, options)
+    const batch = await (next ?? reader.read(pipeline.uncompleted, refused.batchLimit))
     next = undefined
-    if (refused.hasUnsendable(batch)) {
-      // See giveUp.
-      await completeBefore()
-      await refused.removeUnsendable(term.fence, batch)
+
+    if (batch.unsendable.length > 0) {
+      // Read again afterwards: the batch may hold later events of the same aggregates.
+      await refused.deadLetterUnsendable(await pipeline.complete(), batch)
       continue
     }
     if (batch.ids.length === 0) {
-      await completeBefore()
+      await pipeline.complete()
       onIdle()
       await reader.waitForEvents(signal)
       continue
     }
+
     const startedAt = performance.now()
-    if (batch.isFull) next = reader.read([...before.ids, ...batch.ids], refused.batchLimit)
-    // It is awaited above; until then a failure of it must not pass for one that nobody handles.
+    if (batch.isFull) next = reader.read([...pipeline.uncompleted, ...batch.ids], refused.batchLimit)
+    // Avoids an unhandled rejection while the batch is in flight; awaited above.
     next?.catch(() => {})
     try {
-      await term.publish(batch, before)
+      await pipeline.publish(batch)
     } catch (error) {
-      await refused.handle(error, term.fence, batch)
+      if (error instanceof RecordRefusedError) await refused.handle(error, await pipeline.complete(), batch)
       throw error
     }
-    before = { ids: batch.ids, eventIds: batch.eventIds }
     refused.published()
     gate.written(batch)
     onPublished(batch, performance.now() - startedAt)
   }
-  await completeBefore()
+  await pipeline.complete()
+}
+
+/** Events of a topic that has been missing for longer than RELAY_TOPIC_GRACE_MS become dead letters. */
+async function deadLetterExpiredTopics (pipeline: Pipeline, { gate, reader, refused }: PublishLoopOptions): Promise<void> {
+  const { expired } = gate
+  if (expired === undefined) return
+  const fence = await pipeline.complete()
+  const { read } = await reader.read([], EXPIRED_AT_ONCE, expired)
+  for (const event of read) await refused.deadLetterExpired(fence, event, gate.reasonFor(event.aggregateType))
+}
+
+/**
+ * The batch that is in Kafka and not completed yet, and the rule about it: the publish of the next batch completes it, in one
+ * commit of Postgres instead of two. Where no batch follows, {@link Pipeline.complete} does.
+ *
+ * Nothing else may come in between. The next claim and every dead letter overwrite the claim, and with it what a takeover would know
+ * of the batch. That is why `complete` gives out the fence that a dead letter needs.
+ */
+class Pipeline {
+  readonly #term: PublishingTerm
+  readonly #db: SqlClient
+  /** Only the names: the payloads need not stay in memory. */
+  #before: EventNames = NO_EVENTS
+
+  constructor (term: PublishingTerm, db: SqlClient) {
+    this.#term = term
+    this.#db = db
+  }
+
+  /** The ids of events that are in Kafka and still in the outbox. A read has to leave them out. */
+  get uncompleted (): readonly string[] {
+    return this.#before.ids
+  }
+
+  async publish (batch: Batch): Promise<void> {
+    try {
+      await this.#term.publish(batch, this.#before)
+      this.#before = { ids: batch.ids, eventIds: batch.eventIds }
+    } catch (error) {
+      // The term refuses a record only after it has completed the batch before.
+      if (error instanceof RecordRefusedError) this.#before = NO_EVENTS
+      throw error
+    }
+  }
+
+  /** Completes the batch before, if there is one. @returns the fence, for a statement that clears the claim */
+  async complete (): Promise<Fence> {
+    if (this.#before.ids.length > 0) await complete(this.#db, this.#term.fence, this.#before)
+    this.#before = NO_EVENTS
+    return this.#term.fence
+  }
 }

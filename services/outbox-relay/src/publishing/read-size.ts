@@ -1,7 +1,7 @@
 import { isTimeout, type OutboxEvent } from '@orders/outbox'
 
 const LEAST = 2 ** -20
-/** Postgres cannot make one text of it: more than a gigabyte. */
+/** SQLSTATE: the text would be larger than a gigabyte, which Postgres cannot print. */
 const PROGRAM_LIMIT_EXCEEDED = '54000'
 
 export interface Limits {
@@ -10,13 +10,13 @@ export interface Limits {
 }
 
 /**
- * How much one read asks for. Where Postgres gives a read up, at its `statement_timeout` or because it cannot make one text
- * of a payload, the next one is a quarter as large; after each success twice as large again.
+ * How much one read asks for. After a read that Postgres gave up (`statement_timeout`, or a payload that it cannot print), the next
+ * one is a quarter as large. After each success the size doubles again.
  */
 export class ReadSize {
   #share = 1
 
-  /** @throws the error that the smallest read ended with too */
+  /** @throws the error of the smallest read */
   async read (limits: Limits, read: (limits: Limits) => Promise<OutboxEvent[]>): Promise<OutboxEvent[]> {
     for (;;) {
       const smaller = this.#shareOf(limits)
@@ -27,7 +27,7 @@ export class ReadSize {
       } catch (error) {
         if ((!isTimeout(error) && !isUnprintable(error)) || (smaller.maxEvents === 1 && smaller.maxBytes === 1)) throw error
         this.#share = Math.max(LEAST, this.#share / 4)
-        // The bytes are no limit of a single event: it is alone then.
+        // A single event is read whatever its size, so fewer bytes would be the same read.
         if (smaller.maxEvents === 1) this.#share = LEAST
       }
     }
@@ -39,7 +39,7 @@ export class ReadSize {
   }
 }
 
-/** Whether an event alone is more than Postgres can print: no outage, and no smaller read helps. */
+/** Whether a single event is more than Postgres can print: no outage, and no smaller read helps. */
 export function isUnprintable (error: unknown): boolean {
   return (error as { code?: unknown }).code === PROGRAM_LIMIT_EXCEEDED
 }

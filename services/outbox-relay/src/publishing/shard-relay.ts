@@ -1,38 +1,39 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PublisherFencedError, RecordRefusedError, TopicUnavailableError } from '@orders/kafka'
-import { FencedError, takeOverShard, type Fence, type ShardState, type SqlClient } from '@orders/outbox'
+import { FencedError, type Fence, type ShardState, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import type { Backoff } from './backoff.ts'
-import type { Delivery } from './delivery.ts'
-import { hintFor } from './failure-hints.ts'
-import { SharedNameError, type ForeignPositions } from './foreign-positions.ts'
 import { LayoutMismatchError, type LayoutGuard } from '../layout/layout-guard.ts'
 import type { RelayMetrics } from '../metrics.ts'
+import type { Backoff } from './backoff.ts'
+import type { Delivery, PublishingTerm } from './delivery.ts'
+import { hintFor } from './failure-hints.ts'
+import { SharedNameError, type ForeignPositions } from './foreign-positions.ts'
 import type { OutboxReader } from './outbox-reader.ts'
 import { publishLoop } from './publish-loop.ts'
 import type { RefusedRecords } from './refused-records.ts'
+import { takeOver } from './take-over.ts'
 import type { TopicGate } from './topic-gate.ts'
 
 export interface ShardRelayOptions {
   shard: number
-  /** This process, as it stands in `relay_shard`. */
+  /** The name of this process, as it is written to `relay_shard`. */
   holder: string
   db: SqlClient
   delivery: Delivery
   layout: LayoutGuard
   foreignPositions: ForeignPositions
-  /** A new one for every term: what the last one knew of the outbox may be wrong after a fail-over of Postgres. */
+  /** A new one for each term: what the last one knew of the outbox may be wrong after a failover of Postgres. */
   createReader: () => OutboxReader
   refused: RefusedRecords
   gate: TopicGate
   backoff: Backoff
-  /** Failing for longer than this, it gives the shard up: another relay may have what it lacks. */
+  /** After failing for this long, the relay gives the shard up: another replica may have what it lacks. */
   progressDeadlineMs: number
   metrics: RelayMetrics
   logger: Logger
 }
 
-/** There was work and none of it got done. */
+/** There was work, and none of it was done. */
 export class NoProgressError extends Error {
   readonly code = 'RELAY_NO_PROGRESS'
 
@@ -43,11 +44,12 @@ export class NoProgressError extends Error {
 }
 
 /**
- * Publishes one shard: take over, loop; after any failure throw everything away, wait a little, take over again.
- * There is no second recovery path.
+ * Publishes one shard: take over, then the publish loop. After any failure it discards everything, waits a little and takes
+ * over again. There is no second recovery path.
  */
 export class ShardRelay {
   readonly #options: ShardRelayOptions
+  /** When this relay last did all that it could. */
   #progressAt = 0
 
   constructor (options: ShardRelayOptions) {
@@ -57,82 +59,100 @@ export class ShardRelay {
   /**
    * Resolves when `signal` is aborted, after the batch in flight is finished.
    *
-   * @param expectedState take the shard only if it is still as was read; left out, from whoever holds it
-   * @throws FencedError when another relay has taken the shard over. Coming back at once would fence that one in turn, so
-   *   whether to is not decided here.
+   * @param expectedState take the shard over only if it is still as was read; left out, from any holder
+   * @throws FencedError when another relay has taken the shard over. A relay that took over again at once would fence that one in
+   *   turn, so the caller decides when.
    * @throws NoProgressError
    * @throws LayoutMismatchError when the database's relays have other settings
    * @throws SharedNameError when another database's relays use this name; a new call waits before it tries again
    */
   async run (signal: AbortSignal, expectedState?: ShardState): Promise<void> {
-    const { backoff, db, foreignPositions, gate, holder, layout, logger, metrics, progressDeadlineMs, refused, shard } = this.#options
+    const { db, delivery, foreignPositions, gate, holder, layout, metrics, refused, shard } = this.#options
     let expected: Fence | ShardState | undefined = expectedState
     await foreignPositions.pause(signal)
     this.#progressAt = performance.now()
     while (!signal.aborted) {
-      const { steps } = refused
+      const stepsBefore = refused.steps
       try {
         // Waiting for a topic is no failure of this relay: another one would wait for it too.
         if (await gate.ready(signal)) this.#progressAt = performance.now()
         if (signal.aborted) return
         const startedAt = performance.now()
-        const taken = await takeOverShard(db, shard, holder, { expected, layout: await layout.hold() })
-        expected = taken.fence
-        await this.#term(await this.#options.delivery.begin(taken), startedAt, signal)
+        const term = await takeOver({
+          db, delivery, shard, holder, expected, layout: await layout.hold(), onEpochRaised: (fence) => { expected = fence }
+        })
+        await this.#publish(term, performance.now() - startedAt, signal)
       } catch (error) {
         metrics.termFailed(shard, error)
-        if (error instanceof SharedNameError) logger.error({ event: 'name_shared', err: error, shard }, 'two databases share RELAY_NAME: stepping down for a while')
-        if (error instanceof FencedError || error instanceof LayoutMismatchError || error instanceof SharedNameError) throw error
-        // Kafka has answered, and would refuse another relay as well.
-        if (error instanceof RecordRefusedError || error instanceof TopicUnavailableError) this.#progressAt = performance.now()
-        if (error instanceof TopicUnavailableError && gate.withhold(error)) {
-          // The next term leaves it out: a pause would hold the events of all other topics back.
-          logger.info({ event: 'topics_left_out', shard, topics: error.topics }, 'taking over again without the topics that cannot be written to')
-          backoff.reset()
-          continue
-        }
-        // The search for what it refuses is no outage: a pause after each step of it would hold everything else back.
-        if (refused.steps > steps) backoff.reset()
-        const failingMs = performance.now() - this.#progressAt
-        if (failingMs > progressDeadlineMs) throw new NoProgressError(shard, failingMs, error)
-        const delayMs = Math.round(backoff.nextDelayMs())
-        // Kafka's fence alone is no reason to step down: a former leader that slept takes the producer's epoch too, and
-        // then finds that the shard is not its own. Our own fence, which the next take-over presents, says whose it is.
-        const fenced = error instanceof PublisherFencedError
-        logger.warn({ event: fenced ? 'fenced_in_kafka' : 'publish_failed', err: error, shard, delayMs, hint: hintFor(error) || undefined }, fenced ? 'fenced in Kafka, looking whose shard it is' : 'publishing failed, taking over again')
-        await delay(delayMs, undefined, { signal }).catch(() => {})
+        this.#throwIfOver(error)
+        const delayMs = this.#delayAfter(error, refused.steps > stepsBefore)
+        if (delayMs > 0) await delay(delayMs, undefined, { signal }).catch(() => {})
       }
     }
   }
 
-  async #term (term: Awaited<ReturnType<Delivery['begin']>>, startedAt: number, signal: AbortSignal): Promise<void> {
+  /** One term: from the takeover to the first failure. */
+  async #publish (term: PublishingTerm, takeOverMs: number, signal: AbortSignal): Promise<void> {
     const { backoff, createReader, db, foreignPositions, gate, logger, metrics, refused, shard } = this.#options
     const { epoch } = term.fence
-    const takeOverMs = performance.now() - startedAt
-    let published = 0
+    await using end = new AsyncDisposableStack()
+    end.defer(() => term.close())
+    end.defer(() => { metrics.termEnded(shard) })
     metrics.tookOver(shard, epoch, takeOverMs)
     logger.info({ event: 'took_over', shard, epoch, durationMs: Math.round(takeOverMs) }, 'took over')
-    try {
-      if (term.foundForeignPosition === true) {
-        metrics.positionForeign(shard)
-        foreignPositions.note()
-      }
-      await publishLoop(term, {
-        db,
-        reader: createReader(),
-        refused,
-        gate,
-        onIdle: () => { this.#progressAt = performance.now() },
-        onPublished: (batch, durationMs) => {
-          this.#progressAt = performance.now()
-          backoff.reset()
-          metrics.published(batch, durationMs)
-          if (published++ === 0) metrics.firstPublished(batch)
-        }
-      }, signal)
-    } finally {
-      metrics.termEnded(shard)
-      await term.close()
+    if (term.foundForeignPosition === true) {
+      metrics.positionForeign(shard)
+      foreignPositions.note()
     }
+    let published = 0
+    await publishLoop(term, {
+      db,
+      reader: createReader(),
+      refused,
+      gate,
+      onIdle: () => { this.#progressAt = performance.now() },
+      onPublished: (batch, durationMs) => {
+        this.#progressAt = performance.now()
+        backoff.reset()
+        metrics.published(batch, durationMs)
+        if (published++ === 0) metrics.firstPublished(batch)
+      }
+    }, signal)
+  }
+
+  /** @throws the failures after which taking over again at once would do harm, or would fail again */
+  #throwIfOver (error: unknown): void {
+    const { logger, shard } = this.#options
+    if (error instanceof SharedNameError) logger.error({ event: 'name_shared', err: error, shard }, 'two databases share RELAY_NAME: stepping down for a while')
+    if (error instanceof FencedError || error instanceof LayoutMismatchError || error instanceof SharedNameError) throw error
+  }
+
+  /**
+   * How long to wait before the next takeover, in milliseconds.
+   *
+   * @param searchWentOn the refused record is closer to being found
+   * @throws NoProgressError
+   */
+  #delayAfter (error: unknown, searchWentOn: boolean): number {
+    const { backoff, gate, logger, progressDeadlineMs, shard } = this.#options
+    // Kafka has answered, and would refuse another relay as well.
+    if (error instanceof RecordRefusedError || error instanceof TopicUnavailableError) this.#progressAt = performance.now()
+    if (error instanceof TopicUnavailableError && gate.withhold(error)) {
+      // The next term leaves the topic out: a pause would hold back the events of all other topics.
+      logger.info({ event: 'topics_left_out', shard, topics: error.topics }, 'taking over again without the topics that cannot be written to')
+      backoff.reset()
+      return 0
+    }
+    // The search for a refused record is no outage: a pause after each of its steps would hold back everything else.
+    if (searchWentOn) backoff.reset()
+    const failingMs = performance.now() - this.#progressAt
+    if (failingMs > progressDeadlineMs) throw new NoProgressError(shard, failingMs, error)
+    const delayMs = Math.round(backoff.nextDelayMs())
+    // Kafka's fence alone is no reason to step down: a former leader that was frozen takes the producer epoch too, and then finds
+    // that the shard is not its own. The next takeover presents our own fence to Postgres, which decides.
+    const fenced = error instanceof PublisherFencedError
+    logger.warn({ event: fenced ? 'fenced_in_kafka' : 'publish_failed', err: error, shard, delayMs, hint: hintFor(error) || undefined },
+      fenced ? 'fenced in Kafka, checking in Postgres who has the shard' : 'publishing failed, taking over again')
+    return delayMs
   }
 }

@@ -8,41 +8,41 @@ import type { TopicMap } from './topics.ts'
 
 export interface TopicGateOptions {
   topics: TopicMap
-  /** The topic that the position is committed for; undefined where there is none. */
+  /** The topic that the position is committed for; undefined: at least once, which has no position. */
   positionTopic: string | undefined
   probe: TopicProbe
-  /** A topic that has been withheld for longer is given up: its events become dead letters. Never if undefined. */
+  /** After a topic has been withheld for this long, its events become dead letters. undefined: never. */
   graceMs: number | undefined
   logger: Logger
-  /** Called with a topic each time that it is withheld, or comes back. */
+  /** Called each time that a topic is withheld or comes back. */
   onChange?: (topic: string, isWithheld: boolean) => void
 }
 
 interface Withheld {
   reason: string
   since: number
-  /** Metadata may say that all is well with a topic that a send is refused for. It is tried again then, ever more seldom. */
+  /** Metadata can report a topic as usable while sends to it are refused. Then it is tried again after longer and longer pauses. */
   refusals: number
   notBefore: number
 }
 
-/** Between looks at all topics, while none is withheld. */
+/** Between two metadata requests while no topic is withheld. */
 const LOOK_EVERY_MS = 5_000
-/** Between looks while a topic is withheld: quickly at first, for a broker that has just started knows no topic for a moment. */
+/** Between two metadata requests while a topic is withheld. Short at first: a broker that has just started knows no topics for a moment. */
 const FIRST_LOOK_AFTER_MS = 50
 const LOOK_AGAIN_AT_MOST_MS = 1_000
 /** After the first refusal of a send, and doubled by each further one. */
 const TRY_AGAIN_AFTER_MS = 1_000
 const TRY_AGAIN_AT_MOST_MS = 60_000
-/** How long a term waits for the first answer. */
+/** How long a takeover waits for the first answer. */
 const FIRST_ANSWER_DEADLINE_MS = 1_000
 
 /**
- * Which topics can be written to now. One that is missing or forbidden is withheld: the events of its aggregate types stay in the
- * outbox, unread, and those of all other types go on. It is looked at by metadata, and its events flow when it is there.
+ * Knows which topics can be written to now. A topic that is missing or forbidden is withheld: the events of its aggregate types stay
+ * in the outbox, unread, and those of all other types are published. Kafka's metadata tells when the topic can be used again.
  *
- * One for the process, whatever the number of shards. A standby looks too: it knows at once what to leave out, and its gauges
- * tell what waits for a topic from what is stuck.
+ * There is one for the process, whatever the number of shards. A standby asks Kafka too: after a takeover it knows at once what to
+ * leave out, and its gauges tell events that wait for a topic from events that are stuck.
  */
 export class TopicGate {
   readonly #options: TopicGateOptions
@@ -62,13 +62,13 @@ export class TopicGate {
     for (const topic of options.topics.all) options.onChange?.(topic, false)
   }
 
-  /** What is left to read; undefined for everything. */
+  /** The types to read now; undefined: all of them. */
   get types (): TypeFilter | undefined {
     return this.#types
   }
 
-  /** The events of topics that are given up; undefined when there is none. */
-  get givenUp (): TypeFilter | undefined {
+  /** The types of topics that have been withheld for longer than the grace period; undefined when there are none. */
+  get expired (): TypeFilter | undefined {
     const { graceMs, topics } = this.#options
     if (graceMs === undefined || this.#withheld.size === 0) return undefined
     const now = performance.now()
@@ -76,7 +76,7 @@ export class TopicGate {
     return late.length === 0 ? undefined : topics.typesOnly(new Set(late))
   }
 
-  /** Why an event of this type is withheld, with the setting to change; undefined when it is not. */
+  /** The reason why events of this type are withheld, with the setting to change; undefined when they are not. */
   reasonFor (aggregateType: string): string | undefined {
     const { topics } = this.#options
     const topic = topics.topicOf(aggregateType)
@@ -84,22 +84,22 @@ export class TopicGate {
     return withheld && `${withheld.reason}: topic ${topic} (${topics.settingsOf(topic)})`
   }
 
-  /** @throws Error unless every topic has once been found, with the rights that the relay needs */
+  /** @throws Error until every topic has been found once, with the rights that the relay needs */
   assertFound (): void {
     if (this.#complete) return
     if (!this.#answered) throw new Error(this.#failure ?? 'Kafka was not reached yet (KAFKA_BROKERS)')
     throw new Error(this.#problems().join('; '))
   }
 
-  /** Called when topics have come back. */
+  /** The listener is called when a topic has come back. */
   onBack (listener: () => void): void {
     this.#listeners.push(listener)
   }
 
   /**
-   * Takes from a failed send which topics cannot be written to.
+   * Withholds the topics that a failed send names.
    *
-   * @returns whether that is news: if so, a new term leaves them out, and there is no reason to wait with it
+   * @returns whether one of them is newly withheld: then a new term can begin without a pause, and leaves it out
    */
   withhold ({ topics }: TopicUnavailableError): boolean {
     let isNews = false
@@ -119,8 +119,8 @@ export class TopicGate {
   }
 
   /**
-   * Resolves when a term can begin: the topics were looked at once, or Kafka does not answer, which the take-over will find out
-   * itself; and the position can be committed. Without its topic no take-over could publish anything.
+   * Resolves when a takeover can begin. Kafka has answered once, or does not answer, which the takeover will find out by itself. And
+   * the topic of the position is there: without it, nothing could be published.
    *
    * @returns whether it waited for the topic of the position
    */
@@ -134,12 +134,12 @@ export class TopicGate {
     return true
   }
 
-  /** Kafka took the batch: that its topics were refused before is forgotten. */
+  /** Kafka took the batch: forgets earlier refusals of its topics. */
   written ({ records }: Batch): void {
     if (this.#refusals.size > 0) for (const { topic } of records) this.#refusals.delete(topic)
   }
 
-  /** Looks at the topics until `signal` is aborted. */
+  /** Asks Kafka about the topics again and again, until `signal` is aborted. */
   async run (signal: AbortSignal): Promise<void> {
     let pauseMs = LOOK_EVERY_MS
     while (!signal.aborted) {
@@ -148,13 +148,13 @@ export class TopicGate {
       if (this.#isOpen) pauseMs = LOOK_EVERY_MS
       else pauseMs = pauseMs > LOOK_AGAIN_AT_MOST_MS ? FIRST_LOOK_AFTER_MS : Math.min(pauseMs * 2, LOOK_AGAIN_AT_MOST_MS)
       await delay(pauseMs, undefined, { signal: AbortSignal.any([signal, hurry.signal]) }).catch(() => {})
-      // A send was refused: whether its topic is there again is looked at quickly at first.
+      // A send was refused: its topic may be back in a moment.
       if (hurry.signal.aborted) pauseMs = FIRST_LOOK_AFTER_MS
     }
     await this.#options.probe.close()
   }
 
-  /** Asks Kafka about every topic now. Never throws: an answer that does not come says nothing of a topic. */
+  /** Asks Kafka about every topic now. Never throws: a missing answer tells nothing about a topic. */
   async look (): Promise<void> {
     this.#look ??= this.#lookOnce().finally(() => { this.#look = undefined })
     await this.#look
@@ -170,7 +170,7 @@ export class TopicGate {
     try {
       found = await probe.look(topics.all)
     } catch (error) {
-      const failure = `Kafka could not be asked about its topics: ${(error as Error).message}${hintFor(error)}`
+      const failure = `Kafka did not answer a request for its topics: ${(error as Error).message}${hintFor(error)}`
       if (!this.#answered && failure !== this.#failure) logger.warn({ event: 'kafka_not_reached', err: error }, failure)
       this.#failure = failure
       return
@@ -197,10 +197,10 @@ export class TopicGate {
     this.#positionProblem = problem
     const settings = topics.settingsOf(topic)
     if (problem === undefined) {
-      logger.info({ event: 'position_topic_back', topic }, `the position can be committed again: topic ${topic} is there`)
+      logger.info({ event: 'position_topic_back', topic }, `topic ${topic} is there: the position can be committed again`)
     } else {
       logger.error({ event: 'position_topic_unavailable', topic, reason: problem, settings },
-        `the position cannot be committed, so nothing is published: expected topic ${topic} (${settings}) with the right to read it, found ${problem}`)
+        `nothing is published, because the position cannot be committed: expected topic ${topic} (${settings}) with the right to read it, found ${problem}`)
     }
   }
 
@@ -215,7 +215,7 @@ export class TopicGate {
     this.#update()
     onChange?.(topic, true)
     logger.error({ event: 'topic_withheld', topic, reason, types: topics.typesOf(topic), settings: topics.settingsOf(topic) },
-      `topic ${topic} (${topics.settingsOf(topic)}) cannot be written to: ${reason}. Its events wait in the outbox, all others go on`)
+      `topic ${topic} (${topics.settingsOf(topic)}) cannot be written to: ${reason}. Its events wait in the outbox, all others are published`)
   }
 
   #remove (topic: string): void {
@@ -224,7 +224,7 @@ export class TopicGate {
     this.#withheld.delete(topic)
     this.#update()
     onChange?.(topic, false)
-    logger.info({ event: 'topic_back', topic, types: topics.typesOf(topic), withheldMs }, `topic ${topic} can be written to again: its events go on`)
+    logger.info({ event: 'topic_back', topic, types: topics.typesOf(topic), withheldMs }, `topic ${topic} can be written to again: its events are published`)
     for (const listener of this.#listeners) listener()
   }
 

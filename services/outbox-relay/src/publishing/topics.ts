@@ -1,6 +1,6 @@
 import type { TypeFilter } from '@orders/outbox'
 
-/** Which topic the events of an aggregate type go to. */
+/** The topic of each aggregate type. */
 export class TopicMap {
   readonly #topics: ReadonlyMap<string, string>
   readonly #otherwise: string
@@ -26,21 +26,21 @@ export class TopicMap {
     return settings.join(' and ')
   }
 
-  /** The aggregate types whose events go to the topic, for a message: the default topic has all that nobody named. */
+  /** The aggregate types of a topic, for a message. The default topic has every type that RELAY_TOPICS does not name. */
   typesOf (topic: string): string[] {
     const named = [...this.#topics].filter(([, of]) => of === topic).map(([type]) => type)
     return topic === this.#otherwise ? [...named, 'every type that RELAY_TOPICS does not name'] : named
   }
 
-  /** What is left to read when these topics cannot be written to; undefined for everything. */
+  /** The types to read while these topics cannot be written to; undefined: all of them. */
   typesWithout (topics: ReadonlySet<string>): TypeFilter | undefined {
     if (topics.size === 0) return undefined
-    // The types of the default topic have no list: what is read then are the named ones that have another.
+    // The types of the default topic have no list: without that topic, the named types of other topics are read.
     if (topics.has(this.#otherwise)) return { only: this.#named((topic) => !topics.has(topic)) }
     return { except: this.#named((topic) => topics.has(topic)) }
   }
 
-  /** The events that go to these topics, and no others. */
+  /** The types of these topics, and no others. */
   typesOnly (topics: ReadonlySet<string>): TypeFilter {
     if (topics.has(this.#otherwise)) return { except: this.#named((topic) => !topics.has(topic)) }
     return { only: this.#named((topic) => topics.has(topic)) }
@@ -52,7 +52,7 @@ export class TopicMap {
 
   /**
    * @param text `aggregateType=topic` pairs, separated by commas
-   * @throws Error that says which pair is malformed
+   * @throws Error that names the malformed pair
    */
   static parse (text: string, otherwise: string): TopicMap {
     const topics = new Map<string, string>()
@@ -68,7 +68,7 @@ export class TopicMap {
   }
 }
 
-/** What a broker accepts as a name (Kafka's `Topic.validate`). */
+/** The names that a broker accepts (Kafka's `Topic.validate`). */
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/
 
 export function isTopicName (name: string): boolean {

@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** What the publish loop waits for when the outbox is empty: a hint from a writer, or the time of the next poll. */
+/** The publish loop waits here while the outbox is empty: for a wake-up, or for the next poll. */
 export class Wakeups {
   #woken = false
   #sweep = false
   #wake: () => void = () => {}
 
-  /** @param sweep whether an event may have come back under an id that was passed already */
+  /** @param sweep an event may have come back under an id that the reads have passed */
   notify (sweep: boolean): void {
     this.#woken = true
     this.#sweep ||= sweep
@@ -21,14 +21,14 @@ export class Wakeups {
   }
 
   /**
-   * Forgets the hints so far. Called before a read, not after it: a hint that arrives during the read may be about an
-   * event that the read did not see.
+   * Forgets the wake-ups so far. Called before a read, not after it: a wake-up that arrives during the read may be about an event
+   * that the read did not see.
    */
   forget (): void {
     this.#woken = false
   }
 
-  /** Resolves at a hint since the last {@link Wakeups.forget}, after the poll interval, or on abort. */
+  /** Resolves on a wake-up since the last {@link Wakeups.forget}, after the poll interval, or on abort. */
   async wait (pollIntervalMs: number, signal: AbortSignal): Promise<void> {
     if (this.#woken || signal.aborted) return
     const done = new AbortController()

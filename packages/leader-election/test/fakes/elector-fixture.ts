@@ -1,15 +1,15 @@
-import { LeaderElector, type ElectorEvent, type ElectorOptions, type Term } from '@orders/leader-election'
+import { LeaderElector, type ElectorEvent, type ElectorOptions, type LeaseTerm } from '@orders/leader-election'
 import { FakeClock } from './fake-clock.ts'
 import { MemoryLease, MemoryLeaseStore } from './memory-lease.ts'
 import { Scheduler } from './scheduler.ts'
 
 /** Guarded work that stops when it is told to, or as the test says. */
 export class Work {
-  readonly term: Term
+  readonly term: LeaseTerm
   readonly #settled = Promise.withResolvers<void>()
   running = true
 
-  constructor (term: Term, stopsWhenTold: boolean) {
+  constructor (term: LeaseTerm, stopsWhenTold: boolean) {
     this.term = term
     if (stopsWhenTold) term.signal.addEventListener('abort', () => { this.finish() })
   }
@@ -28,7 +28,7 @@ export class Work {
 }
 
 /** An elector with its own way to the lease, running. */
-export class Player {
+export class TestElector {
   readonly store: MemoryLeaseStore
   readonly elector: LeaderElector
   readonly events: ElectorEvent[] = []
@@ -41,7 +41,7 @@ export class Player {
     this.store = new MemoryLeaseStore(lease)
     this.elector = new LeaderElector({
       store: this.store,
-      identity: 'player',
+      identity: 'elector',
       leaseDurationMs: 15_000,
       renewDeadlineMs: 10_000,
       retryPeriodMs: 2_000,
@@ -72,7 +72,7 @@ export class Player {
   }
 
   /** The types of its events, without those of every renewal. */
-  get story (): string[] {
+  get history (): string[] {
     return this.events.filter(({ type }) => type !== 'renewed' && type !== 'holder-changed').map((event) => {
       switch (event.type) {
         case 'acquired':
@@ -89,14 +89,14 @@ export class Player {
   }
 }
 
-/** One lease, one virtual time, any number of players. */
-export class Stage {
+/** One lease, one virtual time, any number of electors. */
+export class ElectorFixture {
   readonly scheduler = new Scheduler()
   readonly lease = new MemoryLease()
 
-  player (options: Partial<ElectorOptions> & { frozenBy?: FakeClock } = {}): Player {
+  elector (options: Partial<ElectorOptions> & { frozenBy?: FakeClock } = {}): TestElector {
     const { frozenBy = new FakeClock(this.scheduler), ...rest } = options
-    return new Player(this.lease, frozenBy, rest)
+    return new TestElector(this.lease, frozenBy, rest)
   }
 
   async pass (ms: number): Promise<void> {

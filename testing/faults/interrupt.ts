@@ -1,31 +1,37 @@
-import { until, type TcpProxy } from '@orders/testing/framework'
+import { until, type ServiceProcess, type TcpProxy } from '@orders/testing/framework'
 import { catchOnce, type RequestKind } from './requests.ts'
-import type { Relay } from './stage.ts'
+
+/** A relay as a process, with a proxy of its own between it and Postgres. */
+export interface ProxiedRelay {
+  name: string
+  service: ServiceProcess
+  postgres: TcpProxy
+}
 
 /** A moment in the work of a relay. */
 export interface Moment {
   /** For the name of the test. */
   when: string
-  /** Which of its links shows it. */
+  /** The connection on which the request is seen. */
   link: 'kafka' | 'postgres'
   request: (relay: string) => RequestKind
-  /** When the answer has come; or when the request is on its way, and then it arrives after the relay goes on. */
+  /** At the answer; or at the request, which then arrives after the relay goes on. */
   at: 'answer' | 'request'
 }
 
 export interface Interruption {
-  relay: Relay
-  /** That of the broker. */
+  relay: ProxiedRelay
+  /** The proxy of the broker. */
   kafka: TcpProxy
   signal: 'SIGSTOP' | 'SIGKILL'
-  /** Done again and again until the moment has come. */
+  /** Called again and again until the moment has come. */
   meanwhile: () => Promise<unknown>
 }
 
 /**
  * Sends the signal to a relay at that moment.
  *
- * @returns what lets it go on, and what it sent arrive
+ * @returns a function that lets the relay go on, and lets the request arrive
  */
 export async function interrupt ({ when, link, request, at }: Moment, { relay, kafka, signal, meanwhile }: Interruption): Promise<() => void> {
   const arrival = Promise.withResolvers<'forward'>()

@@ -1,11 +1,11 @@
-import type { ElectorEvent, LeaderElector, Term } from '@orders/leader-election'
+import type { ElectorEvent, LeaderElector, LeaseTerm } from '@orders/leader-election'
 import { FakeClock } from '../fakes/fake-clock.ts'
 import type { Sent } from './invariants.ts'
 import { Link, type Request } from './network.ts'
 import type { World } from './world.ts'
 
 /** One operating-system process with an elector in it: it can be frozen and thawed, killed, or asked to stop. */
-export class Process {
+export class Replica {
   readonly name: string
   readonly clock: FakeClock
   readonly link: Link
@@ -20,7 +20,7 @@ export class Process {
   stopping = false
   /** The guarded work has begun and not ended. */
   working = false
-  term: Term | undefined
+  term: LeaseTerm | undefined
   // What the outside knows from its requests and their replies.
   readonly sent = new Map<Request, Sent>()
   confirmedSentAt = -Infinity
@@ -36,9 +36,9 @@ export class Process {
     this.#world = world
     this.name = name
     this.clock = new FakeClock(scheduler, {
-      rate: random.between(1, rules.clockRateRatio),
-      startsAt: random.between(0, 1e9),
-      dateOffsetMs: random.between(-1, 1) * 86_400_000
+      rate: random.real(1, rules.clockRateRatio),
+      startsAt: random.real(0, 1e9),
+      dateOffsetMs: random.real(-1, 1) * 86_400_000
     })
     this.link = new Link(world.network, (work) => { this.#deliver(work) }, world.invariants.observe(this))
     this.elector = new world.Elector({
@@ -60,7 +60,7 @@ export class Process {
     })
   }
 
-  /** Whether code of this process that believes to lead can run now. */
+  /** Whether code of this replica that believes to lead can run now. */
   get leads (): boolean {
     return this.term !== undefined && !this.term.signal.aborted && !this.frozen && !this.over
   }
@@ -107,7 +107,7 @@ export class Process {
     for (const end of this.#endWork) end()
   }
 
-  async #lead (term: Term): Promise<void> {
+  async #lead (term: LeaseTerm): Promise<void> {
     const { random, invariants, rules } = this.#world
     invariants.onWorkBegins(this)
     this.term = term
@@ -119,7 +119,7 @@ export class Process {
     await ended
     this.#endWork.clear()
     if (term.signal.aborted) {
-      await new Promise<void>((resolve) => { this.clock.setTimer(random.between(0, rules.windDownMs), resolve) })
+      await new Promise<void>((resolve) => { this.clock.setTimer(random.real(0, rules.windDownMs), resolve) })
     }
     this.working = false
     if (random.chance(0.2)) throw new Error('simulated')

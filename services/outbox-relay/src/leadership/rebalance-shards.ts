@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type pg from 'pg'
 import type { ShardLeader } from './shard-leader.ts'
 
-export interface FairShareOptions {
+export interface RebalanceOptions {
   leaders: readonly ShardLeader[]
   group: string
   db: pg.Pool
@@ -12,16 +12,17 @@ export interface FairShareOptions {
   logger: Logger
 }
 
-/** For how long at most a shard that came back is kept. */
-const MAX_PATIENCE_MS = 3_600_000
+/** A shard that came back is kept at most this long before it is given up again. */
+const MAX_KEEP_MS = 3_600_000
 
 /**
- * Gives shards up while this replica leads more than its part. Nobody is told to take one: every replica competes for every
- * shard all the time, and whoever gave one up waits a little before it competes again. So a shard whose other candidates are
- * all unable to lead comes back, and stays longer each time: else a replica without Kafka would have its share of the shards,
- * and publish none of them, most of the time.
+ * Gives shards up while this replica leads more than its share. No replica is told to take one: all of them compete for every shard
+ * all the time, and a replica that gave one up waits a little before it competes again.
+ *
+ * A shard that no other replica can lead comes back, and is kept longer each time. Otherwise a replica without Kafka would hold its
+ * share of the shards most of the time, and publish none of them.
  */
-export async function shareFairly ({ leaders, group, db, intervalMs, logger }: FairShareOptions, signal: AbortSignal): Promise<void> {
+export async function rebalanceShards ({ leaders, group, db, intervalMs, logger }: RebalanceOptions, signal: AbortSignal): Promise<void> {
   let counted = 0
   const givenUp = new Map<ShardLeader, { times: number, keepUntil: number }>()
   while (!signal.aborted) {
@@ -31,17 +32,17 @@ export async function shareFairly ({ leaders, group, db, intervalMs, logger }: F
       const processes = Math.max(1, await countProcesses(db, group))
       const share = Math.ceil(leaders.length / processes)
       const led = leaders.filter(({ isLeading }) => isLeading)
-      // One at a time: the others' counts are as old as ours, and several that give up together would leave gaps.
-      // Another one may have what the others lacked.
+      // A new replica may be able to lead what the others could not.
       if (processes !== counted) givenUp.clear()
       counted = processes
       const now = performance.now()
+      // One at a time: the counts of the others are as old as ours, and replicas that give up several at once would leave gaps.
       const surplus = led.length > share
         ? led.findLast((leader) => leader.canGiveUp && now >= (givenUp.get(leader)?.keepUntil ?? 0))
         : undefined
       if (surplus === undefined) continue
       const times = (givenUp.get(surplus)?.times ?? 0) + 1
-      givenUp.set(surplus, { times, keepUntil: now + Math.min(intervalMs * 4 ** times, MAX_PATIENCE_MS) })
+      givenUp.set(surplus, { times, keepUntil: now + Math.min(intervalMs * 4 ** times, MAX_KEEP_MS) })
       logger.info({ event: 'shard_given_up', shard: surplus.shard, led: led.length, share, processes }, 'leading more than its share, giving a shard up')
       surplus.giveUp()
     } catch (error) {

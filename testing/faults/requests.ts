@@ -1,6 +1,6 @@
 import type { Filter } from '@orders/testing/framework'
 
-/** Tells the requests of one kind from all others, by the first chunk of each. */
+/** Recognises the requests of one kind by the first chunk of each. */
 export type RequestKind = (chunk: Buffer) => boolean
 
 /** https://kafka.apache.org/protocol#protocol_api_keys */
@@ -9,7 +9,7 @@ const API_KEYS = { Produce: 0, InitProducerId: 22, AddPartitionsToTxn: 24, EndTx
 export type Api = keyof typeof API_KEYS
 
 /**
- * Kafka's requests of one relay, which uses its name as client id. A request is length, api key, version, correlation id,
+ * The Kafka requests of one relay, which uses its name as client id. A request is length, api key, version, correlation id,
  * client id; kafkajs has one in flight for each connection.
  */
 export function kafkaRequest (api: Api, relay: string): RequestKind {
@@ -20,12 +20,12 @@ function isFrom (relay: string, chunk: Buffer): boolean {
   return chunk.length > 14 && chunk.toString('utf8', 14, 14 + chunk.readInt16BE(12)).startsWith(relay)
 }
 
-/** Postgres's statements that hold this text, or were prepared under this name. */
+/** The Postgres statements that contain this text, or were prepared under this name. */
 export function statement (text: string): RequestKind {
   return (chunk) => chunk.includes(text)
 }
 
-/** What `caught` returns is done with the request of that kind that comes first, or with the answer to it. Everything else passes. */
+/** Does what `caught` returns with the first request of that kind, or with the answer to it. Everything else passes. */
 export function catchOnce (isWanted: RequestKind, what: 'request' | 'answer', caught: () => ReturnType<Filter>): Filter {
   const awaited = new Set<number>()
   let done = false
@@ -45,7 +45,7 @@ export function catchOnce (isWanted: RequestKind, what: 'request' | 'answer', ca
   }
 }
 
-/** Between this relay and Kafka everything vanishes, and nobody is told. */
+/** Drops everything between this relay and Kafka. The connections stay open. */
 export function cutOffFromKafka (relay: string): Filter {
   const links = new Set<number>()
   return (chunk, direction, link) => {
