@@ -78,11 +78,11 @@ const refuse = (reason: LeaseStoreError['reason']) => new LeaseStoreError(reason
 
 const acquiring: Row[] = [
   { name: 'no record', act: (s) => s.tryAcquire(), expected: 'created', holder: 'me', transitions: 0, requests: ['get', 'create'] },
-  { name: 'a record that nobody has held', record: {}, act: (s) => s.tryAcquire(), expected: 'free', holder: 'me', transitions: 1, requests: ['get', 'update'] },
+  { name: 'a record without a holder so far', record: {}, act: (s) => s.tryAcquire(), expected: 'free', holder: 'me', transitions: 1, requests: ['get', 'update'] },
   { name: 'released', record: RELEASED, act: (s) => s.tryAcquire(), expected: 'free', holder: 'me', transitions: 5, requests: ['get', 'update'] },
-  { name: 'held, at first sight', record: HELD, act: (s) => s.tryAcquire(), expected: 'standby', holder: 'other', transitions: 4, requests: ['get'] },
+  { name: 'held, at the first read', record: HELD, act: (s) => s.tryAcquire(), expected: 'standby', holder: 'other', transitions: 4, requests: ['get'] },
   {
-    name: 'held, renewed for the last time an hour ago by the holder\'s clock, at first sight',
+    name: 'held, last renewed an hour ago by the holder\'s clock, at the first read',
     record: HELD,
     dateOffsetMs: 3_600_000,
     act: (s) => s.tryAcquire(),
@@ -143,7 +143,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get', 'get']
   },
   {
-    name: 'the holder\'s duration is longer than ours: it is the holder\'s that counts',
+    name: 'the holder\'s duration is longer than ours: the holder\'s counts',
     record: { ...HELD, leaseDurationSeconds: 60 },
     async act (s) {
       await s.tryAcquire()
@@ -165,7 +165,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get', 'update']
   },
   {
-    name: 'somebody edits the labels again and again: no sign of life of the holder',
+    name: 'repeated edits of the labels do not count as renewals',
     record: HELD,
     async act (s) {
       await s.tryAcquire()
@@ -203,7 +203,7 @@ const acquiring: Row[] = [
     requests: ['get', 'create']
   },
   {
-    name: 'the reply to the write is lost: reading tells that it happened, and the holder did not change twice',
+    name: 'the reply to the write is lost: a read shows that it happened, and the holder did not change twice',
     record: RELEASED,
     async act (s) {
       s.store.script.push('answer', 'lose-reply')
@@ -216,7 +216,7 @@ const acquiring: Row[] = [
     requests: ['get', 'update', 'get', 'update']
   },
   {
-    name: 'the write is lost: reading tells that it did not happen',
+    name: 'the write is lost: a read shows that it did not happen',
     record: RELEASED,
     async act (s) {
       s.store.script.push('answer', 'hang')
@@ -240,7 +240,7 @@ const acquiring: Row[] = [
     requests: ['get']
   },
   {
-    name: 'no record, and we may not make one',
+    name: 'no record, and no right to create one',
     async act (s) {
       s.store.script.push('answer', refuse('forbidden'))
       return s.tryAcquire()
@@ -249,7 +249,7 @@ const acquiring: Row[] = [
     requests: ['get', 'create']
   },
   {
-    name: 'the record was deleted: its holder, whoever that is by now, leads on and has time to make it again',
+    name: 'the record was deleted: its current holder still leads, and has time to create it again',
     record: HELD,
     async act (s) {
       await s.tryAcquire()
@@ -267,7 +267,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get', 'get', 'get', 'create']
   },
   {
-    name: 'a released record was deleted: somebody may have taken it in between',
+    name: 'a released record was deleted: another candidate may have taken it in between',
     record: RELEASED,
     async act (s) {
       s.store.script.push('answer', 'hang')
@@ -294,7 +294,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get', 'update']
   },
   {
-    name: 'proof against a former holder moves nobody, now or later',
+    name: 'a challenge of a former holder has no effect, now or later',
     record: HELD,
     async act (s) {
       s.candidate.challenge('former')
@@ -307,7 +307,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get']
   },
   {
-    name: 'a holder that is proven dead, and loses its record as well',
+    name: 'a holder that is proven dead, and whose record was deleted as well',
     record: HELD,
     async act (s) {
       await s.tryAcquire()
@@ -321,7 +321,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get', 'create']
   },
   {
-    name: 'garbage: no duration, no count',
+    name: 'malformed: no duration, no count',
     record: { holderIdentity: 'somebody', leaseDurationSeconds: -3, leaseTransitions: 1e12 },
     async act (s) {
       await s.tryAcquire()
@@ -337,7 +337,7 @@ const acquiring: Row[] = [
     requests: ['get', 'get', 'get', 'update']
   },
   {
-    name: 'garbage: a lease of sixty-eight years',
+    name: 'malformed: a lease of sixty-eight years',
     record: { ...HELD, leaseDurationSeconds: 2_147_483_647 },
     async act (s) {
       await s.tryAcquire()
@@ -357,7 +357,7 @@ const lead = async (s: Situation): Promise<void> => {
 
 const renewing: Row[] = [
   {
-    name: 'nobody else wrote: one request, and no other count',
+    name: 'no other write: one request, and the same count',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -369,7 +369,7 @@ const renewing: Row[] = [
     requests: ['update']
   },
   {
-    name: 'somebody edited the labels: read, and renew',
+    name: 'the labels were edited: read, and renew',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -382,7 +382,7 @@ const renewing: Row[] = [
     requests: ['update', 'get', 'update']
   },
   {
-    name: 'somebody else took it',
+    name: 'another candidate took it',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -395,7 +395,7 @@ const renewing: Row[] = [
     requests: ['update', 'get']
   },
   {
-    name: 'somebody emptied it: who knows whether another led meanwhile',
+    name: 'the record was emptied: another candidate may have led meanwhile',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -407,7 +407,7 @@ const renewing: Row[] = [
     requests: ['update', 'get']
   },
   {
-    name: 'somebody deleted it: made again, with its count',
+    name: 'the record was deleted: created again, with its count',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -420,7 +420,7 @@ const renewing: Row[] = [
     requests: ['update', 'get', 'create']
   },
   {
-    name: 'somebody shortened the lease: ours again',
+    name: 'the lease was shortened by hand: our duration again',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -432,7 +432,7 @@ const renewing: Row[] = [
     requests: ['update', 'get', 'update']
   },
   {
-    name: 'the reply is lost: the version is not known any more, so read before the next write',
+    name: 'the reply is lost: the version is unknown, so read before the next write',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -474,7 +474,7 @@ const releasing: Row[] = [
     requests: ['update']
   },
   {
-    name: 'somebody else took it: left alone',
+    name: 'another candidate took it: not changed',
     record: RELEASED,
     async act (s) {
       await lead(s)
@@ -537,7 +537,7 @@ t.test('hints: a new holder causes a read, a renewal extends the wait, and neith
   await s.at(10_000)
   t.equal(s.candidate.onHint({ ...HELD, renewTime: 'later' }), false, 'alive')
   t.equal(s.candidate.expiresInMs, 15_000)
-  t.equal(s.candidate.onHint({ ...HELD, renewTime: 'later' }), false, 'the same news again')
+  t.equal(s.candidate.onHint({ ...HELD, renewTime: 'later' }), false, 'the same hint again')
   t.equal(s.candidate.onHint(RELEASED), true)
   t.equal(s.candidate.onHint(undefined), true)
   t.equal(s.candidate.holder, 'other', 'believed only once it was read')

@@ -11,7 +11,7 @@ const refused: Array<{ name: string, timings: Partial<Timings>, messages: RegExp
     messages: [/leaseDurationMs \(10000\) must be greater than renewDeadlineMs \(10000\)/]
   },
   {
-    name: 'one try only',
+    name: 'one attempt only',
     timings: { renewDeadlineMs: 2_400 },
     messages: [/renewDeadlineMs \(2400\) must be greater than 1\.2 × retryPeriodMs \(2000\)/]
   },
@@ -32,7 +32,7 @@ const refused: Array<{ name: string, timings: Partial<Timings>, messages: RegExp
     messages: [/leaseDurationMs must be a positive number of milliseconds, found NaN/, /retryPeriodMs .* found 0/, /renewDeadlineMs .* found -1/]
   },
   {
-    name: 'everything that is wrong is said at once',
+    name: 'all problems are reported at once',
     timings: { leaseDurationMs: 1_000, renewDeadlineMs: 2_000, retryPeriodMs: 3_000 },
     messages: [/leaseDurationMs \(1000\) must be greater than renewDeadlineMs \(2000\)/, /renewDeadlineMs \(2000\) must be greater than 1\.2 × retryPeriodMs \(3000\)/]
   }

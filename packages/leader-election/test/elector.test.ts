@@ -148,7 +148,7 @@ t.test('a leader that sees another holder stops at once; with a watch, it sees i
   t.same(first.history, ['acquired: created', 'term-ended: superseded', 'work-ended'])
   t.equal(first.elector.holder, 'usurper')
   await fixture.pass(15_000 + 4_400)
-  t.same(first.history.slice(3), ['acquired: expired'], 'it stands by like anybody else')
+  t.same(first.history.slice(3), ['acquired: expired'], 'it stands by')
   t.equal(fixture.lease.record?.leaseTransitions, 8)
 })
 
@@ -315,7 +315,7 @@ t.test('keepLeadingWhileUnreachable: after a freeze it asks the store before it 
   await fixture.pass(60_000)
   clock.thaw()
   await fixture.pass(0)
-  t.same(first.history, ['acquired: created'], 'nobody took it: the term goes on')
+  t.same(first.history, ['acquired: created'], 'no other holder: the term goes on')
   clock.freeze()
   fixture.lease.edit({ holderIdentity: 'other' })
   await fixture.pass(60_000)
@@ -356,7 +356,7 @@ t.test('run() is for one caller at a time, and can be called again', async (t) =
   const fixture = new ElectorFixture()
   const first = fixture.elector()
   await fixture.pass(0)
-  await t.rejects(first.elector.run({ signal: new AbortController().signal, lead: async () => {} }), /run\(\) is under way/)
+  await t.rejects(first.elector.run({ signal: new AbortController().signal, lead: async () => {} }), /expected run\(\) to be called once at a time/)
   first.stop()
   await first.finished
   const again = new AbortController()
@@ -385,7 +385,7 @@ t.test('told to stop at any moment while it wins the lease, it stops', async (t)
     let stopped = false
     const finished = elector.run({
       signal: stop.signal,
-      // As work does that cannot imagine to be told before it began.
+      // Like work that does not check the signal before it begins.
       lead: ({ signal }) => new Promise((resolve) => { signal.addEventListener('abort', () => { resolve() }) })
     }).then(() => { stopped = true })
     await fixture.pass(10_000)
@@ -444,7 +444,7 @@ t.test('keepLeadingWhileUnreachable: assertCurrent before each step causes no re
 })
 
 t.test('after the machine was suspended, the first timer that fires ends the term', async (t) => {
-  // The timers of a suspended machine stand still with it; the clock does not.
+  // The timers of a suspended machine stand still; the clock does not.
   let suspendedMs = 0
   const fixture = new ElectorFixture()
   class SuspendedClock extends FakeClock {
@@ -453,7 +453,7 @@ t.test('after the machine was suspended, the first timer that fires ends the ter
   const first = fixture.elector({ frozenBy: new SuspendedClock(fixture.scheduler) })
   await fixture.pass(1_000)
   suspendedMs = 60_000
-  t.equal(first.elector.isLeading, false, 'who asks is told at once')
+  t.equal(first.elector.isLeading, false, 'isLeading is false at once')
   first.store.otherwise = 'hang'
   await fixture.pass(1_000)
   t.same(first.history, ['acquired: created', 'term-ended: not-renewed', 'work-ended'])

@@ -1,5 +1,5 @@
-// Several candidates, one lease, virtual time, and chance from a seed: what must hold is stated in
-// simulation/invariants.ts. A run that fails prints its seed; SIMULATION_SEED=<seed> repeats exactly that run.
+// Several candidates, one lease, virtual time, and random faults from a seed. The invariants are in
+// simulation/invariants.ts. A failing run prints its seed; SIMULATION_SEED=<seed> repeats exactly that run.
 import { LeaderElector } from '@orders/leader-election'
 import t from 'tap'
 import { FAULTS } from './simulation/faults.ts'
@@ -21,7 +21,7 @@ t.test(`seeds ${first} to ${last} keep every invariant`, async (t) => {
   t.comment(JSON.stringify(Object.fromEntries([...counts].sort(([a], [b]) => a.localeCompare(b)))))
   if (only !== undefined) return
 
-  // What did not happen was not tested.
+  // An event that never happened was not tested.
   for (const what of [
     ...['created', 'free', 'expired', 'challenged', 'own'].map((because) => `acquired: ${because}`),
     ...['stopping', 'not-renewed', 'superseded', 'work-ended'].map((reason) => `term-ended: ${reason}`),

@@ -1,11 +1,11 @@
 import type { TypeFilter } from './readable.ts'
 import { onlyRow, type SqlClient } from './sql-client.ts'
 
-/** Counting stops here: the exact length of a very long backlog is not worth reading it all. */
+/** Counting stops here: the exact length of a very long backlog is not worth reading all of it. */
 const COUNT_LIMIT = 100_001
-/** The same for what costs more, since each event's row has to be looked at. */
+/** The same for counts that cost more, because each event's row has to be read. */
 const ROW_LIMIT = 10_001
-/** How many events are looked at together for the first that can be published. */
+/** How many events one statement searches for the first one that can be published. */
 const SCAN_LIMIT = 10_000
 const SCAN_FOR_MS = 250
 const AGAIN_AFTER_MS = 300_000
@@ -14,8 +14,8 @@ export interface Backlog {
   /** Events in the outbox, all of them. Counted up to 100,000; above, 100,001. */
   events: number
   /**
-   * Age by the database's clock of the oldest event that can be published: neither behind a dead letter nor withheld. 0 when
-   * there is none. Until a very long run of events that cannot be published is passed, that of the first event not looked at yet.
+   * Age of the oldest event that can be published, by the database's clock: neither behind a dead letter nor withheld. 0 when there is
+   * none. While the search has not passed a very long run of unpublishable events, the age of the first event that it has not seen.
    */
   oldestAgeMs: number
   /** Events behind a blocking dead letter of their aggregate. Counted up to 10,000; above, 10,001. */
@@ -24,25 +24,24 @@ export interface Backlog {
   blockedAgeMs: number
   /** Events whose aggregate types are withheld. Counted up to 10,000; above, 10,001. */
   withheldEvents: number
-  /** Age of the oldest of them; 0 when there is none. Looked for among the 100,001 oldest events of the outbox, as their number is. */
+  /** Age of the oldest of them; 0 when there is none. Like their number, from the 100,001 oldest events of the outbox. */
   withheldAgeMs: number
   deadLetters: number
 }
 
 /**
- * Measures what waits in the outbox, for one reporter. Every relay has one, leader or not: else the alert is silent when nobody
- * leads.
+ * Measures the backlog for one reporter. Every relay has one, leader or not: otherwise no alert fires while no relay leads.
  *
- * The oldest event that can be published may stand behind hundreds of thousands that cannot. So they are looked at 10,000 at a
- * time, for a quarter of a second at most, and the next report goes on from there. It begins anew when something may have freed
- * them (a dead letter came or went, other types are withheld), and now and then, for an event whose transaction committed late.
+ * The oldest event that can be published may be behind hundreds of thousands that cannot. So they are searched 10,000 at a time, for a
+ * quarter of a second at most, and the next report goes on from there. The search starts again when something may have freed them (a
+ * dead letter came or went, other types are withheld), and once in a while, for an event whose transaction committed late.
  */
 export class BacklogMeter {
   #after = '0'
   #state = ''
   #startedAt = 0
 
-  /** @param types what the relays read now; the others are withheld. undefined: all of them are read */
+  /** @param types the types that the relays read now; the others are withheld. undefined: all types are read */
   async measure (client: SqlClient, types?: TypeFilter): Promise<Backlog> {
     const { only, except } = { only: null, except: null, ...types }
     const { rows } = await client.query({ name: 'outbox_backlog', text: COUNTS, values: [only, except] })
@@ -79,7 +78,7 @@ export class BacklogMeter {
   }
 }
 
-/** What waits in the outbox now. For a reporter that asks again and again, {@link BacklogMeter}. */
+/** The backlog now. A reporter that asks again and again uses {@link BacklogMeter}. */
 export async function backlog (client: SqlClient, types?: TypeFilter): Promise<Backlog> {
   return new BacklogMeter().measure(client, types)
 }
@@ -87,12 +86,12 @@ export async function backlog (client: SqlClient, types?: TypeFilter): Promise<B
 /** An infinite time has no age. */
 const ageMs = (time: string) => `CASE WHEN isfinite(${time}) THEN extract(epoch FROM clock_timestamp() - ${time}) * 1000 END`
 
-/** $1: the only types that are read, $2: those that are not. Without either nothing is withheld. */
+/** $1: the only types that are read. $2: the types that are not read. Without either, nothing is withheld. */
 const IS_WITHHELD = '(aggregate_type <> ALL ($1::text[]) OR aggregate_type = ANY ($2::text[]))'
-/** Of no row: Postgres looks at it once, and at no event when nothing is withheld. */
+/** Depends on no row: Postgres evaluates it once, and reads no event when nothing is withheld. */
 const SOMETHING_IS_WITHHELD = '($1::text[] IS NOT NULL OR $2::text[] IS NOT NULL)'
 
-/** No part of it reads more than its limit. A LIMIT below a condition bounds what is looked at, one above it what is found. */
+/** No part of it reads more than its limit. A LIMIT below a condition bounds the rows that are read, one above it the rows that are found. */
 const COUNTS = `
   WITH letters AS MATERIALIZED (
     SELECT aggregate_type, aggregate_id, min(id) AS id, min(failed_at) AS failed_at
@@ -136,5 +135,5 @@ const OLDEST = `
   )
   SELECT (SELECT ${ageMs('created_at')} FROM head)::float8 AS oldest_ms,
          (SELECT id::text FROM scanned) AS scanned_to,
-         -- The event after those: nothing that was not looked at is older.
+         -- The event after those: no event that was not searched is older.
          (SELECT coalesce(${ageMs('created_at')}, 0) FROM outbox_events AS n WHERE n.id > (SELECT s.id FROM scanned AS s) ORDER BY n.id LIMIT 1)::float8 AS next_ms`

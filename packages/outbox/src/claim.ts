@@ -3,23 +3,23 @@ import { NO_EVENTS, type EventNames } from './event-names.ts'
 import { changeHeld, type Fence } from './fence.ts'
 import { idArray, type SqlClient } from './sql-client.ts'
 
-/** The name of a batch, and its number. */
+/** The token of a batch, and its number. */
 export interface BatchName {
-  /** Random, a UUID. Whether the batch is in Kafka is decided by this alone. */
+  /** A random UUID. It alone decides whether the batch is in Kafka. */
   token: string
-  /** The number of the batch before, and one. */
+  /** The number of the batch before, plus one. */
   batch: bigint
 }
 
 /**
- * Notes which events the next batch holds, and its name. A takeover compares that name with the one that Kafka has committed, and
+ * Records the events and the token of the next batch. A takeover compares this token with the one that Kafka has committed, and so
  * knows of every claimed event whether it is in the topic.
  *
- * In the same statement it completes the batch before (see {@link complete}): one commit for each batch, not two. Only
- * together: the note of the batch before is overwritten here, and with it goes what is known of its events.
+ * The same statement completes the batch before (see {@link complete}): it overwrites the claim of that batch, and with it the record
+ * of its events.
  *
- * This statement must be durable before Kafka is told to commit (`synchronous_commit` on): a claim that Postgres forgets
- * after Kafka committed its batch is a batch published twice.
+ * The claim must be durable before Kafka commits the batch (`synchronous_commit` on). If Postgres lost the claim of a batch that Kafka
+ * has committed, the batch would be published twice.
  *
  * @param published the events of the batch before, which is in Kafka; none when it is completed already
  * @throws FencedError when the shard was taken over since, or the database restored; then nothing was deleted either
@@ -38,10 +38,10 @@ export async function claim (
 }
 
 /**
- * Forgets the claim, whose batch is not in Kafka or not known to be, and writes down which name Kafka has. The next takeover
- * finds both alike then: one restore is found once, and not at every takeover.
+ * Drops the claim of a batch that is not in Kafka, or not known to be, and records the token that Kafka has. The next takeover finds
+ * equal tokens, so one restore is found once and not at every takeover.
  *
- * @param position what Kafka has; the numbers go on from the higher one
+ * @param position what Kafka has; the batch numbers go on from the higher one
  * @throws FencedError when the shard was taken over since, or the database restored
  */
 export async function dropClaim (client: SqlClient, fence: Fence, position: BatchName): Promise<void> {

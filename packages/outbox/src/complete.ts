@@ -17,5 +17,5 @@ export async function complete (client: SqlClient, fence: Fence, events: EventNa
   })
 }
 
-/** No batch is in flight. Its name stays: Kafka has it. */
+/** No batch is in flight. The token stays, because Kafka has it. */
 export const CLEARED = 'claimed_ids = \'{}\', claimed_events = \'{}\''

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 
-/** How a connection is made, and what is done with it before it is used: the settings of its session, for example. */
+/** How to connect, and what to do before the connection is used, such as the settings of its session. */
 export interface Connection extends pg.ClientConfig {
   onConnect?: (client: pg.ClientBase) => Promise<unknown>
 }

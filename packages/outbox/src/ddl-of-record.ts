@@ -9,8 +9,8 @@ export interface DdlFile {
 }
 
 /**
- * The outbox's tables: every file of the DDL of record, in the order in which a database gets them. A published file never
- * changes, because a database may have it already; a change is a new file.
+ * The DDL of record: every file, in the order in which a database applies them. A published file never changes, because a database
+ * may have applied it already. A change is a new file.
  */
 export async function readDdlOfRecord (): Promise<DdlFile[]> {
   const names = (await readdir(FOLDER)).filter((name) => /^\d{3}-.*\.sql$/.test(name)).sort()

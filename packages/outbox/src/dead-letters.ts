@@ -22,12 +22,12 @@ export interface DeadLetter {
 }
 
 /**
- * Moves one refused event out of the outbox, with the fence in the same statement. If an event with this id is another one by
- * now, it stays where it is.
+ * Moves one refused event out of the outbox, with the fence in the same statement. If the id belongs to another event by now, that event
+ * stays.
  *
  * @param blocking whether the later events of its aggregate wait for it
- * @throws FencedError when the shard was taken over since, or the database restored; then the event is where it was
- * @throws DeadLetterIdTakenError when the dead letter of another event has its id; then too
+ * @throws FencedError when the shard was taken over since, or the database restored; then the event was not moved
+ * @throws DeadLetterIdTakenError when the dead letter of another event has its id; then the event was not moved either
  */
 export async function deadLetter (
   client: SqlClient, fence: Fence, event: { id: string, eventId: string }, reason: string, blocking: boolean
@@ -55,7 +55,7 @@ export async function deadLetter (
   if (taken === true) throw new DeadLetterIdTakenError(event.id)
 }
 
-/** The dead letters in the order of their ids, at most `limit`. */
+/** The dead letters in the order of ids, at most `limit`. */
 export async function listDeadLetters (client: SqlClient, limit = 100): Promise<DeadLetter[]> {
   const { rows } = await client.query({
     text: `SELECT id::text, event_id::text, aggregate_type, aggregate_id, aggregate_version::text, event_type, reason,
@@ -84,7 +84,7 @@ export async function replayableDeadLetters (client: SqlClient): Promise<bigint[
 }
 
 /**
- * Puts a dead letter back into the outbox under its old id, so that it is published before its successors; they stay
+ * Puts a dead letter back into the outbox under its old id, so that it is published before the later events of its aggregate. They stay
  * blocked until then.
  *
  * @throws DeadLetterNotFoundError when there is none, or it was replayed already
@@ -108,7 +108,7 @@ export async function replayDeadLetter (client: SqlClient, id: bigint): Promise<
 }
 
 /**
- * Gives a dead letter up for good: its aggregate goes on without that event.
+ * Discards a dead letter: the later events of its aggregate are published without it.
  *
  * @throws DeadLetterNotFoundError when there is none, or it is being replayed
  */

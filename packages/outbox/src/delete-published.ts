@@ -1,12 +1,12 @@
 /**
- * The part of a statement that deletes events which are in Kafka, as long as its CTE `held` has a row: the fence is checked
- * by the statement that deletes, or the epoch could change in between. An event with one of these ids and another event_id is a
- * later one, and stays.
+ * The part of a statement that deletes events that are in Kafka, if its CTE `held` has a row. The same statement checks the fence and
+ * deletes, because the epoch could change between two statements. An event with one of these ids and another event_id is a later
+ * event, and stays.
  *
- * The dead letter of a replayed event goes with it, which lets the aggregate's later events through.
+ * The dead letter of a replayed event is deleted too, which unblocks the aggregate's later events.
  *
- * @param ids the parameter of the statement that has the ids, such as `$3`
- * @param eventIds the parameter that has the event_id of each
+ * @param ids the parameter of the statement with the ids, such as `$3`
+ * @param eventIds the parameter with their event_ids
  */
 export function deletePublished (ids: string, eventIds: string): string {
   const published = `unnest(${ids}::bigint[], ${eventIds}::uuid[]) AS p (id, event_id)`

@@ -5,18 +5,18 @@ import { isStorable, jsonText } from './json-text.ts'
 import type { SqlClient } from './sql-client.ts'
 
 const MAX_NAME_LENGTH = 255
-/** Of a Postgres bigint. */
+/** The largest Postgres bigint. */
 const MAX_VERSION = 2n ** 63n - 1n
-/** The relay writes these itself: a stored one would be replaced without a word. Names of headers are compared as they are. */
+/** The relay writes these headers itself: a stored one would be replaced silently. */
 const RESERVED_HEADERS = new Set([
   'ce_specversion', 'ce_id', 'ce_source', 'ce_type', 'ce_time', 'ce_subject', 'ce_aggregatetype', 'ce_aggregateversion', 'content-type'
 ])
 
 /**
- * Writes events into the outbox. Call it inside the transaction that makes them true, after the statement that locked
- * or created their aggregate: that order is what keeps the events of one aggregate in the order of their versions.
+ * Writes events into the outbox. Call it in the transaction of the change, after the statement that locked or created the aggregate:
+ * this keeps the events of one aggregate in the order of their versions.
  *
- * Needs INSERT on `outbox_events` and no more: it does not read back what it wrote.
+ * Needs only INSERT on `outbox_events`: it does not read back what it wrote.
  *
  * @returns the ids of the events, in the order given
  * @throws InvalidEventError before anything is sent to Postgres
@@ -27,7 +27,7 @@ export async function enqueue (client: SqlClient, events: NewEvent | readonly Ne
   const rows = list.map(toRow)
   await client.query({
     name: 'outbox_enqueue',
-    // ORDER BY: ids have to rise in the order given, and without it an unnest makes no such promise.
+    // ORDER BY: the ids have to rise in the given order, which unnest alone does not guarantee.
     text: `INSERT INTO outbox_events
              (event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers)
            SELECT event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload::jsonb, headers::jsonb
@@ -66,7 +66,7 @@ function toRow (event: NewEvent) {
 }
 
 function name (field: string, value: unknown): string {
-  // Half a surrogate pair becomes U+FFFD on its way to Postgres: two aggregates would be one.
+  // Half a surrogate pair becomes U+FFFD on its way to Postgres: two aggregates could become one.
   if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_LENGTH || !isStorable(value)) {
     throw new InvalidEventError(field, `a string of 1 to ${MAX_NAME_LENGTH} characters without U+0000 and lone surrogates`, value)
   }

@@ -1,4 +1,4 @@
-/** An event that the outbox cannot hold. Nothing was written. */
+/** An event that the outbox cannot store. Nothing was written. */
 export class InvalidEventError extends Error {
   readonly code = 'OUTBOX_INVALID_EVENT'
   readonly field: string
@@ -13,7 +13,7 @@ export class InvalidEventError extends Error {
   }
 }
 
-/** `relay_shard` is not as this relay left it: another relay has taken the shard over, or the database was restored. */
+/** `relay_shard` was changed since this relay's last statement: another relay has taken the shard over, or the database was restored. */
 export class FencedError extends Error {
   readonly code = 'OUTBOX_FENCED'
   readonly shard: number
@@ -27,7 +27,7 @@ export class FencedError extends Error {
   }
 }
 
-/** The ids of `outbox_events` do not rise in the order of its writers: events of an aggregate would be out of order. */
+/** The ids of `outbox_events` do not rise in the order of the writers: events of an aggregate would be published out of order. */
 export class OutboxOrderError extends Error {
   readonly code = 'OUTBOX_ORDER'
   readonly problems: readonly string[]
@@ -39,7 +39,7 @@ export class OutboxOrderError extends Error {
   }
 }
 
-/** No such dead letter, or not in a state that allows what was asked. */
+/** There is no such dead letter, or it is being replayed. */
 export class DeadLetterNotFoundError extends Error {
   readonly code = 'OUTBOX_DEAD_LETTER_NOT_FOUND'
 
@@ -49,7 +49,7 @@ export class DeadLetterNotFoundError extends Error {
   }
 }
 
-/** An event cannot become a dead letter: ids have come back (`RESTART IDENTITY`, a restore), and an older dead letter has this one. */
+/** An event cannot become a dead letter: ids were given out again (`RESTART IDENTITY`, a restore), and an older dead letter has this id. */
 export class DeadLetterIdTakenError extends Error {
   readonly code = 'OUTBOX_DEAD_LETTER_ID_TAKEN'
 

@@ -1,8 +1,8 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue | undefined }
 
-/** An event as a writer hands it to {@link enqueue}. */
+/** An event for {@link enqueue}. */
 export interface NewEvent {
-  /** A UUID; a version 7 one is made when it is left out. Everything downstream recognises the event by it. */
+  /** A UUID; a new one of version 7 if left out. Every consumer recognises the event by it. */
   eventId?: string
   aggregateType: string
   aggregateId: string
@@ -10,13 +10,13 @@ export interface NewEvent {
   aggregateVersion: number | bigint
   eventType: string
   payload: JsonValue
-  /** Carried to the record's headers, for example `traceparent`. */
+  /** Headers of the record, for example `traceparent`. */
   headers?: Record<string, string>
 }
 
-/** An event as the relay reads it: text as Postgres prints it, so that nothing is parsed on the way to Kafka. */
+/** An event as the relay reads it: text as Postgres prints it, so nothing is parsed on the way to Kafka. */
 export interface OutboxEvent {
-  /** The position in the outbox, a number: events of one aggregate are published in the order of their ids. */
+  /** A number: the events of one aggregate are published in the order of their ids. */
   id: string
   eventId: string
   aggregateType: string
@@ -30,8 +30,8 @@ export interface OutboxEvent {
   /** RFC 3339, UTC, up to microseconds. */
   createdAt: string
   /**
-   * Set when the event is larger than the read's `maxEventBytes`: its size in bytes, or what it takes in the table where that
-   * is more than enough to tell. Payload and headers are not its own then.
+   * Set when the event is larger than the read's `maxEventBytes`: its size in bytes, or its size in the table if that alone is too
+   * large. Payload and headers were not read then.
    */
   withheldBytes?: number
 }

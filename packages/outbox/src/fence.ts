@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { FencedError } from './errors.ts'
 import type { Row, SqlClient, Statement } from './sql-client.ts'
 
-/** Where a row is known to be: its revision, and the place of this version of it in the table. */
+/** The last known version of a row: its revision, and its place in the table. */
 export interface HeldRow {
   revision: string
   ctid: string
@@ -11,8 +11,8 @@ export interface HeldRow {
 /**
  * The right to work on one shard: every statement that changes the outbox presents it.
  *
- * The epoch alone would be a number, which a restored database gives out again. So each statement presents the revision that its
- * predecessor of the same term wrote, and writes a new one. Statements under one fence run one after the other.
+ * The epoch alone would be a number, which a restored database gives out again. So each statement presents the revision that the
+ * previous statement of the same term wrote, and writes a new one. Statements under one fence run one after the other.
  */
 export class Fence {
   readonly shard: number
@@ -31,8 +31,8 @@ export class Fence {
   }
 
   /**
-   * The revisions that the row can have if nobody else has changed it: the one that is known, and those of statements whose
-   * answer was lost.
+   * The revisions that the row can have if no other relay has changed it: the known one, and those of statements whose answer was
+   * lost.
    */
   get possibleRevisions (): string[] {
     return [this.#row.revision, ...this.#unanswered]
@@ -43,7 +43,7 @@ export class Fence {
     this.#unanswered.push(revision)
   }
 
-  /** The statement was answered: the row is as it left it. */
+  /** The statement was answered: this is the row that it wrote. */
   advance (row: HeldRow): void {
     this.#row = row
     this.#unanswered.length = 0
@@ -52,27 +52,27 @@ export class Fence {
 
 /** A change of the held row. Its own parameters begin at `$5`. */
 export interface HeldChange {
-  /** For the driver to prepare it by. */
+  /** The name of the prepared statement. */
   name: string
-  /** What is set besides the revision. */
+  /** The columns to set besides the revision. */
   set: string
-  /** What has to be true of the row besides the fence, beginning with AND. */
+  /** A further condition for the row, beginning with AND. */
   where?: string
-  /** More CTEs, which can refer to `held`: it has a row if the fence held. */
+  /** Further CTEs. They can refer to `held`, which has a row if the fence held. */
   also?: string
   /** One more column of the answer, as `expression AS name`. */
   answer?: string
   values: unknown[]
-  /** The revision that it writes; a new one if left out. */
+  /** The revision to write; a new one if left out. */
   revision?: string
 }
 
 /**
- * Changes the row of the shard, and what else the statement holds, if the fence still holds; one statement, one commit.
+ * Changes the shard's row, and does the rest of the statement, if the fence still holds. One statement, one commit.
  *
- * The row is asked for at the place where the last statement left it. While an old transaction keeps its dead versions from being
- * removed, a search by the key steps over every one of them: a claim became ten times as slow within 24,000 claims. Where the row
- * has moved (VACUUM FULL, a restore) the key finds it. Both present the revision, so what was done is not done twice.
+ * The row is found by its place, where the last statement wrote it. While an old transaction keeps dead versions from being removed, a
+ * search by the key steps over all of them: a claim became ten times as slow within 24,000 claims. If the row has moved (VACUUM FULL, a
+ * restore), the key finds it. Both searches present the revision, so the change is not made twice.
  *
  * @returns the row of the answer
  * @throws FencedError when the shard was taken over, or the database restored; then nothing was changed

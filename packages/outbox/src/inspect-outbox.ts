@@ -10,11 +10,11 @@ interface Inserting {
 const OWN_TRIGGER = 'outbox_event_returns'
 
 /**
- * Looks at how `outbox_events` hands out its ids. Events of one aggregate are published in the order of their ids, so these
- * have to rise in the order in which the aggregate's writers come: one writer after the other, whatever session it has.
+ * Checks how `outbox_events` gives out ids. The events of one aggregate are published in the order of their ids, so the ids have to
+ * rise in the order of the aggregate's writers, whatever session each writer has.
  *
- * @returns what may turn the order round, to be looked at by a person
- * @throws OutboxOrderError when it certainly does
+ * @returns warnings: what may change the order, for an operator to check
+ * @throws OutboxOrderError when the order certainly changes
  */
 export async function inspectOutbox (client: SqlClient): Promise<string[]> {
   const { rows } = await client.query({
@@ -53,7 +53,7 @@ function wrongSequence ({ cache, increment, cycle }: Record<string, unknown>): s
   const repair = (change: string) => `ALTER TABLE outbox_events ALTER COLUMN id SET ${change}`
   if (cache === null) return ['expected outbox_events.id to be GENERATED ALWAYS AS IDENTITY, found a column without a sequence of its own']
   return [
-    // Each session would hand out a block of its own, and of two writers the later one may get the lower id.
+    // Each session would take a block of ids, and of two writers the later one could get the lower id.
     ...(cache === '1' ? [] : [`expected the identity of outbox_events to have CACHE 1, found ${String(cache)}: ${repair('CACHE 1')}`]),
     ...(String(increment).startsWith('-') ? [`expected the identity of outbox_events to rise, found INCREMENT BY ${String(increment)}: ${repair('INCREMENT BY 1')}`] : []),
     ...(cycle === true ? [`expected the identity of outbox_events not to start again, found CYCLE: ${repair('NO CYCLE')}`] : [])

@@ -1,13 +1,13 @@
 import { InvalidEventError } from './errors.ts'
 
-/** A consumer with a parser of its own may take less than Postgres does, which gives up at some 6,500. */
+/** Postgres accepts some 6,500 levels. A consumer's parser may accept fewer. */
 const MAX_DEPTH = 500
-/** Of one jsonb value, with room for its inner lengths. https://www.postgresql.org/docs/current/datatype-json.html */
+/** The limit of one jsonb value, with room for its inner lengths. https://www.postgresql.org/docs/current/datatype-json.html */
 const MAX_BYTES = 255 * 1_024 * 1_024
 
 /**
- * The JSON of a value that is the value. `JSON.stringify` by itself writes `null` for NaN, Infinity and a date that is none,
- * `{}` for a Map, leaves a function out, and half a surrogate pair in; what it cannot write it says without the place.
+ * The exact JSON of a value. `JSON.stringify` alone changes values silently: it writes `null` for NaN, Infinity and an invalid date, `{}`
+ * for a Map, drops functions, and keeps half a surrogate pair. Its errors do not name the place.
  *
  * @param field for the error
  * @throws InvalidEventError that names the field, and the place in it
@@ -21,14 +21,14 @@ export function jsonText (field: string, value: unknown): string {
     throw new InvalidEventError(field, `a JSON value (${(error as Error).message})`, value)
   }
   if (typeof text !== 'string') throw new InvalidEventError(field, 'a JSON value', value)
-  // A character has three bytes at most: nearly every text needs no count.
+  // A character has three bytes at most, so nearly every text needs no count.
   if (text.length * 3 > MAX_BYTES && Buffer.byteLength(text) > MAX_BYTES) {
     throw new InvalidEventError(field, `JSON of up to ${MAX_BYTES} bytes, which is what Postgres stores`, text)
   }
   return text
 }
 
-/** Whether Postgres can store a text as it is: half a surrogate pair would become U+FFFD, and two texts would be one. */
+/** Whether Postgres can store a text unchanged: half a surrogate pair would become U+FFFD, and two texts could become one. */
 export function isStorable (text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
 }
@@ -39,7 +39,7 @@ interface Place {
   key: string
   /** RFC 6901. */
   pointer: string
-  /** The objects that it is in. */
+  /** The objects that contain it. */
   above: readonly object[]
 }
 
@@ -71,21 +71,21 @@ function assertMembers ({ field, pointer, above }: Place, value: object, refuse:
   const within = [...above, value]
   const at = (key: string) => `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
   if (Array.isArray(value)) {
-    // By number: what a hole holds becomes null too.
+    // By index: a hole would become null too.
     for (let index = 0; index < value.length; index++) assertJson({ field, value: value[index], key: String(index), pointer: at(String(index)), above: within })
     return
   }
   if (Object.prototype.toString.call(value) !== '[object Object]') refuse('a JSON value, not an object of another kind')
   for (const [key, member] of Object.entries(value)) {
-    // It would become the prototype of whatever a reader copies the members into.
+    // A consumer that copies the members into an object would change its prototype.
     if (key === '__proto__') throw new InvalidEventError(field, 'an object without the key __proto__', value, at(key))
     if (!isStorable(key)) throw new InvalidEventError(field, `an object whose keys are ${UNICODE}`, key, at(key.toWellFormed().replaceAll('\0', '\\0')))
-    // A member that is undefined is left out, as everybody expects.
+    // JSON leaves out undefined members, as callers expect.
     if (member !== undefined) assertJson({ field, value: member, key, pointer: at(key), above: within })
   }
 }
 
-/** As JSON.stringify sees it. */
+/** The value as JSON.stringify sees it. */
 function valueOf ({ value, key, field, pointer }: Place): unknown {
   const { toJSON } = (value ?? {}) as { toJSON?: unknown }
   if (typeof toJSON !== 'function') return value

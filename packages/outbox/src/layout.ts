@@ -2,7 +2,7 @@ import { FencedError } from './errors.ts'
 import type { Fence } from './fence.ts'
 import { onlyRow, type Row, type SqlClient } from './sql-client.ts'
 
-/** What all relays of a database have to agree on: with anything else they publish what others are publishing. */
+/** The settings that all relays of a database must have in common. With other settings, a relay would publish what others publish. */
 export interface LayoutSettings {
   relayName: string
   shards: number
@@ -25,7 +25,7 @@ export async function readLayout (client: SqlClient): Promise<Layout | undefined
   return row && toLayout(row)
 }
 
-/** What the database has; the first relay writes its own settings. Of two that are first at the same time, both get what one wrote. */
+/** The layout of the database. The first relay writes its own settings; of two first relays, both get what one of them wrote. */
 export async function holdLayout (client: SqlClient, settings: LayoutSettings): Promise<Layout> {
   const found = await readLayout(client)
   if (found !== undefined) return found
@@ -37,7 +37,7 @@ export async function holdLayout (client: SqlClient, settings: LayoutSettings): 
   return toLayout(onlyRow(rows, 'relay_layout'))
 }
 
-/** Keeps relays from taking shards over for so long: a change is about to take over all of them. */
+/** For this long, relays take no shard over: a layout change is about to take over all of them. */
 export async function announceLayoutChange (client: SqlClient, layout: string, forMs: number): Promise<void> {
   await client.query({
     text: 'UPDATE relay_layout SET changing_until = clock_timestamp() + $2::float8 * interval \'1 ms\' WHERE layout = $1',
@@ -46,11 +46,11 @@ export async function announceLayoutChange (client: SqlClient, layout: string, f
 }
 
 /**
- * Replaces the layout, and fences everybody who works under the old one.
+ * Replaces the layout, and fences every relay that works under the old one.
  *
  * @param client in a transaction, which is rolled back if this throws
- * @param fences of every shard of the old layout and of the new one; none may have a claim
- * @param keepPositions whether the positions in Kafka are those of before: the same name and the same topic
+ * @param fences one for every shard of the old layout and of the new one; no shard may have a claim
+ * @param keepPositions the name and the topic stay the same, so the positions in Kafka stay valid
  * @throws FencedError when one of the shards was taken over since, or the layout changed; then nothing may be committed
  */
 export async function changeLayout (

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { SqlClient, Statement } from './sql-client.ts'
 
-/** Enough for some hundreds of megabytes on a slow disk. */
+/** Enough for hundreds of megabytes on a slow disk. */
 const TIMEOUT_MS = 120_000
 
 /** The same client, with {@link TIMEOUT_MS} for each statement. */
@@ -10,14 +10,14 @@ export function patiently (client: SqlClient): SqlClient {
 }
 
 /**
- * Runs one statement for longer than the session's `statement_timeout` allows: the copy of a payload of hundreds of
- * megabytes. As the only one of its kind it is worth that its values become part of the text: only so do two statements go
- * to Postgres together, and only so does the timeout hold for the second of them, on whatever connection a pool has for it.
+ * Runs one statement for longer than the session's `statement_timeout` allows: it copies a payload of hundreds of megabytes. The values
+ * become part of the text, because only statements without parameters go to Postgres together. Together, they use the same connection
+ * of a pool, and SET LOCAL holds for the second one.
  */
 async function queryPatiently (client: SqlClient, { text, values = [] }: Statement): ReturnType<SqlClient['query']> {
   const inlined = text.replaceAll(/\$(\d+)/g, (_placeholder, number: string) => literal(values[Number(number) - 1]))
   const statement = { text: `SET LOCAL statement_timeout = ${TIMEOUT_MS}; ${inlined}`, query_timeout: TIMEOUT_MS + 1_000 }
-  // Of several statements the driver returns a list of results.
+  // For several statements the driver returns a list of results.
   const results: unknown = await client.query(statement)
   return (results as Array<Awaited<ReturnType<SqlClient['query']>>>).at(-1)!
 }

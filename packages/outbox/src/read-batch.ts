@@ -3,28 +3,29 @@ import { readable, type ReadScope } from './readable.ts'
 import { idArray, type SqlClient } from './sql-client.ts'
 
 export interface ReadOptions extends ReadScope {
-  /** Skip the ids up to this one: no event with such an id can be read now (see {@link ScanBound}), or see `bound`. */
+  /** Skips the ids up to this one: no event with such an id can be read now (see {@link ScanBound}), or see `bound`. */
   after: bigint
-  /** And the ids above this one. */
+  /** Skips the ids above this one. */
   upTo?: bigint | undefined
   /**
-   * Where `after` is above the proven bound: events whose aggregate has another one between this bound and `after` are left
-   * out. Reading them first would turn the aggregate's events round.
+   * For an `after` above the proven bound: leaves out events whose aggregate has another event between this bound and `after`. Reading
+   * them first would publish the aggregate's events out of order.
    */
   bound?: bigint | undefined
-  /** The events of the batch now in flight: they exist still, and must not be read again. */
+  /** The ids of events in flight: they still exist, and must not be read again. */
   inFlight: readonly string[]
   maxEvents: number
   /** Payload and headers together. The first event is read whatever its size, up to `maxEventBytes`. */
   maxBytes: number
-  /** Of larger events, payload and headers are not read (see {@link OutboxEvent.withheldBytes}). Without a limit if not set. */
+  /** Payload and headers of larger events are not read (see {@link OutboxEvent.withheldBytes}). No limit if not set. */
   maxEventBytes?: number | undefined
 }
 
 /**
- * For the sessions that call {@link readBatch}: one plan for good, along the primary key. Left to choose, Postgres plans
- * each read anew, which takes longer than the read; and where its statistics still tell of a nearly empty table it fetches
- * and sorts the whole backlog for a batch of a thousand. No compiling: a table without an index would be reason enough for it.
+ * For the sessions that call {@link readBatch}: one fixed plan, along the primary key. Otherwise Postgres plans each read anew, which takes
+ * longer than the read. And while its statistics still say that the table is nearly empty, it fetches and sorts the whole backlog for
+ * a batch of a thousand. No JIT: with sequential scans disabled, a table without an index looks
+ * expensive enough to compile the statement.
  */
 export const READ_SESSION_OPTIONS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off'
 
@@ -33,11 +34,11 @@ const HIGHEST_ID = 9_223_372_036_854_775_807n
 /**
  * Reads the next batch in the order of ids.
  *
- * Existence is the only criterion. `id > last published` would lose every event whose transaction commits late, and so
- * would the creation time; `(xid, id)` turns the events of one aggregate round when a writer took its transaction id
- * before it waited for the aggregate's lock.
+ * Existence is the only criterion. `id > last published` would lose every event whose transaction commits late, and so would the
+ * creation time. `(xid, id)` would publish an aggregate's events out of order when a writer took its transaction id before it waited for
+ * the aggregate's lock.
  *
- * Events behind a blocking dead letter of their aggregate are left where they are.
+ * Events behind a blocking dead letter of their aggregate are not read.
  */
 export async function readBatch (client: SqlClient, options: ReadOptions): Promise<OutboxEvent[]> {
   const { after, upTo = HIGHEST_ID, bound, inFlight, maxEvents, maxBytes, maxEventBytes } = options
@@ -55,8 +56,8 @@ export async function readBatch (client: SqlClient, options: ReadOptions): Promi
 }
 
 /**
- * Found by the aggregate's own index, whatever lies between the two ids. The sum and the LIMIT keep the planner from walking
- * the primary key between them instead, and from one join for all rows.
+ * Uses the index of the aggregate, however many ids are between the two. The sum and the LIMIT keep the planner from walking the primary
+ * key between them, and from one join for all rows.
  */
 function notOvertaking (bound: string): string {
   return `
@@ -66,9 +67,9 @@ function notOvertaking (bound: string): string {
 }
 
 /**
- * What it is made of, each measured to be the cheapest in Postgres:
- * - What a batch costs depends on its bytes, not on how many events wait. pg_column_size unpacks nothing, so a first running
-XX
+ * The parts of the statement, each measured to be the cheapest way in Postgres:
+ * - The cost of a batch depends on its bytes, not on how many events wait. pg_column_size unpacks nothing, so a first running sum of it
+ *   ends the batch before any payload is read. The exact sum of the texts then cuts it.
  * - A payload that is certainly too large is not turned into text: as JSON text it is an eighth of its stored size at least.
  *   ROW() unpacks a compressed one, and no more.
  * - LIMIT and OFFSET keep the planner from turning the payload into text once for the sum and once more for the result.
@@ -109,7 +110,7 @@ function readStatement (condition: string): string {
   ORDER BY summed.id`
 }
 
-/** What a value counts for before its text is known. An integer: a sum of larger numbers takes several times as long. */
+/** The weight of a value before its text is known. An integer, because sums of numeric take several times as long. */
 const WEIGHT = '(CASE WHEN packed THEN least(stored_bytes, 100000000) * 4 ELSE stored_bytes / 2 END)'
 const TEXT_BYTES = 'coalesce(octet_length(payload) + octet_length(headers), 0)'
 const IS_PRINTED = `(stored_bytes / 8 <= $6::bigint
@@ -117,7 +118,7 @@ const IS_PRINTED = `(stored_bytes / 8 <= $6::bigint
 /** The text of a header may be six times as long as the header. */
 const TOO_LARGE = '(payload IS NULL OR octet_length(payload) + octet_length(headers) / 6 > $6::bigint)'
 
-/** As an array: of rows as objects, a driver makes one for each only to be thrown away here. */
+/** Rows as arrays: the driver would make an object of each row, only to be discarded here. */
 type EventRow = readonly [
   id: string, eventId: string, aggregateType: string, aggregateId: string, aggregateVersion: string, eventType: string,
   payload: string | null, headers: string | null, createdAt: string, withheldBytes: number | null

@@ -1,20 +1,20 @@
 /** Which aggregate types are read: these alone, or all but these. */
 export type TypeFilter = { only: readonly string[] } | { except: readonly string[] }
 
-/** Which events a read looks for. */
+/** The events that a read may return. */
 export interface ReadScope {
-  /** This shard, counted from 0, of how many. */
+  /** Counted from 0. */
   shard: number
   shards: number
-  /** Leaves aggregate types out, such as those whose topic is missing; all are read when it is left out. */
+  /** Leaves aggregate types out, such as those whose topic is missing. All types if not set. */
   types?: TypeFilter | undefined
-  /** The state of `outbox_scan` that the caller knows. When it has changed since, nothing is found: see {@link ScanBound}. */
+  /** The version of the row in `outbox_scan` that the caller knows. If it has changed, the read finds nothing: see {@link ScanBound}. */
   stamp?: ScanStamp | undefined
 }
 
 /** One version of a shard's row in `outbox_scan`. */
 export interface ScanStamp {
-  /** Where the row is. Asked for by it, the row costs the same however many dead versions it has. */
+  /** The place of the row. Found by it, the row costs the same however many dead versions it has. */
   ctid: string
   stamp: string
 }
@@ -22,7 +22,7 @@ export interface ScanStamp {
 /** Adds a value to a statement, and returns its placeholder. */
 export type Parameter = (value: unknown) => string
 
-/** Part of a statement's name and the condition for the events `e` of a scope that can be read now. */
+/** The condition for the events `e` of a scope that can be read now, and its part of the statement's name. */
 export function readable ({ shard, shards, types, stamp }: ReadScope, parameter: Parameter): { name: string, condition: string } {
   let name = ''
   let condition = NOT_BLOCKED
@@ -45,12 +45,12 @@ export function readable ({ shard, shards, types, stamp }: ReadScope, parameter:
   return { name, condition }
 }
 
-/** Whether the row of `outbox_scan` is still the one that the caller knows. Looked at once for each statement. */
+/** Whether the row of `outbox_scan` is still the version that the caller knows. Evaluated once for each statement. */
 export function isCurrent ({ ctid, stamp }: ScanStamp, parameter: Parameter): string {
   return `EXISTS (SELECT FROM outbox_scan WHERE ctid = ${parameter(ctid)}::tid AND stamp = ${parameter(stamp)})`
 }
 
-/** Nearly always there is no blocking dead letter at all, which is found out once and not for each row. */
+/** Nearly always there is no blocking dead letter, which is checked once and not for each row. */
 const NOT_BLOCKED = `
         AND (NOT EXISTS (SELECT FROM outbox_dead_letters WHERE blocking) OR NOT EXISTS (
           SELECT FROM outbox_dead_letters AS d

@@ -4,17 +4,17 @@ import { isCurrent, readable, type ScanStamp, type TypeFilter } from './readable
 import { isTimeout, ScanRange } from './scan-range.ts'
 import { onlyRow, type SqlClient } from './sql-client.ts'
 
-/** A read that would begin further back than this begins here, and what is between is looked at beside it. In ids. */
+/** A read that would begin further back begins this far behind the newest id. The ids in between are scanned concurrently. */
 const HEAD = 20_000n
-/** A bound that has moved by so many ids is kept in the database. A new leader looks at no more of them than that again. */
+/** The bound is stored after it has moved by this many ids. A new leader scans no more of them than that again. */
 const KEEP_AFTER = 10_000n
-/** How long one call of {@link ScanBound.advance}, or one read of what is behind, goes on, in milliseconds. */
+/** The longest time of one call of {@link ScanBound.advance}, and of one read behind the head, in milliseconds. */
 const WALK_BUDGET_MS = 100
 const READ_BUDGET_MS = 50
-/** Between two passes over what is behind, while a writer that does not end holds the bound up. */
+/** Between two passes behind the head, while a writer that does not end holds the bound up. */
 const PASS_INTERVAL_MS = 1_000
 const LOWEST_ID = -9_223_372_036_854_775_808n
-/** So many filters are remembered: that of the reads, that of a probe, and none. */
+/** The number of filters to remember: for the reads, for expired topics, and for no filter. */
 const POSITIONS = 4
 
 export interface ScanOptions {
@@ -24,45 +24,43 @@ export interface ScanOptions {
 
 export type ScanReadOptions = Pick<ReadOptions, 'inFlight' | 'maxEvents' | 'maxBytes' | 'maxEventBytes' | 'types'>
 
-/** How far the scan has come for one filter of types. `bound <= cursor <= head`. */
+/** The progress of the scan for one filter of types. `bound <= cursor <= head`. */
 interface Position {
   types: TypeFilter | undefined
-  /** Proven: no event that these reads would return has an id up to this one. */
+  /** Proven: these reads would return no event with an id up to this one. */
   bound: bigint
-  /** Nothing was found between the bound and here; an event may still appear. */
+  /** Nothing was found between the bound and this id. An event may still appear there. */
   cursor: bigint
-  /** Reads go on from here while what is below is looked at, range by range. */
+  /** Reads begin here, while the ids below are scanned range by range. */
   head: bigint
-  /** When the cursor left the bound, and when it is to do so again should the bound not have reached the head. */
+  /** When the cursor left the bound, and when it starts from the bound again if the bound has not reached the head. */
   passBeganAt: number
   nextPassAt: number
 }
 
 /**
- * Reads one shard's events without stepping again and again over what cannot be read: dead rows of published events (while
- * an old transaction is open, vacuum cannot remove them), events behind a dead letter, other shards' events, and types that
- * are left out. There can be millions of each.
+ * Reads one shard's events without scanning unreadable rows again and again: dead rows of published events (while an old transaction
+ * is open, vacuum cannot remove them), events behind a dead letter, other shards' events, and types that are left out. There can be
+ * millions of each.
  *
- * **The bound** is the id up to which nothing can be read now. Two things could make that untrue later:
+ * **The bound** is the id up to which no event can be read now. Two things could make that untrue later:
  *
- * - *A transaction that is still open commits a lower id.* Ids are handed out before the commit. So the bound moves in two
- *   steps: note the newest id that was handed out, and who is writing at that moment (every writer holds the table's ROW
- *   EXCLUSIVE lock from before it takes an id until its transaction has ended). When all of these have ended, nothing up to
- *   the noted id can still appear, and the bound goes up to the lowest one that can be read.
- * - *An event becomes readable again*: a replayed dead letter, a discarded one, the later events of a replayed one that is
- *   published now, a repair by hand, an identity that was set back. Triggers see each of these, lower the bound in the same
- *   transaction, and change the row's stamp (`sql/003-scan-bound.sql`). Every statement here asks for the stamp that it knows
- *   in its own snapshot. So a read never sees an event that came back, or the successor of one, with a bound from before: it
- *   finds nothing, and the bound is read again.
+ * - *A transaction that is still open commits a lower id.* Ids are given out before the commit. So the bound moves in two steps. First,
+ *   note the newest id that was given out, and the transactions that are writing at that moment. (Every writer holds the table's ROW
+ *   EXCLUSIVE lock from before it takes an id until its transaction has ended.) When all of them have ended, no event up to the noted
+ *   id can still appear, and the bound moves up to the lowest event that can be read.
+ * - *An event becomes readable again*: a dead letter is replayed or discarded, a replayed event is published and unblocks later ones, a
+ *   row is repaired by hand, the identity is set back. Triggers notice each of these, lower the bound in the same transaction, and
+ *   change the row's stamp (`sql/003-scan-bound.sql`). Every statement here checks in its own snapshot the stamp that it knows. So a
+ *   read with an outdated bound never returns an event that came back, or a later one: it finds nothing, and the bound is read again.
  *
- * Events in flight exist still, and the bound does not pass them. The types that a read leaves out have a bound of their
- * own for each filter, in memory only.
+ * Events in flight still exist, and the bound does not pass them. Each filter of types has a bound of its own, in memory only.
  *
- * **The head.** A new leader's bound may be far behind, and a bound that was lowered is. The ids between are looked at in
- * ranges of bounded cost. Reads meanwhile go on from the head, and leave out events whose aggregate has an event between
- * the bound and the head: that one has to be published first. When the bound has reached the head, the two are one again.
+ * **The head.** The bound of a new leader may be far behind, and so may a lowered one. The ids in between are scanned in ranges of
+ * bounded cost. Reads meanwhile begin at the head. They leave out events whose aggregate has an event between the bound and the head,
+ * because that one has to be published first. When the bound reaches the head, the two are one again.
  *
- * **A sweep** looks from the very beginning now and then, a range at a time, for what no trigger has seen.
+ * **A sweep** scans from the lowest id once in a while, a range at a time, for events that no trigger has reported.
  */
 export class ScanBound {
   readonly #client: SqlClient
@@ -73,12 +71,12 @@ export class ScanBound {
   readonly #walkRange = new ScanRange()
   #stamp: ScanStamp
   #kept: bigint
-  /** Nothing up to here can still appear but what comes back. */
+  /** Up to here, no event can still appear except one that comes back. */
   #settled: bigint
   #newest: bigint
   #noted: { newest: bigint, writers: Set<string> } | undefined
   #sweptUpTo: bigint | undefined
-  /** Counts what lowered a bound: a look that began before must not move one. */
+  /** Counts how often a bound was lowered: a scan that began before must not move it. */
   #lowered = 0
 
   private constructor (client: SqlClient, options: ScanOptions, { stamp, bound }: ScanRow, newest: bigint) {
@@ -100,7 +98,7 @@ export class ScanBound {
   static async begin (client: SqlClient, options: ScanOptions): Promise<ScanBound> {
     await changeLayout(client, options)
     const newest = await raiseLimit(client)
-    // Another stamp: a former leader must not keep a bound that it found before this one began.
+    // A new stamp: a former leader must not store a bound that it found before this one began.
     const { rows } = await client.query({
       text: `UPDATE outbox_scan SET stamp = stamp + 1 WHERE shard = $1 RETURNING ${SCAN_ROW}`, values: [options.shard]
     })
@@ -117,19 +115,19 @@ export class ScanBound {
     return this.#position(types).bound
   }
 
-  /** Whether there are ids below the head that were not looked at yet: it is worth reading on at once. */
+  /** Whether there are unscanned ids below the head: then the caller should read again at once. */
   isBehind (types?: TypeFilter): boolean {
     const { cursor, head } = this.#position(types)
     return cursor < head
   }
 
-  /** The next events, in the order of ids. None are left out for good; see {@link ScanBound.isBehind} when there are none. */
+  /** The next events, in the order of ids. If there are none, {@link ScanBound.isBehind} tells whether to read again at once. */
   async read (options: ScanReadOptions): Promise<OutboxEvent[]> {
     const position = this.#position(options.types)
     for (;;) {
       const stamp = this.#stamp
       const events = await this.#readBehind(position, options) ?? await this.#readHead(position, options)
-      // Nothing was found, or nothing was looked for.
+      // No event, with the current stamp: there is none. With an outdated one, nothing was searched: read again.
       if (events.length > 0 || (stamp === this.#stamp && await this.#isCurrent())) return events
     }
   }
@@ -137,7 +135,7 @@ export class ScanBound {
   /**
    * Moves the bounds, if they can be moved now. Never waits for a writer. One call at a time.
    *
-   * It may be called beside a read: a bound that is a moment old costs less than the statements that move it.
+   * It may run concurrently with a read: a bound that is a moment old costs less than the statements that move it.
    */
   async advance (): Promise<void> {
     await this.#settle()
@@ -146,7 +144,7 @@ export class ScanBound {
     await this.#keep()
   }
 
-  /** Looks from the very beginning once more, a range with each {@link ScanBound.advance}. */
+  /** Scans from the lowest id once more, a range with each {@link ScanBound.advance}. */
   startSweep (): void {
     this.#sweptUpTo ??= LOWEST_ID
   }
@@ -163,11 +161,11 @@ export class ScanBound {
     return position
   }
 
-  /** From the bound on, in ranges. Undefined when there is nothing, and the head may be read. */
+  /** Reads from the bound on, in ranges. @returns undefined when there is no event, and the head may be read */
   async #readBehind (position: Position, options: ScanReadOptions): Promise<OutboxEvent[] | undefined> {
     const now = performance.now()
     const giveUpAt = now + READ_BUDGET_MS
-    // What the cursor passed may have been written by a transaction that has committed since.
+    // A transaction may have committed an event behind the cursor since.
     if (position.bound < position.head && position.cursor === position.head && now > position.nextPassAt) startPass(position)
     const lowered = this.#lowered
     while (position.cursor < position.head && performance.now() < giveUpAt) {
@@ -176,7 +174,7 @@ export class ScanBound {
       const events = await this.#readRange.time(() => this.#readFrom(position, position.cursor, upTo, options))
       if (events === undefined) continue
       if (events.length > 0) return events
-      // Not known to be empty, but only not to have been looked at.
+      // With an outdated stamp the range was not searched, so it is not known to be empty.
       if (stamp !== this.#stamp || !await this.#isCurrent() || lowered !== this.#lowered) return []
       if (upTo > position.cursor) position.cursor = upTo
       if (position.cursor === position.head) endPass(position)
@@ -188,7 +186,7 @@ export class ScanBound {
     try {
       return await this.#readFrom(position, position.head, undefined, options)
     } catch (error) {
-      // It looks for earlier events of each aggregate, which may have millions of dead ones. The ranges get there too.
+      // The read searches for earlier events of each aggregate, which may have millions of dead rows. The ranges get there too.
       if (isTimeout(error) && position.cursor < position.head) return []
       throw error
     }
@@ -198,7 +196,7 @@ export class ScanBound {
     return readBatch(this.#client, { ...this.#options, ...options, after, upTo, bound: position.bound, stamp: this.#stamp })
   }
 
-  /** Notes who is writing, or sees whether those who were have ended. */
+  /** Notes the open writers, or checks whether the noted ones have ended. */
   async #settle (): Promise<void> {
     if (this.#noted === undefined) {
       const newest = await raiseLimit(this.#client)
@@ -214,7 +212,7 @@ export class ScanBound {
     this.#noted = undefined
   }
 
-  /** A writer that never ends holds the bound up. Reads must not step over what is published meanwhile, more and more. */
+  /** A writer that never ends holds the bound up. Reads must not scan all that is published meanwhile. */
   #moveHeads (): void {
     for (const position of this.#positions.values()) {
       if (this.#newest - position.head > 2n * HEAD) position.head = this.#newest - HEAD
@@ -244,7 +242,7 @@ export class ScanBound {
     this.#sweptUpTo = lowest !== undefined || upTo >= this.#all.bound ? undefined : upTo
   }
 
-  /** The lowest id between two that can be read or is in flight; `unknown` when a bound was lowered meanwhile. */
+  /** The lowest id in a range that can be read or is in flight; `unknown` when a bound was lowered meanwhile. */
   async #lowest (after: bigint, upTo: bigint, types: TypeFilter | undefined): Promise<bigint | undefined | 'unknown'> {
     const lowered = this.#lowered
     const stamp = this.#stamp
@@ -263,7 +261,7 @@ export class ScanBound {
     return undefined
   }
 
-  /** Whether nothing has come back since the bound was read; reads it again if something has. */
+  /** Whether no event has come back since the bound was read. Otherwise reads the bound again. */
   async #isCurrent (): Promise<boolean> {
     const values: unknown[] = []
     const { rows } = await this.#client.query({
@@ -292,20 +290,20 @@ export class ScanBound {
   #lower (bound: bigint): void {
     this.#lowered++
     for (const position of this.#positions.values()) {
-      // The head stays where it was: what is above has been read from there, and is read from there.
+      // The head stays: the ids above it are read from there, as before.
       position.bound = min(position.bound, bound)
       startPass(position)
       position.head = max(position.head, position.bound)
     }
   }
 
-  /** Now and then, not for every batch: each time leaves a dead row. */
+  /** Not for every batch: each update leaves a dead row. */
   async #keep (): Promise<void> {
     const { bound } = this.#all
     if (bound - this.#kept < KEEP_AFTER) return
     const { rows } = await this.#client.query({
       name: 'outbox_scan_keep',
-      // Where the stamp has changed, the bound was lowered, or another leader has begun.
+      // Another stamp: the bound was lowered, or another leader has begun.
       text: `UPDATE outbox_scan SET bound = $3 WHERE ctid = $1::tid AND stamp = $2 AND shards = $4 RETURNING ${SCAN_ROW}`,
       values: [this.#stamp.ctid, this.#stamp.stamp, String(bound), this.#options.shards]
     })
@@ -313,7 +311,7 @@ export class ScanBound {
     if (row === undefined) return
     const kept = toScanRow(row)
     this.#kept = kept.bound
-    // Read again meanwhile, it may be newer than this.
+    // It may have been read again meanwhile, and be newer.
     if (this.#stamp.stamp === kept.stamp.stamp) this.#stamp = kept.stamp
   }
 }
@@ -329,7 +327,7 @@ function toScanRow (row: Record<string, unknown>): ScanRow {
   return { stamp: { ctid: row.ctid as string, stamp: row.stamp as string }, bound: BigInt(row.bound as string) }
 }
 
-/** With another number of shards an event may have another shard: all of them begin at the lowest bound that there was. */
+/** With another number of shards an event may have another shard, so all of them begin at the lowest bound. */
 async function changeLayout (client: SqlClient, { shards }: ScanOptions): Promise<void> {
   await client.query({
     text: `UPDATE outbox_scan SET shards = $1, stamp = stamp + 1, bound = (SELECT min(bound) FROM outbox_scan WHERE shard < shards)
@@ -367,7 +365,7 @@ function startPass (position: Position): void {
   position.passBeganAt = performance.now()
 }
 
-/** A tenth of the time at most is spent on passes, however long they are. */
+/** Passes take a tenth of the time at most, however long they are. */
 function endPass (position: Position): void {
   const now = performance.now()
   position.nextPassAt = now + Math.max(PASS_INTERVAL_MS, 10 * (now - position.passBeganAt))

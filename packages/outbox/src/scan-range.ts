@@ -1,14 +1,13 @@
 const FIRST = 10_000n
 const LEAST = 500n
-/** Ids are below this one. */
+/** Above every id. */
 const MOST = 1n << 62n
 const QUICK_MS = 25
 const SLOW_MS = 150
 
 /**
- * How many ids one statement may look at. What a range costs cannot be known before: it may be a gap, or hold nothing but
- * dead rows. So a range is twice as large after one that was quick, half as large after a slow one, and much smaller after
- * one that Postgres gave up.
+ * How many ids one statement may scan. The cost of a range is unknown before: it may be a gap, or full of dead rows. So the range
+ * doubles after a quick one, halves after a slow one, and becomes much smaller after one that Postgres gave up.
  */
 export class ScanRange {
   #size = FIRST
@@ -18,7 +17,7 @@ export class ScanRange {
     return this.#size
   }
 
-  /** Runs a statement over one range; undefined when it took too long and a smaller range is to be tried. */
+  /** Runs a statement over one range. @returns undefined when it timed out, and a smaller range is to be tried */
   async time <T> (statement: () => Promise<T>): Promise<T | undefined> {
     const startedAt = performance.now()
     try {
@@ -29,7 +28,7 @@ export class ScanRange {
       return result
     } catch (error) {
       if (!isTimeout(error) || this.#size === LEAST) throw error
-      // A range that grew in a gap must not do so again and again before the dead rows behind it.
+      // A range that grew in a gap must not grow as large again before the dead rows behind the gap.
       this.#ceiling = this.#size > 16n * FIRST ? this.#size / 16n : max(this.#size / 2n, LEAST)
       this.#size = LEAST
       return undefined
@@ -38,7 +37,7 @@ export class ScanRange {
 
   #grow (): void {
     if (this.#size < this.#ceiling) this.#size = this.#size * 2n < this.#ceiling ? this.#size * 2n : this.#ceiling
-    // What was too much once need not be so for good.
+    // A size that was too large once may fit later.
     else if (this.#ceiling < MOST) this.#ceiling += this.#ceiling / 8n
   }
 
@@ -51,7 +50,7 @@ function max (a: bigint, b: bigint): bigint {
   return a > b ? a : b
 }
 
-/** The statement was given up: by Postgres (`statement_timeout`, or it was cancelled), or by the driver. */
+/** The statement timed out or was cancelled, by Postgres (`statement_timeout`) or by the driver. */
 export function isTimeout (error: unknown): boolean {
   const { code, message } = error as { code?: unknown, message?: unknown }
   return code === '57014' || message === 'Query read timeout'

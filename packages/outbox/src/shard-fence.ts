@@ -4,20 +4,20 @@ import type { EventNames } from './event-names.ts'
 import { Fence } from './fence.ts'
 import type { SqlClient } from './sql-client.ts'
 
-/** What a takeover found. */
+/** The result of step 1 of a takeover. */
 export interface TakenOver {
   fence: Fence
-  /** The number of the newest claimed batch, finished or not. For people: nothing is decided by it. */
+  /** The number of the newest claimed batch, completed or not. For people: it decides nothing. */
   batch: bigint
-  /** The name of the newest claimed batch; '' if it has none. */
+  /** The token of the newest claimed batch; '' if there is none. */
   token: string
-  /** The name that Kafka has while that batch is not in it. */
+  /** The token that Kafka has if that batch is not in Kafka. */
   tokenBefore: string
-  /** What the former leader had in flight; undefined if nothing. */
+  /** The events that the former leader had in flight; undefined: none. */
   outstanding: EventNames | undefined
 }
 
-/** Who took a shard over last; epoch 0 and nobody if it never was. */
+/** The last takeover of a shard. Epoch 0 without a holder if there was none. */
 export interface ShardState {
   epoch: bigint
   holder: string | undefined
@@ -25,18 +25,17 @@ export interface ShardState {
 
 export interface TakeOverOptions {
   /**
-   * Take over only if the shard is as expected. A relay that begins anew after a failure gives its own fence: it may have slept,
-   * and must not fence a successor of which it knows nothing. A standby gives what it has read. Left out, the shard is taken
-   * whoever holds it.
+   * Takes over only if the shard is as expected. A relay that takes over again after a failure gives its own fence: it may have been
+   * frozen, and must not fence a successor that it does not know. A standby gives what it has read. Left out: from any holder.
    */
   expected?: Fence | ShardState | undefined
-  /** The layout under which it is taken over; refused if the shard has another one. Left out, it is not looked at. */
+  /** The layout token of the caller; refused if the shard has another one. Left out: not checked. */
   layout?: string | undefined
 }
 
 /**
- * Raises the shard's epoch, which fences everybody who worked with an older one, and reports what was in flight.
- * The epoch lives in Postgres because a Lease's `leaseTransitions` starts again at 0 when the Lease is deleted.
+ * Raises the shard's epoch, which fences every relay with an older one, and reports the batch that was in flight.
+ * The epoch is kept in Postgres, because a Lease's `leaseTransitions` starts again at 0 when the Lease is deleted.
  *
  * @param holder the process that takes over
  * @throws FencedError when the shard is not as expected
@@ -77,7 +76,7 @@ export async function takeOverShard (
   }
 }
 
-/** What stands in the shard's row now. */
+/** The epoch and the holder in the shard's row. */
 export async function readShard (client: SqlClient, shard: number): Promise<ShardState> {
   const { rows } = await client.query({ text: 'SELECT epoch::text, holder FROM relay_shard WHERE shard = $1', values: [shard] })
   const row = rows[0]

@@ -1,12 +1,12 @@
 /** A row as the driver returns it. */
 export type Row = Record<string, unknown>
 
-/** One statement. `name` lets the driver prepare it once per connection. */
+/** One statement. With a `name`, the driver prepares it once per connection. */
 export interface Statement {
   name?: string
   text: string
   values?: unknown[]
-  /** Rows as arrays of their columns. */
+  /** Rows as arrays of columns. */
   rowMode?: 'array'
 }
 
@@ -15,14 +15,14 @@ export interface SqlClient {
   query: (statement: Statement) => Promise<{ rows: Row[], rowCount: number | null }>
 }
 
-/** The statement returned no row where one was promised: the tables are not those of the files in `sql/`. */
+/** The only row of a result. @throws Error without a row: the tables are not those of the files in `sql/` */
 export function onlyRow (rows: Row[], what: string): Row {
   const row = rows[0]
   if (row === undefined) throw new Error(`expected one row from ${what}, found none: are the tables those of every file in packages/outbox/sql?`)
   return row
 }
 
-/** A `bigint[]` as Postgres reads it. The driver would quote and escape every one of a thousand ids. */
+/** A `bigint[]` in Postgres syntax. The driver would quote and escape each of a thousand ids. */
 export function idArray (ids: readonly string[]): string {
   return `{${ids.join(',')}}`
 }

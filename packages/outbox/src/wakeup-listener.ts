@@ -7,10 +7,10 @@ import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 export interface WakeupListenerOptions {
   /** A connection of its own, and not through a transaction pooler: `LISTEN` belongs to the session. */
   connection: Connection
-  /** `sweep`: an event may have come back under an old id. Also called after every reconnect, with `sweep` true. */
+  /** `sweep`: an event may have come back under an old id. Also called after each reconnect, with `sweep` true. */
   onWakeup: (sweep: boolean) => void
   onError?: (error: Error) => void
-  /** A silently dead connection delivers nothing and reports nothing, so it is asked this often. */
+  /** The connection is checked this often: a silently dead one delivers nothing and reports no error. */
   heartbeatMs?: number
   reconnectDelayMs?: number
 }
@@ -19,7 +19,7 @@ export interface WakeupListener {
   close: () => Promise<void>
 }
 
-/** Listens for wake-ups, and reconnects forever. What it misses meanwhile, the poll finds. */
+/** Listens for wake-ups, and reconnects forever. The poll finds the events of missed wake-ups. */
 export function listenForWakeups (options: WakeupListenerOptions): WakeupListener {
   const { onWakeup, onError = () => {}, heartbeatMs = 5_000, reconnectDelayMs = 1_000 } = options
   const stop = new AbortController()
@@ -40,7 +40,7 @@ export function listenForWakeups (options: WakeupListenerOptions): WakeupListene
     client.on('error', (error) => { lost = error; broken.abort() })
     client.on('end', () => { broken.abort() })
     client.on('notification', ({ payload }) => { onWakeup(payload === 'sweep') })
-    // Not client.end(), which waits for the server: on a connection whose packets vanish that lasts as long as TCP is patient.
+    // Not client.end(), which waits for the server: on a connection whose packets vanish, until TCP gives up.
     const hangUp = () => { socket.destroy() }
     stop.signal.addEventListener('abort', hangUp)
     try {

@@ -4,17 +4,17 @@ import type { Connection } from './connection.ts'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
 export interface WakeupSenderOptions {
-  /** A connection of its own: the hint must never wait for, or hold, one that an order needs. */
+  /** A connection of its own: a wake-up must neither wait for nor occupy a connection that an order needs. */
   connection: Connection
-  /** At most one notification in this time; further calls are folded into the next one. */
+  /** At most one notification in this time. Further calls are merged into the next one. */
   minIntervalMs?: number
-  /** No new connection sooner than this after one has failed. */
+  /** Pause between a failed connection and the next one. */
   reconnectDelayMs?: number
   onError?: (error: Error) => void
 }
 
 export interface WakeupSender {
-  /** Call it after COMMIT. Returns at once and never throws; a lost hint costs one poll interval of latency. */
+  /** Call it after COMMIT. Returns at once and never throws. A lost wake-up costs one poll interval of latency. */
   wake: () => void
   close: () => Promise<void>
 }
@@ -22,8 +22,8 @@ export interface WakeupSender {
 /**
  * Tells relays that the outbox has new events.
  *
- * Outside the order's transaction, because a transaction that has notified takes a global lock at its commit: measured
- * with 16 writers, 3,230 transactions a second became 552.
+ * Not in the order's transaction: after NOTIFY, a commit takes a lock of the whole server. Measured with 16 writers, 3,230 transactions
+ * a second became 552.
  */
 export function createWakeupSender (options: WakeupSenderOptions): WakeupSender {
   const { connection, minIntervalMs = 3, reconnectDelayMs = 1_000, onError = () => {} } = options
@@ -42,7 +42,7 @@ export function createWakeupSender (options: WakeupSenderOptions): WakeupSender 
       onError(error)
     }
     fresh.once('error', lost)
-    // A second 'error' event without a listener would end the process.
+    // A second 'error' event without a listener would be an uncaught exception.
     fresh.on('error', () => {})
     return begin(fresh).catch((error: Error) => { lost(error); throw error })
   }
@@ -53,7 +53,7 @@ export function createWakeupSender (options: WakeupSenderOptions): WakeupSender 
     return fresh
   }
 
-  /** The first hint goes at once; those that come meanwhile are one more, after the interval. */
+  /** The first wake-up is sent at once. Those that come meanwhile are one more, after the interval. */
   async function sendPending (): Promise<void> {
     while (pending && !closing.signal.aborted) {
       pending = false

@@ -4,7 +4,7 @@ import t from 'tap'
 import { event, outboxDatabase } from './outbox-database.ts'
 
 const HOUR_MS = 3_600_000
-/** As many as an operator may leave waiting for a weekend. */
+/** A number that can gather in a weekend without an operator. */
 const MANY = 300_000
 
 async function age (pool: pg.Pool, id: number, interval: string): Promise<void> {

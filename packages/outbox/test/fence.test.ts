@@ -9,7 +9,7 @@ import { event, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
 const name = (batch: bigint) => ({ token: randomUUID(), batch })
 const left = async (pool: pg.Pool) => (await readBatch(pool, readAll())).map(({ id }) => Number(id))
 
-/** As a restore does: the row is as it was. */
+/** Sets the row back, as a restore does. */
 async function asBefore (pool: pg.Pool, work: () => Promise<unknown>): Promise<void> {
   await pool.query('CREATE TABLE backup AS SELECT * FROM relay_shard')
   await work()
@@ -176,15 +176,15 @@ t.test('the epoch is given out again after a restore: the former leader is fence
   await enqueue(pool, [event('a', 1), event('a', 2)])
   await takeOverShard(pool, 0, 'first')
   let lost
-  await asBefore(pool, async () => { lost = await takeOverShard(pool, 0, 'of the lost time') })
+  await asBefore(pool, async () => { lost = await takeOverShard(pool, 0, 'former') })
   const { fence: { epoch } } = await takeOverShard(pool, 0, 'of the new time')
   const { fence } = lost as unknown as Awaited<ReturnType<typeof takeOverShard>>
   t.equal(fence.epoch, epoch, 'the same epoch')
   const events = await namesOf(pool, 1)
   await t.rejects(claim(pool, fence, name(1n), events), FencedError)
   await t.rejects(complete(pool, fence, events), FencedError)
-  await t.rejects(takeOverShard(pool, 0, 'of the lost time', { expected: fence }), FencedError)
-  await t.rejects(takeOverShard(pool, 0, 'a standby', { expected: { epoch, holder: 'of the lost time' } }), FencedError)
+  await t.rejects(takeOverShard(pool, 0, 'former', { expected: fence }), FencedError)
+  await t.rejects(takeOverShard(pool, 0, 'a standby', { expected: { epoch, holder: 'former' } }), FencedError)
   t.same(await left(pool), [1, 2])
 })
 

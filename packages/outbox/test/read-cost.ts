@@ -1,7 +1,7 @@
 import type { Statement } from '@orders/outbox'
 import type pg from 'pg'
 
-/** Blocks of tables and indexes that the reads of `work` look at. Unlike a time, it is the same on every machine. */
+/** The blocks of tables and indexes that the reads of `work` touch. Unlike a time, the same on every machine. */
 export async function blocksOf (client: pg.Client, work: () => Promise<unknown>): Promise<number> {
   let blocks = 0
   const query = client.query.bind(client) as (statement: Statement | string, values?: unknown[]) => Promise<pg.QueryResult>

@@ -8,9 +8,9 @@ import t, { type Test } from 'tap'
 import { event, eventOf, namesOf, outboxDatabase, readAll } from './outbox-database.ts'
 import { blocksOf } from './read-cost.ts'
 
-/** More than a read begins behind the newest id, and more than the bound moves before it is kept. */
+/** More ids than a read begins behind the newest one, and more than the bound moves before it is stored. */
 const MANY = 45_000
-/** What a read of an empty outbox looks at, generously. */
+/** A generous limit for the blocks that a read of an empty outbox touches. */
 const FEW_BLOCKS = 60
 
 interface Scene {
@@ -29,7 +29,7 @@ async function scene (t: Test): Promise<Scene> {
   return { pool, client, fence }
 }
 
-/** While it is open, vacuum removes nothing. */
+/** An open transaction: vacuum removes nothing. */
 async function oldSnapshot (t: Test, pool: pg.Pool): Promise<void> {
   const old = await pool.connect()
   t.teardown(() => { old.release(true) })
@@ -46,7 +46,7 @@ const everything = (fields: Partial<ScanReadOptions> = {}): ScanReadOptions => (
 const ids = async (scan: ScanBound, options?: Partial<ScanReadOptions>) => (await scan.read(everything(options))).map(({ id }) => Number(id))
 const begin = (client: SqlClient, shard = 0, shards = 1) => ScanBound.begin(client, { shard, shards })
 
-/** Until it has nothing more to look at. */
+/** Advances until there are no ids left to scan. */
 async function settle (scan: ScanBound, types?: TypeFilter): Promise<void> {
   for (let quiet = 0; quiet < 3;) {
     const before = scan.boundFor(types)
@@ -67,7 +67,7 @@ t.test('the bound does not pass the id of a transaction that is still open', asy
 
   const scan = await begin(pool)
   for (let step = 0; step < 4; step++) await scan.advance()
-  t.equal(scan.value, 0n, 'somebody is still writing')
+  t.equal(scan.value, 0n, 'a writer is still open')
 
   await late.query('COMMIT')
   late.release()
@@ -117,7 +117,7 @@ t.test('a new leader is not held up by dead rows, and the next one begins where 
 
   const scan = await begin(client)
   const first = await blocksOf(client, async () => { t.equal((await ids(scan)).length, 1, 'found by the first read') })
-  // How many of the ranges it gets through is a question of time. None is looked at twice.
+  // The number of ranges depends on time. No range is scanned twice.
   t.ok(first < whole * 1.5, `the first read: ${first} blocks, from the beginning ${whole}`)
   await settle(scan)
   t.equal(scan.value, BigInt(MANY))
@@ -238,7 +238,7 @@ for (const [what, sql] of [
     }
     await complete(pool, fence, await namesOf(pool, ...inFlight.map(Number)))
     await settle(scan)
-    // The limit went back with the identity: ordinary inserts cost nothing again.
+    // The limit was set back with the identity: ordinary inserts cost nothing again.
     const { rows: [before] } = await pool.query('SELECT stamp FROM outbox_scan WHERE shard = 0')
     await enqueue(pool, event('next', 1))
     t.same((await pool.query('SELECT stamp FROM outbox_scan WHERE shard = 0')).rows[0], before)
@@ -274,7 +274,7 @@ t.test('a read from the head never overtakes an event of the same aggregate', as
   await settle(scan)
   const last = MANY + 5
   t.same(await ids(scan), [last])
-  // What is below is to be looked at once more, and the head is not.
+  // The ids below are scanned once more, those above the head are not.
   await discardDeadLetter(pool, 1n)
   const published: number[] = []
   for (let reads = 0; reads < 100 && published.length < 3; reads++) {
@@ -321,7 +321,7 @@ t.test('a former leader keeps no bound after its successor has begun', async (t)
   await former.advance()
   t.same((await pool.query('SELECT bound FROM outbox_scan WHERE shard = 0')).rows, [{ bound: '0' }])
   await settle(former)
-  t.equal(former.value, 12_000n, 'it has seen that somebody else has the row')
+  t.equal(former.value, 12_000n, 'it has seen that another leader has the row')
 })
 
 t.test('a sweep finds events that no trigger has reported', async (t) => {
@@ -345,7 +345,7 @@ t.test('a statement that takes too long is followed by a smaller one', async (t)
   await fill(pool, MANY)
   await pool.query('DELETE FROM outbox_events')
   await pool.query("INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload) VALUES ('order', 'live', 1, 'E', '{}')")
-  // Whatever looks at more than 2,000 ids is given up.
+  // Statements that scan more than 2,000 ids time out.
   const given: number[] = []
   const impatient: SqlClient = {
     async query (statement) {

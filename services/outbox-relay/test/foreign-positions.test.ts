@@ -3,7 +3,7 @@ import { ForeignPositions, SharedNameError } from '../src/publishing/foreign-pos
 
 const MINUTE_MS = 60_000
 
-/** Notes one position a second until it is one too many; the pause that it asks for, in seconds. */
+/** Notes one position a second until the limit. @returns the pause that follows, in seconds */
 function pauseAfterThree (positions: ForeignPositions, now: number): number {
   try {
     for (let count = 0; count < 3; count++) positions.note(now + count * 1_000)

@@ -10,7 +10,7 @@ const kubernetes = await Kubernetes.start()
 t.teardown(() => kubernetes.close())
 const settings = { ...SHORT_LEASE, RELAY_LEASE: 'kubernetes', KUBECONFIG: kubernetes.kubeconfig }
 
-/** Who holds the Lease, by the name it was started with. */
+/** The holder of the Lease, by the name it was started with. */
 async function holder (fixture: RelayFixture, shard = 0): Promise<string> {
   const store = new KubernetesLeaseStore({
     namespace: 'default', name: `${fixture.relayName}-${shard}`, loadConfig: (config) => { config.loadFromFile(kubernetes.kubeconfig) }
@@ -37,13 +37,13 @@ t.test('a Kubernetes Lease, and an API server that stops and comes back', async 
 
   await t.test('while the API server is away, publishing goes on', async (t) => {
     await kubernetes.stop()
-    // More than once: the first time, the lease may not even have run out.
+    // More than once: the first time, the lease may not have expired yet.
     await until(async () => {
       await fixture.post(...AGGREGATES)
       await fixture.published()
       return countOf(leader, 'leading_unconfirmed') > 3
     }, { what: 'a leader that cannot renew' })
-    t.equal(await fixture.leader(), leader.name, 'nobody else has taken over')
+    t.equal(await fixture.leader(), leader.name, 'no other relay has taken over')
   })
 
   await t.test('killed meanwhile: the standby takes over without a Lease', async (t) => {
@@ -57,7 +57,7 @@ t.test('a Kubernetes Lease, and an API server that stops and comes back', async 
       await fixture.published()
       return countOf(leader, 'lease_store_failed') > 3
     }, { what: 'the replica that was started again looking for the Lease' })
-    t.equal(await fixture.leader(), standby.name, 'a replica that starts disturbs nobody')
+    t.equal(await fixture.leader(), standby.name, 'a replica that starts does not disturb the leader')
   })
 
   await t.test('when the API server is back, one leads, and the Lease names it', async (t) => {

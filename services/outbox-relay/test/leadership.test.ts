@@ -3,7 +3,7 @@ import t from 'tap'
 import { NO_ANOMALIES, RelayFixture, type Relay } from './fixture/relay-fixture.ts'
 
 const AGGREGATES = ['a', 'b', 'c', 'd', 'e']
-/** Less than what is left of a lease of 15 s: a takeover in this time was not made by its end. */
+/** Less than the rest of a lease of 15 s: a takeover in this time did not wait for the lease to expire. */
 const EAGER_MS = 10_000
 
 t.test('three replicas, one of which leads', async (t) => {
@@ -41,7 +41,7 @@ t.test('three replicas, one of which leads', async (t) => {
     t.ok(former.service.logs.some(({ event }) => event === 'lease_released'))
     const successor = await anotherThan(former, EAGER_MS)
     await fixture.published()
-    t.ok(successor.service.logs.some(({ election, because }) => election === 'acquired' && because === 'free'), 'the lease was free')
+    t.ok(successor.service.logs.some(({ election, because }) => election === 'acquired' && because === 'free'), 'the lease was released')
     t.same(await fixture.anomalies(), NO_ANOMALIES)
     await former.service.start()
   })

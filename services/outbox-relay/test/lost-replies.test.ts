@@ -6,7 +6,7 @@ import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
 
 const AGGREGATES = ['a', 'b', 'c', 'd', 'e']
 
-/** Posts until an answer, or a request, is lost, and on until a takeover has followed. @returns what lets a lost request arrive */
+/** Posts until an answer or a request is lost, and a takeover has followed. @returns a function that lets a lost request arrive */
 async function lose (what: 'answer' | 'request', api: Api, fixture: RelayFixture, proxy: TcpProxy): Promise<() => void> {
   const arrival = Promise.withResolvers<'forward'>()
   let lost = false

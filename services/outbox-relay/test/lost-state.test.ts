@@ -9,7 +9,7 @@ import { NO_ANOMALIES, RelayFixture, type Relay } from './fixture/relay-fixture.
 const AGGREGATES = ['a', 'b', 'c']
 const settings = { RELAY_LEASE: 'none', RELAY_SWEEP_INTERVAL_MS: '500' }
 
-/** Kills the relay with a batch in Kafka that Postgres does not know of. */
+/** Kills the relay with a batch in Kafka that is not completed in Postgres. */
 async function killBeforeComplete (fixture: RelayFixture, relay: Relay): Promise<void> {
   await interrupt({ when: 'before the complete', link: 'postgres', request: () => statement('outbox_complete'), at: 'request' }, {
     relay, kafka: relay.postgres, signal: 'SIGKILL', meanwhile: () => fixture.post(...AGGREGATES)
@@ -25,7 +25,7 @@ t.test('Postgres was restored while a relay was idle: the restored events are pu
       await fixture.post(...AGGREGATES)
       await fixture.published()
       const backup = await backUp(fixture)
-      // One batch more, which the backup does not have. The ids of its events come again.
+      // One more batch, which the backup does not have. The ids of its events are given out again.
       await fixture.post('lost with the database')
       await fixture.published()
       await backup.restore()
@@ -60,7 +60,7 @@ t.test('Postgres was restored to a claim whose token Kafka does not have: publis
   t.ok(relay.service.logs.some(({ event, level, relayName }) => event === 'position_foreign' && level === 'error' && relayName === fixture.relayName))
   const epoch = await fixture.epoch()
   await relay.service.restart()
-  await until(async () => await fixture.epoch() > epoch, { what: 'one takeover more' })
+  await until(async () => await fixture.epoch() > epoch, { what: 'one more takeover' })
   await fixture.post(...AGGREGATES)
   await fixture.published()
   t.equal(relay.service.logs.filter(({ event }) => event === 'position_foreign').length, 1, 'found once')
@@ -89,7 +89,7 @@ t.test('Kafka lost the position: the batch in flight is published again, and not
   await fixture.published()
   const { lost, twice, outOfOrder } = await fixture.anomalies()
   t.same({ lost, outOfOrder }, { lost: [], outOfOrder: [] })
-  t.ok(twice.length >= AGGREGATES.length, 'a duplicate is the price')
+  t.ok(twice.length >= AGGREGATES.length, 'the batch is published twice')
 })
 
 t.test('Kafka has the position: the batch in flight is not published again', async (t) => {

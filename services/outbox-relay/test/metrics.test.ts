@@ -6,7 +6,7 @@ import { RelayFixture } from './fixture/relay-fixture.ts'
 const README = new URL('../README.md', import.meta.url)
 const AGGREGATES = ['a', 'b', 'c']
 
-/** Processor time of a process so far. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: utime and stime, in 1/100 s */
+/** CPU time of a process so far. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: utime and stime, in 1/100 s */
 async function cpuMs (pid: number): Promise<number> {
   const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).replace(/^.*\) /, '').split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10
@@ -76,7 +76,7 @@ t.test('while Postgres cannot be reached, the outbox metrics are NaN: the last v
     const found = known()
     if (found.length !== names.length || page.sum('outbox_readable') !== readable) throw new Error(found.join())
     return true
-  }, { what: `${names.length} of the figures of the outbox` })
+  }, { what: `${names.length} of the outbox metrics` })
   await untilKnown(GAUGES, 1)
   postgres.cut()
   await untilKnown([], 0)
@@ -95,7 +95,7 @@ t.test('events behind a dead letter are counted apart from events that are stuck
     return page.sum('outbox_blocked_events', 'by="dead_letter"') === 2 ? page : undefined
   }, { what: 'the blocked events' })
   t.equal(page.sum('outbox_backlog_events'), 2)
-  t.equal(page.sum('outbox_oldest_age_seconds'), 0, 'nothing that could be published waits')
+  t.equal(page.sum('outbox_oldest_age_seconds'), 0, 'no event that could be published waits')
   t.ok(page.sum('outbox_blocked_oldest_age_seconds', 'by="dead_letter"') > 0)
 
   service.kill('SIGKILL')
@@ -104,5 +104,5 @@ t.test('events behind a dead letter are counted apart from events that are stuck
   await until(async () => {
     const page = await fixture.metrics(other.service)
     return page.sum('outbox_blocked_events', 'by="topic"') === 3 && page.sum('outbox_blocked_events', 'by="dead_letter"') === 2
-  }, { what: 'another relay that cannot write anywhere, and says so', deadlineMs: 60_000 })
+  }, { what: 'another relay that can write to no topic, and reports it', deadlineMs: 60_000 })
 })

@@ -8,7 +8,7 @@ import { Wakeups } from '../src/publishing/wakeups.ts'
 
 const event = (aggregateId: string) => ({ aggregateType: 'order', aggregateId, aggregateVersion: 1, eventType: 'E', payload: {} })
 
-/** A reader whose reads fail as `fail` says: by how many events they ask for, and whether with their payloads. */
+/** A reader whose reads fail as `fail` says, by the number of events and by whether payloads are read. */
 async function reader (t: Test, fail: (maxEvents: number, withPayload: boolean) => { code: string } | undefined): Promise<OutboxReader> {
   const database = await testDatabase(t, { service: 'order-api' })
   const client = new pg.Client({ connectionString: database.ownerUrl, options: READ_SESSION_OPTIONS })

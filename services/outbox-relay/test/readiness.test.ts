@@ -4,7 +4,7 @@ import t from 'tap'
 import { kubernetesProblems } from '../src/leadership/lease-store.ts'
 import { RelayFixture } from './fixture/relay-fixture.ts'
 
-/** What `/readyz` says when it says no; undefined when it says yes. */
+/** The reasons of a 503 of `/readyz`; undefined: 200. */
 async function unready ({ ops }: ServiceProcess): Promise<string | undefined> {
   const response = await fetch(`${ops}/readyz`)
   const text = await response.text()

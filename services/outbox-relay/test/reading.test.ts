@@ -2,7 +2,7 @@ import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
 
-/** Long before a sweep would find anything. */
+/** Much shorter than the sweep interval. */
 const AT_ONCE = { deadlineMs: 30_000 }
 const NEVER_SWEEPS = { RELAY_SWEEP_INTERVAL_MS: '3600000', RELAY_POLL_INTERVAL_MS: '200' }
 

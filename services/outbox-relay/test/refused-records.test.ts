@@ -45,7 +45,7 @@ t.test('a record that Kafka refuses blocks its aggregate alone, until it is repl
   await fixture.published()
   t.same(await fixture.anomalies(), NO_ANOMALIES)
   t.equal(await cli(fixture, 'list'), '')
-  // Each dead letter cleared a claim that Kafka has not, and a takeover followed: that is nobody else's position.
+  // Each dead letter cleared a claim that Kafka does not have, and a takeover followed: that is not a foreign position.
   t.equal((await fixture.metrics(service)).sum('relay_position_foreign_total'), 0)
 })
 
@@ -82,7 +82,7 @@ for (const delivery of ['exactly-once', 'at-least-once']) {
   })
 }
 
-/** As the owner, who may set what a writer may not: the columns of an event, and the times that Postgres knows. */
+/** As the owner, who may set columns that a writer may not, such as any time that Postgres has. */
 async function insert (fixture: RelayFixture, aggregate: string, { createdAt = 'clock_timestamp()', headers = '{}' } = {}): Promise<void> {
   await fixture.pool.query(`INSERT INTO outbox_events (aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers, created_at)
     VALUES ('order', $1, (SELECT count(*) + 1 FROM outbox_events WHERE aggregate_id = $1), 'Changed', '{}', $2::jsonb, ${createdAt})`, [aggregate, headers])

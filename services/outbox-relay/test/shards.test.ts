@@ -9,7 +9,7 @@ t.test('four shards and three replicas', async (t) => {
   const fixture = await RelayFixture.create(t, { settings: { RELAY_SHARDS: String(SHARDS), RELAY_RETRY_PERIOD_MS: '300' } })
   const relays = [await fixture.relay('one')]
   const led = async ({ service }: Relay) => service.running ? (await fixture.metrics(service)).sum('relay_leader') : 0
-  /** Resolves when all shards are led, and nobody leads more than the given number. Posts all the while. */
+  /** Resolves when all shards are led, and no replica leads more than the given number. Posts all the while. */
   const shared = async (most: number) => until(async () => {
     await fixture.post(...AGGREGATES)
     const counts = await Promise.all(relays.map((relay) => led(relay)))

@@ -19,7 +19,7 @@ t.test('the types to read without a topic, and the types of that topic', async (
   t.equal(TopicMap.parse('invoice=orders', 'orders').settingsOf('orders'), 'RELAY_TOPICS and RELAY_DEFAULT_TOPIC')
 })
 
-/** Says what the test wants it to. */
+/** Answers as the test says. */
 class FakeProbe implements TopicProbe {
   problems = new Map<string, string>()
   failure: Error | undefined
@@ -67,7 +67,7 @@ t.test('a topic to which a send was refused is withheld, although metadata repor
   t.equal(topicGate.withhold(refused), false, 'no news')
   t.same(topicGate.types, { except: ['invoice', 'credit'] })
   await topicGate.look()
-  t.same(topicGate.types, { except: ['invoice', 'credit'] }, 'not tried again at once: that would be a takeover for each look')
+  t.same(topicGate.types, { except: ['invoice', 'credit'] }, 'not tried again at once: that would be a takeover at each metadata request')
   const now = performance.now()
   t.intercept(performance, 'now', { value: () => now + 5_000 })
   let isBack = false

@@ -5,7 +5,7 @@ import { RelayFixture } from './fixture/relay-fixture.ts'
 
 const MINUTE_MS = '60000'
 
-/** As a program in any language would, with the rights of a writer. */
+/** As a program in any language does, with the rights of a writer. */
 async function insert (fixture: RelayFixture, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: fixture.writerUrl })
   await client.connect()

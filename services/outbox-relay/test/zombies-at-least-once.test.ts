@@ -24,7 +24,7 @@ t.test('at least once: behind a zombie nothing is lost, and the first copies are
       await makeZombie(moment, { fixture, kafka: proxy, zombie, successor, meanwhile: () => fixture.post(...AGGREGATES) })
       const { lost, twice, outOfOrder } = await fixture.anomalies()
       t.same({ lost, outOfOrder }, { lost: [], outOfOrder: [] })
-      t.ok(twice.length > 0, 'and what it had in its hands came twice')
+      t.ok(twice.length > 0, 'and the batch in flight was published twice')
     })
   }
 })

@@ -8,7 +8,7 @@ import { AGGREGATES, makeZombie, SHORT_LEASE } from './fixture/zombie.ts'
 const CLAIMED: Moment = { when: 'after the claim', link: 'postgres', request: () => statement('outbox_claim'), at: 'answer' }
 const COMMITTED: Moment = { when: 'after the commit', link: 'kafka', request: (relay) => kafkaRequest('EndTxn', relay), at: 'answer' }
 
-/** A takeover, one request after the other; `killed` is when its predecessor came to its end. */
+/** The requests of a takeover, in order; `killed` is when the leader before was killed. */
 const MOMENTS: Array<Moment & { killed: Moment }> = [
   { when: 'with the epoch raised', link: 'postgres', request: () => statement('INSERT INTO relay_shard'), at: 'answer', killed: CLAIMED },
   { when: 'before Kafka knows of it', link: 'kafka', request: (relay) => kafkaRequest('InitProducerId', relay), at: 'request', killed: CLAIMED },

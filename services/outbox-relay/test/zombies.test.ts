@@ -5,7 +5,7 @@ import { kafkaRequest, statement } from '@orders/testing/faults/requests'
 import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
 import { AGGREGATES, makeZombie, SHORT_LEASE } from './fixture/zombie.ts'
 
-/** The loop, one request after the other. */
+/** The requests of the publish loop, in order. */
 const MOMENTS: Moment[] = [
   { when: 'before the claim', link: 'postgres', request: () => statement('outbox_claim'), at: 'request' },
   { when: 'after the claim', link: 'postgres', request: () => statement('outbox_claim'), at: 'answer' },

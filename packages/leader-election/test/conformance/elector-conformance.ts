@@ -79,7 +79,7 @@ export function electorConformance (t: Test, platform: Platform): void {
       atWork.add(elector.identity)
       terms.push({ holder: elector.identity, transitions: term.transitions })
       t.same([...atWork], [elector.identity], 'alone at work')
-      // A round trip to the server, so that somebody else would have the time to begin.
+      // A round trip to the server, so that another elector would have time to begin.
       t.equal((await lease.store().get(asking())).record.holderIdentity, elector.identity, 'and the record says so')
       atWork.delete(elector.identity)
       if (terms.length >= 15 && new Set(terms.map(({ holder }) => holder)).size === electors.length) enough.resolve()

@@ -1,15 +1,15 @@
 import type { LeaderElectionRecord, LeaseStore } from '@orders/leader-election'
 
-/** One record on a real server, and the hands of somebody who does not play by the rules. */
+/** One record on a real server, and writes to it that break the rules. */
 export interface LeaseUnderTest {
-  /** Another candidate's way to it. */
+  /** The store of another candidate. */
   store: () => LeaseStore
-  /** Changes some fields without asking. */
+  /** Changes some fields past the compare-and-set. */
   edit: (fields: Partial<LeaderElectionRecord>) => Promise<void>
-  /** Changes the version and nothing of the record. */
+  /** Changes only the version. */
   touch: () => Promise<void>
   delete: () => Promise<void>
 }
 
-/** Makes leases, one for each test. */
+/** Creates leases, one for each test. */
 export type Platform = () => LeaseUnderTest

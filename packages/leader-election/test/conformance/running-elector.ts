@@ -5,14 +5,14 @@ interface TestContext {
   teardown: (work: () => Promise<void>) => unknown
 }
 
-/** Long enough for a busy machine, short enough to wait for the end of a lease. */
+/** Long enough for a busy machine, short enough to wait until a lease expires. */
 export const SHORT_TIMINGS = { leaseDurationMs: 3_000, renewDeadlineMs: 2_500, retryPeriodMs: 300, requestTimeoutMs: 2_000 }
 /** Renews as often, and no stall of the server ends its lease within a test. */
 export const STEADY_TIMINGS = { leaseDurationMs: 60_000, renewDeadlineMs: 50_000, retryPeriodMs: 300, requestTimeoutMs: 40_000 }
-/** Whoever takes over within the deadline of a test was not waiting for time to pass. */
+/** A takeover within the deadline of a test did not wait for a lease to expire. */
 export const PATIENT_TIMINGS = { leaseDurationMs: 300_000, renewDeadlineMs: 240_000, retryPeriodMs: 120_000, requestTimeoutMs: 10_000 }
 
-/** An elector on a real store, running until the end of the test. Its work lasts until it is told to stop. */
+/** An elector on a real store, running until the end of the test. Its work lasts until its term ends. */
 export class RunningElector {
   readonly elector: LeaderElector
   readonly events: ElectorEvent[] = []

@@ -3,7 +3,7 @@ import { FakeClock } from './fake-clock.ts'
 import { MemoryLease, MemoryLeaseStore } from './memory-lease.ts'
 import { Scheduler } from './scheduler.ts'
 
-/** Guarded work that stops when it is told to, or as the test says. */
+/** Work that stops when its term ends, or when the test says so. */
 export class Work {
   readonly term: LeaseTerm
   readonly #settled = Promise.withResolvers<void>()
@@ -27,7 +27,7 @@ export class Work {
   }
 }
 
-/** An elector with its own way to the lease, running. */
+/** A running elector with a store of its own for the shared lease. */
 export class TestElector {
   readonly store: MemoryLeaseStore
   readonly elector: LeaderElector
@@ -63,7 +63,7 @@ export class TestElector {
 
   get work (): Work {
     const work = this.works.at(-1)
-    if (work === undefined) throw new Error('expected work under way, found none')
+    if (work === undefined) throw new Error('expected running work, found none')
     return work
   }
 
@@ -71,7 +71,7 @@ export class TestElector {
     this.#stop.abort()
   }
 
-  /** The types of its events, without those of every renewal. */
+  /** The types of its events, without renewals. */
   get history (): string[] {
     return this.events.filter(({ type }) => type !== 'renewed' && type !== 'holder-changed').map((event) => {
       switch (event.type) {

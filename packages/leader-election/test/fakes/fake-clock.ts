@@ -2,11 +2,11 @@ import type { Clock } from '../../src/clock.ts'
 import type { Scheduler } from './scheduler.ts'
 
 export interface FakeClockOptions {
-  /** How many of its milliseconds pass in one true one. */
+  /** How many of its milliseconds pass in one real millisecond. */
   rate?: number
-  /** What it shows at the start. */
+  /** Its time at the start. */
   startsAt?: number
-  /** How far its date is off. */
+  /** The error of its date. */
   dateOffsetMs?: number
 }
 

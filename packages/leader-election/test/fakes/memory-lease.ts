@@ -9,7 +9,7 @@ export class MemoryLease {
     if (fields !== undefined) this.edit(fields)
   }
 
-  /** Somebody writes without asking. */
+  /** A write past the compare-and-set. */
   edit (fields: RecordFields): void {
     this.fields = { ...this.fields, ...fields }
     this.version++
@@ -34,7 +34,7 @@ export class MemoryLease {
     return this.read()
   }
 
-  /** As in Kubernetes, an empty version replaces whatever is there. */
+  /** As in Kubernetes, an empty version replaces any record. */
   update (record: LeaderElectionRecord, version: unknown): LeaseSnapshot {
     if (this.fields === undefined) throw new LeaseStoreError('not-found', 'there is no record')
     if (version !== '' && version !== this.version) throw new LeaseStoreError('conflict', `expected version ${String(version)}, found ${this.version}`)
@@ -46,12 +46,12 @@ export class MemoryLease {
 type Operation = 'get' | 'create' | 'update'
 type Reply = 'answer' | 'hang' | 'lose-reply' | LeaseStoreError
 
-/** A candidate's own way to a {@link MemoryLease}: it answers at once, or as the script says. */
+/** A candidate's own store for a {@link MemoryLease}: it answers at once, or as the script says. */
 export class MemoryLeaseStore implements LeaseStore {
   readonly description = 'lease in memory'
   /** The requests that arrived, in order. */
   readonly requests: Operation[] = []
-  /** For each request to come; then `otherwise`. */
+  /** One answer for each of the next requests; then `otherwise`. */
   readonly script: Reply[] = []
   otherwise: Reply = 'answer'
   observer: LeaseObserver | undefined

@@ -4,7 +4,7 @@ interface Task {
   run: () => void
 }
 
-/** Virtual time: nothing happens but what was scheduled, and between two tasks every promise that can settle does. */
+/** Virtual time: only scheduled tasks run, and between two tasks every promise that can settle does. */
 export class Scheduler {
   #now = 0
   #tasks: Task[] = []

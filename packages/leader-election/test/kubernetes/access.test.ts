@@ -1,4 +1,4 @@
-// Who may: the rights that the README asks for are enough, and whatever is missing is told with what to do.
+// The rights in the README are enough. Without one of them, the error says what to do.
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KubernetesLeaseStore } from '@orders/leader-election/kubernetes'

@@ -12,16 +12,16 @@ export interface ApiRequest {
   body: string
 }
 
-/** What becomes of a request: the API server's own answer, after a while perhaps; none, ever; or this one. */
+/** The answer to a request: the API server's own, perhaps delayed; none; or this one. */
 export type Answer = 'forward' | 'hang' | { afterMs: number } | { status: number, message: string }
 
-/** Stands before a real API server, and answers in its place with what it says only when it is in trouble. */
+/** A proxy of a real API server. It gives answers that the server gives only in trouble. */
 export class ApiProxy {
   readonly requests: ApiRequest[] = []
-  /** How many connections were made to it. */
+  /** The number of connections to it so far. */
   connections = 0
   answer: (request: ApiRequest) => Answer = () => 'forward'
-  /** What comes on open streams from now on vanishes, and nobody is told. */
+  /** Drops everything on open streams from now on, without closing them. */
   streamsAreDead = false
   readonly #server: Server
   readonly #cluster: Cluster
@@ -30,7 +30,7 @@ export class ApiProxy {
     this.#server = server
     this.#cluster = cluster
     server.on('connection', () => { this.connections++ })
-    // Whoever asks may hang up in the middle of it.
+    // The client may close the connection during an answer.
     server.on('request', (incoming, response) => { this.#handle(incoming, response).catch(() => { response.destroy() }) })
   }
 

@@ -48,13 +48,13 @@ export class LeaseObjects {
     return this.#config.getCurrentUser() ?? { name: 'nobody' }
   }
 
-  /** The administrator's way to the API server, or that of another user, or by another address. */
+  /** A store of the administrator, or of another user, or over another address. */
   store (name: string, { server = this.cluster.server, user, ...options }: StoreOptions = {}): KubernetesLeaseStore {
     return new KubernetesLeaseStore({
       namespace: NAMESPACE,
       name,
       loadConfig: (config) => {
-        // The client refuses plain HTTP, which a proxy for faults speaks, unless it is told not to look at certificates.
+        // The client refuses plain HTTP, which the fault proxy speaks, unless it skips the check of certificates.
         config.loadFromClusterAndUser({ ...this.cluster, server, skipTLSVerify: server.startsWith('http:') }, user === undefined ? this.admin : { name: 'test', ...user })
       },
       ...options
@@ -90,7 +90,7 @@ export class LeaseObjects {
     await this.#leases.createNamespacedLease({ namespace: NAMESPACE, body })
   }
 
-  /** By somebody who goes on until it is done: the holder writes, too. */
+  /** Retries until it succeeds, because the holder writes too. */
   async change (name: string, change: (lease: V1Lease) => V1Lease): Promise<void> {
     await until(async () => this.#leases.replaceNamespacedLease({ namespace: NAMESPACE, name, body: change(await this.read(name)) }), {
       what: `Lease ${name} to be changed`
@@ -131,7 +131,7 @@ export class LeaseObjects {
     return { token, delete: deleteAccount }
   }
 
-  /** The API server hears of a new Role a moment after it was made. */
+  /** The API server applies a new Role a moment after it was created. */
   async #untilAllowed (token: string, lease: string): Promise<void> {
     const store = this.store(lease, { user: { token } })
     await until(async () => {

@@ -1,4 +1,4 @@
-// An API server that is overloaded, broken, slow, silent, away.
+// An API server that is overloaded, broken, slow, silent or down.
 import { Kubernetes } from '@orders/testing/servers'
 import { TcpProxy, until } from '@orders/testing/framework'
 import t from 'tap'

@@ -1,4 +1,4 @@
-// What goes over the wire, as an API server sees it.
+// The requests, as the API server sees them.
 import t from 'tap'
 import { RunningElector, STEADY_TIMINGS } from '../conformance/running-elector.ts'
 import { ApiProxy } from './api-proxy.ts'

@@ -1,4 +1,4 @@
-// Connections that are cut, that hang, that nobody gets, and a server that goes away.
+// Connections that are cut, that hang, that a pool does not give, and a server that stops.
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
 import { Postgres } from '@orders/testing/servers'
 import { TcpProxy, until } from '@orders/testing/framework'
@@ -20,7 +20,7 @@ async function listeningThroughProxy (t: Test, name: string): Promise<{ proxy: T
 
 async function untilListening (count: number): Promise<void> {
   await until(async () => {
-    // What they ask once they listen, and while they do.
+    // The statements after LISTEN, and the heartbeats.
     const { rowCount } = await table.pool.query(
       "SELECT FROM pg_stat_activity WHERE application_name = $1 AND query LIKE 'SELECT%' AND state = 'idle' AND datname = current_database()", [LISTENER])
     return rowCount === count
@@ -84,7 +84,7 @@ t.test('an elector that stops does not wait for a LISTEN connection that hangs o
   const second = new RunningElector(t, store())
   await second.untilStandby(first.identity)
   const stopped = Promise.all([first.stop(), second.stop()]).then(() => 'stopped')
-  // Shorter than the patience of the listener itself, and than that of TCP by far.
+  // Shorter than the timeout of the listener, and much shorter than TCP's.
   t.equal(await Promise.race([stopped, new Promise((resolve) => { setTimeout(resolve, 3_000, 'hung').unref() })]), 'stopped')
 })
 
@@ -111,8 +111,8 @@ t.test('a forged notice does not keep a dead leader alive', async (t) => {
   await until(() => seen.length > 0, { what: 'the watch to listen' })
   const forged = { holderIdentity: 'a stranger', leaseDurationSeconds: 3_600, acquireTime: '', renewTime: '', leaseTransitions: 9 }
   await table.pool.query("SELECT pg_notify('leader_lease', $1)", [JSON.stringify({ name: 'forged', record: forged })])
-  await until(() => seen.length > 1, { what: 'the notice to be heard' })
-  t.match(seen.at(-1), { holderIdentity: first.identity }, 'what is heard of is looked up')
+  await until(() => seen.length > 1, { what: 'the notification to arrive' })
+  t.match(seen.at(-1), { holderIdentity: first.identity }, 'the record is read, not taken from the notification')
   await first.stop()
 })
 

@@ -5,7 +5,7 @@ import { testPostgres, type TestContext } from '@orders/testing/framework'
 import pg from 'pg'
 import type { LeaseUnderTest } from '../conformance/platform.ts'
 
-/** What the connections that listen call themselves. */
+/** The application name of the connections that LISTEN. */
 export const LISTENER = 'listener'
 
 const TABLE = new URL('../../sql/001-leader-lease.sql', import.meta.url)

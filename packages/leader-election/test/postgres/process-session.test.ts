@@ -1,4 +1,4 @@
-// The proof that a process lives, and how fast it is missed.
+// The session that shows that a process is alive, and how fast its end is noticed.
 import { randomBytes } from 'node:crypto'
 import { countProcesses, ProcessSession, untilProcessEnds } from '@orders/leader-election/postgres'
 import { TcpProxy, until } from '@orders/testing/framework'
@@ -18,7 +18,7 @@ async function proxied (t: Test): Promise<{ proxy: TcpProxy, connection: { conne
   return { proxy, connection: { connectionString: url.href } }
 }
 
-/** Shorter than the patience of any timeout of the session. */
+/** Shorter than any timeout of the session. */
 function promptly<T> (work: Promise<T>): Promise<T | 'hung'> {
   return Promise.race([work, new Promise<'hung'>((resolve) => { setTimeout(resolve, 3_000, 'hung').unref() })])
 }
@@ -30,7 +30,7 @@ t.test('a process is counted while its session lasts, and a waiting process is t
   const ended = untilProcessEnds(connection, name, 'one', never)
   t.equal(await Promise.race([ended, until(async () => (
     await table.pool.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
-  ).rowCount === 1, { what: 'somebody to wait' }).then(() => 'waiting')]), 'waiting')
+  ).rowCount === 1, { what: 'a waiting session' }).then(() => 'waiting')]), 'waiting')
   await session.close()
   t.equal(await ended, true)
   t.equal(await countProcesses(table.pool, name), 0)
@@ -82,7 +82,7 @@ t.test('aborted before the server answers, it does not begin to wait', async (t)
   t.teardown(() => session.close())
   const told = new AbortController()
   proxy.filter((_chunk, direction) => {
-    // The server has answered, and we have not heard it yet.
+    // The server has answered, and the answer has not arrived yet.
     if (direction === 'toClient') told.abort()
     return 'forward'
   })

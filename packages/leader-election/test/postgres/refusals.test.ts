@@ -1,4 +1,4 @@
-// What Postgres answers to a candidate that may not, or cannot: errors that say what to do, and the grants that do.
+// Errors of Postgres without a grant or a table say what to do, and the grants in the README are enough.
 import { randomBytes } from 'node:crypto'
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
 import { until } from '@orders/testing/framework'
@@ -43,7 +43,7 @@ t.test('without INSERT, the installer makes the row, which may be empty', async 
   const candidate = new RunningElector(t, new PostgresLeaseStore({ client: pool, name: 'prepared' }))
   await candidate.untilSome('attempt-failed')
   t.match(candidate.all('attempt-failed')[0]?.error, {
-    reason: 'forbidden', message: /creating leader_lease row prepared: permission denied.*SELECT and UPDATE on leader_lease, and INSERT unless somebody else makes the row/
+    reason: 'forbidden', message: /creating leader_lease row prepared: permission denied.*SELECT and UPDATE on leader_lease, and INSERT unless the installer makes the row/
   })
   await table.pool.query("INSERT INTO leader_lease (name, holder_identity, lease_duration_seconds, lease_transitions) VALUES ('prepared', '', 1, 0)")
   await candidate.untilLeading()

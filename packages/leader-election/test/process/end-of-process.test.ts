@@ -8,7 +8,7 @@ import { LeaseObjects } from '../kubernetes/lease-objects.ts'
 import { LeaseTable } from '../postgres/lease-table.ts'
 
 const PROGRAM = fileURLToPath(new URL('./one-term.ts', import.meta.url))
-/** A timer of the elector would take minutes, one of a connection at least five seconds. */
+/** A timer of the elector would keep the process alive for minutes, one of a connection for at least five seconds. */
 const PATIENCE_MS = 4_000
 
 async function endsByItself (t: Test, env: Record<string, string>): Promise<void> {

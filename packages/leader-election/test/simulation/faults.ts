@@ -3,22 +3,22 @@ import type { World } from './world.ts'
 
 export type Fault = (world: World) => void
 
-const somebody = ({ random, replicas }: World, which: (replica: Replica) => boolean): Replica | undefined => {
+const pickReplica = ({ random, replicas }: World, which: (replica: Replica) => boolean): Replica | undefined => {
   const choices = replicas.filter(which)
   return choices.length === 0 ? undefined : random.pick(choices)
 }
-/** Rather the leader: there is more to go wrong. */
+/** Mostly the leader: more can go wrong there. */
 const victim = (world: World): Replica | undefined => (
-  somebody(world, ({ candidate, leads }) => candidate && leads && world.random.chance(0.7)) ?? somebody(world, ({ candidate }) => candidate)
+  pickReplica(world, ({ candidate, leads }) => candidate && leads && world.random.chance(0.7)) ?? pickReplica(world, ({ candidate }) => candidate)
 )
 
-/** Everything that can happen to replicas and to the store, besides the weather on the way. */
+/** Every fault of replicas and of the store. Faults of single requests are in {@link Weather}. */
 export const FAULTS: Record<string, Fault> = {
   kill (world) {
     const killed = victim(world)
     killed?.kill()
     world.restartLater()
-    // Somebody may know for sure.
+    // The other replicas may get proof of its death.
     if (killed !== undefined && world.random.chance(0.5)) world.proveDead(killed)
   },
   stop (world) {
@@ -31,7 +31,7 @@ export const FAULTS: Record<string, Fault> = {
     world.later(world.random.real(10, 12_000), () => frozen?.thaw())
   },
   giveUp (world) {
-    somebody(world, ({ leads }) => leads)?.endWork()
+    pickReplica(world, ({ leads }) => leads)?.endWork()
   },
   outage (world) {
     world.network.outage = world.random.pick(['hang', 'refuse'])
@@ -45,7 +45,7 @@ export const FAULTS: Record<string, Fault> = {
   },
   forbid (world) {
     const refused = victim(world)
-    // Ends a fenced leader's term by right, but not by a rule that can be told from outside.
+    // It rightly ends the term of a fenced leader, but no invariant can tell that from outside.
     if (refused === undefined || world.rules.fenced) return
     refused.link.outage = 'forbid'
     world.later(world.random.real(100, 12_000), () => { refused.link.outage = 'none' })
@@ -62,7 +62,7 @@ export const FAULTS: Record<string, Fault> = {
     network.lease.edit(random.pick([{ leaseDurationSeconds: 2 ** 31 - 1 }, { leaseDurationSeconds: undefined }, { renewTime: 'tomorrow' }, { acquireTime: undefined }]))
   },
   falseProof (world) {
-    const leader = somebody(world, ({ leads }) => leads)
+    const leader = pickReplica(world, ({ leads }) => leads)
     if (world.rules.fenced && leader !== undefined) world.proveDead(leader)
   }
 }

@@ -1,22 +1,22 @@
-// What must hold in every run, whatever the faults. All of it is judged from outside: from requests, replies and the
-// signals of the terms, never from the elector's own view of things.
+// The invariants of every run, whatever the faults. All are checked from outside: from requests, replies and the
+// signals of the terms, never from the elector's own state.
 //
 //  1. Mutual exclusion. At no time can the code of two leaders run, as long as no clock runs more than
 //     leaseDuration / renewDeadline times as fast as another. (A frozen replica runs no code; when it is thawed, it has to
 //     stop before it does anything else.) Not in fenced runs, and not when the lease was deleted and is made again by a
 //     replica that cannot know its last holder: it never saw it, or was looking at no lease both before and after it (a
 //     record has a version; its absence has none).
-//  2. Renew deadline. Nobody leads for longer than the renew deadline after sending the last request that confirmed it.
+//  2. Renew deadline. No replica leads for longer than the renew deadline after sending the last request that confirmed it.
 //     In fenced runs this holds for a store that answers; one that cannot be reached ends no term.
-//  3. Evidence. Nobody leads after having read that somebody else holds the lease.
-//  4. Precondition. No record is replaced but against a version that this replica was given.
+//  3. Evidence. No replica leads after it has read that another one holds the lease.
+//  4. Precondition. A replica replaces a record only with a version that it was given.
 //  5. Transitions. The count grows by one when the holder changes, and stays otherwise. It starts again only when the lease
-//     was deleted and is made by a replica that never saw it.
-//  6. Release. Nobody empties the record but its holder, and not before the guarded work has ended.
-//  7. One at a time. No replica begins its guarded work before the last one has ended, or ends before it.
-//  8. Somebody leads. At the end of the faults there is a leader within the time that the settings promise, exactly one, and
-//     every candidate is healthy. A leader that stops is succeeded at once, one that dies when its lease has run out, or
-//     at once when somebody proves it dead.
+//     was deleted and is created by a replica that never saw it.
+//  6. Release. Only the holder empties the record, and only after its work has ended.
+//  7. One at a time. No replica begins its work before its last work has ended, or stops before its work.
+//  8. Liveness. After the faults there is exactly one leader within the time that the settings promise, and
+//     every candidate is healthy. A leader that stops is replaced at once, one that dies when its lease has expired, or
+//     at once after a challenge.
 import type { ElectorEvent, LeaderElectionRecord } from '@orders/leader-election'
 import type { NetworkObserver, Request } from './network.ts'
 import type { Replica } from './replica.ts'
@@ -58,7 +58,7 @@ export class Invariants {
       if (!rules.fenced && unconfirmedMs > rules.timings.renewDeadlineMs + ROUNDING_MS) {
         throw new InvariantViolation(`2: ${leader.name} leads ${unconfirmedMs} ms after its last confirmed request`)
       }
-      if (leader.sawAnotherHolder) throw new InvariantViolation(`3: ${leader.name} leads, having read that another one does`)
+      if (leader.sawAnotherHolder) throw new InvariantViolation(`3: ${leader.name} leads after it has read that another one does`)
     }
   }
 
@@ -133,7 +133,7 @@ export class Invariants {
   }
 }
 
-/** One holder's time, however often renewed. */
+/** One tenure of a holder, with all its renewals. */
 function tenure ({ holderIdentity, leaseTransitions }: LeaderElectionRecord): string {
   return `${holderIdentity}#${leaseTransitions}`
 }

@@ -3,14 +3,14 @@ import type { MemoryLease } from '../fakes/memory-lease.ts'
 import type { Scheduler } from '../fakes/scheduler.ts'
 import type { Random } from './random.ts'
 
-/** How often the way to the store misbehaves, per request. */
+/** The probability of each network fault, per request. */
 export interface Weather {
   slow: number
   loseRequest: number
   loseReply: number
-  /** Answered with an error: nothing was done. */
+  /** Answered with an error, and nothing was done. */
   failBefore: number
-  /** Answered with an error, although it was done. */
+  /** Answered with an error, although the write was done. */
   failAfter: number
   loseHint: number
   slowHint: number
@@ -18,7 +18,7 @@ export interface Weather {
 
 export const CALM: Weather = { slow: 0, loseRequest: 0, loseReply: 0, failBefore: 0, failAfter: 0, loseHint: 0, slowHint: 0 }
 
-/** What the outside can see of a replica: its requests, and the replies that reached it. */
+/** What is visible of a replica from outside: its requests, and the replies that reached it. */
 export interface NetworkObserver {
   onSend: (request: Request) => void
   onApplied: (request: Request, before: LeaderElectionRecord | undefined, after: LeaderElectionRecord) => void
@@ -34,7 +34,7 @@ export interface Request {
 
 export type Outage = 'none' | 'hang' | 'refuse' | 'forbid'
 
-/** One replica's way to the shared lease, with everything that can happen on it. */
+/** One replica's connection to the shared lease, with all its faults. */
 export class Link implements LeaseStore {
   readonly description = 'the lease'
   /** Of this link alone. */
@@ -81,7 +81,7 @@ export class Link implements LeaseStore {
         this.#network.count(error === undefined ? 'answered' : error.reason)
         scheduler.schedule(this.#latencyMs(), () => {
           this.#deliver(() => {
-            // Nobody waits for it any more. What it asked for may have been done all the same.
+            // The replica has given the request up, which may still have had its effect.
             if (signal.aborted) return
             if (snapshot === undefined) {
               if (error?.reason === 'not-found') this.#observer.onAbsent()

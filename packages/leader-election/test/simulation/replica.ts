@@ -21,13 +21,13 @@ export class Replica {
   /** The guarded work has begun and not ended. */
   working = false
   term: LeaseTerm | undefined
-  // What the outside knows from its requests and their replies.
+  // Known from outside, from its requests and their replies.
   readonly sent = new Map<Request, Sent>()
   confirmedSentAt = -Infinity
   sawAnotherHolder = false
   readonly seen = new Set<string>()
   lastTransitionsSeen = 0
-  /** When it was first told that there is no lease, without having been shown one since. */
+  /** When it first read that there is no lease, and has not read one since. */
   absentSince = Infinity
   readonly versionsGiven = new Set<unknown>()
 
@@ -60,7 +60,7 @@ export class Replica {
     })
   }
 
-  /** Whether code of this replica that believes to lead can run now. */
+  /** Whether code of this replica can run now that takes it for the leader. */
   get leads (): boolean {
     return this.term !== undefined && !this.term.signal.aborted && !this.frozen && !this.over
   }
@@ -77,7 +77,7 @@ export class Replica {
   thaw (): void {
     if (this.over) return
     this.frozen = false
-    // As measured on Node: what is due by time comes first, what came over the network after it.
+    // As measured on Node: due timers run first, network events after them.
     this.clock.thaw()
     this.#world.scheduler.schedule(0, () => {
       if (this.frozen || this.over) return
@@ -102,7 +102,7 @@ export class Replica {
     else work()
   }
 
-  /** The leader gives up of its own accord. */
+  /** The work ends by itself. */
   endWork (): void {
     for (const end of this.#endWork) end()
   }

@@ -9,12 +9,12 @@ import { Random } from './random.ts'
 
 const TIMINGS = { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 800, requestTimeoutMs: 1_200 }
 const STORMY_MS = 60_000
-/** The longest outage, and what a candidate may still be waiting for when it is over. */
+/** The longest outage, and the longest wait of a candidate after it. */
 const SETTLING_MS = 12_000 + TIMINGS.leaseDurationMs + 3 * TIMINGS.retryPeriodMs + 4 * TIMINGS.requestTimeoutMs
 
 export interface Rules {
   timings: typeof TIMINGS
-  /** The work is fenced elsewhere: leaders go on while the store is away, and proofs of death may be wrong. */
+  /** The work has a fence: leaders go on while the store is unreachable, and challenges may be wrong. */
   fenced: boolean
   clockRateRatio: number
   /** How long work takes to stop at most. */
@@ -27,7 +27,7 @@ export interface Outcome {
   trace: string[]
 }
 
-/** One run: a few replicas, one lease, a time of faults, and an examination at the end. */
+/** One run: a few replicas, one lease, a time of faults, and a check of liveness at the end. */
 export class World {
   readonly random: Random
   readonly scheduler: Scheduler
@@ -41,7 +41,7 @@ export class World {
   #started = 0
   #stormy = true
 
-  /** @param counts collects how often what happened, over many runs */
+  /** @param counts counts the events of many runs */
   constructor (seed: number, Elector: typeof LeaderElector, counts: Map<string, number>) {
     const random = new Random(seed)
     this.random = random
@@ -55,7 +55,7 @@ export class World {
     this.scheduler = new Scheduler(() => random.next())
     this.network = new Network(this.scheduler, new MemoryLease(), random, this.#drawWeather(), counts)
     this.invariants = new Invariants(this)
-    // Few kinds of faults, often, find more than all kinds, seldom.
+    // A few kinds of faults, often, find more than all kinds, rarely.
     this.#diet = Object.keys(FAULTS).filter(() => random.chance(0.4))
   }
 
@@ -89,7 +89,7 @@ export class World {
   }
 
   proveDead (dead: Replica): void {
-    this.note(`${dead.name} is said to be dead`)
+    this.note(`${dead.name} is reported dead`)
     this.later(this.random.real(1, 20), () => {
       for (const replica of this.replicas) {
         if (replica !== dead && replica.candidate && !replica.frozen && this.random.chance(0.7)) replica.elector.challenge(dead.elector.identity)

@@ -52,7 +52,7 @@ await runService({
       logger,
       onChange: (topic, isWithheld) => { metrics.topicWithheld(topic, isWithheld) }
     })
-    // Found once is enough: in a later outage, a replica that is not ready would help nobody.
+    // Found once is enough: in a later outage, taking the replica out would not help.
     health.addReadiness('kafka', () => { gate.assertFound() })
 
     const stop = new AbortController()
