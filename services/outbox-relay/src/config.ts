@@ -35,10 +35,10 @@ export const settings = Type.Object({
     default: 15_000, minimum: 1_000, maximum: 3_600_000, description: 'A standby takes the lease when it has not seen it change for this long. Whole seconds, because a lease holds whole seconds.'
   }),
   RELAY_RENEW_DEADLINE_MS: Type.Integer({
-    default: 10_000, minimum: 500, maximum: 3_600_000, description: 'A leader stops after this long without a renewal, unless the lease store cannot be reached: then it goes on under the fences. `< RELAY_LEASE_DURATION_MS`'
+    default: 10_000, minimum: 500, maximum: 3_600_000, description: 'A leader stops after this long without a renewal, unless the lease store cannot be reached: then it goes on under the fences. Must be `< RELAY_LEASE_DURATION_MS`.'
   }),
   RELAY_RETRY_PERIOD_MS: Type.Integer({
-    default: 2_000, minimum: 100, maximum: 600_000, description: 'Pause between two renewals of the leader. A standby polls every 1 to 2.2 times as long. `< RELAY_RENEW_DEADLINE_MS / 1.2`, so that a leader has a second attempt.'
+    default: 2_000, minimum: 100, maximum: 600_000, description: 'Pause between two renewals of the leader. A standby polls every 1 to 2.2 times as long. Must be `< RELAY_RENEW_DEADLINE_MS / 1.2`, so that a leader has a second attempt.'
   }),
   RELAY_EAGER_TAKEOVER: Type.Boolean({
     default: true,
@@ -93,13 +93,13 @@ export const settings = Type.Object({
     default: 60_000, minimum: 100, maximum: 3_600_000, description: 'Pause between two reads of the outbox from its lowest id, which find events that no trigger has reported.'
   }),
   RELAY_SEND_DEADLINE_MS: Type.Integer({
-    default: 8_000, minimum: 500, maximum: 60_000, description: 'Timeout of one publish. After it, the outcome counts as uncertain and the relay takes over again. `< RELAY_RENEW_DEADLINE_MS`'
+    default: 8_000, minimum: 500, maximum: 60_000, description: 'Timeout of one publish. After it, the outcome counts as uncertain and the relay takes over again. Must be `< RELAY_RENEW_DEADLINE_MS`.'
   }),
   RELAY_TRANSACTION_TIMEOUT_MS: Type.Integer({
-    default: 10_000, minimum: 1_000, maximum: 900_000, description: 'The broker aborts a transaction that is open for longer. `> RELAY_SEND_DEADLINE_MS`, `<= transaction.max.timeout.ms` of the broker'
+    default: 10_000, minimum: 1_000, maximum: 900_000, description: 'The broker aborts a transaction that is open for longer. Must be `> RELAY_SEND_DEADLINE_MS` and `<= transaction.max.timeout.ms` of the broker.'
   }),
   RELAY_BACKOFF_MIN_MS: Type.Integer({
-    default: 50, minimum: 1, maximum: 60_000, description: 'Wait after the first failure. `< RELAY_BACKOFF_MAX_MS`'
+    default: 50, minimum: 1, maximum: 60_000, description: 'Wait after the first failure. Must be `< RELAY_BACKOFF_MAX_MS`.'
   }),
   RELAY_BACKOFF_MAX_MS: Type.Integer({
     default: 5_000, minimum: 10, maximum: 600_000, description: 'Longest wait after many failures in a row.'

@@ -1,14 +1,27 @@
+import type { Network } from './network.ts'
+import type { Random } from './random.ts'
 import type { Replica } from './replica.ts'
-import type { World } from './world.ts'
+import type { Rules } from './rules.ts'
 
-export type Fault = (world: World) => void
+/** A run, as far as a fault needs it. */
+export interface FaultyWorld {
+  readonly random: Random
+  readonly network: Network
+  readonly replicas: readonly Replica[]
+  readonly rules: Rules
+  later: (ms: number, work: () => void) => void
+  restartLater: () => void
+  proveDead: (dead: Replica) => void
+}
 
-const pickReplica = ({ random, replicas }: World, which: (replica: Replica) => boolean): Replica | undefined => {
+export type Fault = (world: FaultyWorld) => void
+
+const pickReplica = ({ random, replicas }: FaultyWorld, which: (replica: Replica) => boolean): Replica | undefined => {
   const choices = replicas.filter(which)
   return choices.length === 0 ? undefined : random.pick(choices)
 }
 /** Mostly the leader: more can go wrong there. */
-const victim = (world: World): Replica | undefined => (
+const victim = (world: FaultyWorld): Replica | undefined => (
   pickReplica(world, ({ candidate, leads }) => candidate && leads && world.random.chance(0.7)) ?? pickReplica(world, ({ candidate }) => candidate)
 )
 

@@ -19,8 +19,7 @@
 //     at once after a challenge.
 import type { ElectorEvent, LeaderElectionRecord } from '@orders/leader-election'
 import type { NetworkObserver, Request } from './network.ts'
-import type { Replica } from './replica.ts'
-import type { World } from './world.ts'
+import type { Rules } from './rules.ts'
 
 /** Timers fire at whole milliseconds. */
 const ROUNDING_MS = 2
@@ -33,15 +32,39 @@ export interface Sent {
   transitionsSeen: number
 }
 
+/** A replica, as far as the invariants see it. They also keep their notes here. */
+export interface ObservedReplica {
+  readonly name: string
+  readonly clock: { now: () => number }
+  readonly elector: { identity: string }
+  readonly leads: boolean
+  readonly working: boolean
+  readonly sent: Map<Request, Sent>
+  readonly seen: Set<string>
+  readonly versionsGiven: Set<unknown>
+  confirmedSentAt: number
+  sawAnotherHolder: boolean
+  lastTransitionsSeen: number
+  absentSince: number
+}
+
+/** A run, as far as the invariants see it. */
+export interface ObservedWorld {
+  readonly replicas: readonly ObservedReplica[]
+  readonly rules: Rules
+  readonly scheduler: { now: number }
+  note: (line: string) => void
+}
+
 export class InvariantViolation extends Error {}
 
 export class Invariants {
-  readonly #world: World
+  readonly #world: ObservedWorld
   #excusedUntil = -Infinity
   #lastWritten = { tenure: '', at: -Infinity }
   #violation: InvariantViolation | undefined
 
-  constructor (world: World) {
+  constructor (world: ObservedWorld) {
     this.#world = world
   }
 
@@ -62,7 +85,7 @@ export class Invariants {
     }
   }
 
-  observe (replica: Replica): NetworkObserver {
+  observe (replica: ObservedReplica): NetworkObserver {
     return {
       onSend: (request) => {
         replica.sent.set(request, { clock: replica.clock.now(), working: replica.working, transitionsSeen: replica.lastTransitionsSeen })
@@ -89,21 +112,21 @@ export class Invariants {
     }
   }
 
-  onWorkBegins (replica: Replica): void {
+  onWorkBegins (replica: ObservedReplica): void {
     if (replica.working) this.#fail(`7: ${replica.name} begins its work a second time`)
   }
 
-  onStopped (replica: Replica): void {
+  onStopped (replica: ObservedReplica): void {
     if (replica.working) this.#fail(`7: ${replica.name} ends before its work`)
   }
 
-  onEvent (replica: Replica, event: ElectorEvent): void {
+  onEvent (replica: ObservedReplica, event: ElectorEvent): void {
     if (event.type === 'term-ended' && event.reason === 'not-renewed' && this.#world.rules.fenced) {
       this.#fail(`2: ${replica.name} stopped because the store could not be reached`)
     }
   }
 
-  #onApplied (replica: Replica, request: Request, before: LeaderElectionRecord | undefined, after: LeaderElectionRecord): void {
+  #onApplied (replica: ObservedReplica, request: Request, before: LeaderElectionRecord | undefined, after: LeaderElectionRecord): void {
     const { scheduler, rules } = this.#world
     const { name, elector: { identity } } = replica
     const lastWritten = this.#lastWritten
@@ -122,7 +145,7 @@ export class Invariants {
     }
   }
 
-  #sent (replica: Replica, request: Request): Sent {
+  #sent (replica: ObservedReplica, request: Request): Sent {
     const sent = replica.sent.get(request)
     if (sent === undefined) throw new Error('expected a request that was sent')
     return sent

@@ -1,8 +1,21 @@
 import type { ElectorEvent, LeaderElector, LeaseTerm } from '@orders/leader-election'
 import { FakeClock } from '../fakes/fake-clock.ts'
-import type { Sent } from './invariants.ts'
-import { Link, type Request } from './network.ts'
-import type { World } from './world.ts'
+import type { Scheduler } from '../fakes/scheduler.ts'
+import type { Invariants, Sent } from './invariants.ts'
+import { Link, type Network, type Request } from './network.ts'
+import type { Random } from './random.ts'
+import type { Rules } from './rules.ts'
+
+/** A run, as far as a replica needs it. */
+export interface ReplicaWorld {
+  readonly random: Random
+  readonly scheduler: Scheduler
+  readonly network: Network
+  readonly invariants: Invariants
+  readonly rules: Rules
+  readonly Elector: typeof LeaderElector
+  note: (line: string) => void
+}
 
 /** One operating-system process with an elector in it: it can be frozen and thawed, killed, or asked to stop. */
 export class Replica {
@@ -10,7 +23,7 @@ export class Replica {
   readonly clock: FakeClock
   readonly link: Link
   readonly elector: LeaderElector
-  readonly #world: World
+  readonly #world: ReplicaWorld
   readonly #stop = new AbortController()
   readonly #endWork = new Set<() => void>()
   #arrived: Array<() => void> = []
@@ -31,7 +44,7 @@ export class Replica {
   absentSince = Infinity
   readonly versionsGiven = new Set<unknown>()
 
-  constructor (world: World, name: string) {
+  constructor (world: ReplicaWorld, name: string) {
     const { scheduler, random, rules } = world
     this.#world = world
     this.name = name

@@ -6,20 +6,11 @@ import { Invariants, InvariantViolation } from './invariants.ts'
 import { CALM, Network, type Weather } from './network.ts'
 import { Replica } from './replica.ts'
 import { Random } from './random.ts'
+import { TIMINGS, type Rules } from './rules.ts'
 
-const TIMINGS = { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 800, requestTimeoutMs: 1_200 }
 const STORMY_MS = 60_000
 /** The longest outage, and the longest wait of a candidate after it. */
 const SETTLING_MS = 12_000 + TIMINGS.leaseDurationMs + 3 * TIMINGS.retryPeriodMs + 4 * TIMINGS.requestTimeoutMs
-
-export interface Rules {
-  timings: typeof TIMINGS
-  /** The work has a fence: leaders go on while the store is unreachable, and challenges may be wrong. */
-  fenced: boolean
-  clockRateRatio: number
-  /** How long work takes to stop at most. */
-  windDownMs: number
-}
 
 export interface Outcome {
   violation: string | undefined

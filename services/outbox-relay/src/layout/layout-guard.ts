@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { holdLayout, readLayout, type Layout, type LayoutSettings, type SqlClient } from '@orders/outbox'
 import type { Health } from '@orders/service-kit'
 import type { Logger } from 'pino'
+import { StepDownError } from '../publishing/step-down-error.ts'
 
 /** The settings of the layout, by its fields. */
 const SETTINGS: Record<keyof LayoutSettings, string> = {
@@ -9,7 +10,7 @@ const SETTINGS: Record<keyof LayoutSettings, string> = {
 }
 
 /** This relay has other settings than the relays of its database. If it published too, it would publish everything twice. */
-export class LayoutMismatchError extends Error {
+export class LayoutMismatchError extends StepDownError {
   readonly code = 'RELAY_LAYOUT_MISMATCH'
 
   constructor (settings: LayoutSettings, found: LayoutSettings) {

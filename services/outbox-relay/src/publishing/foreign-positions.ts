@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { StepDownError } from './step-down-error.ts'
 
 /** This many foreign positions within the window are no restore any more: two databases share RELAY_NAME. */
 const LIMIT = 3
@@ -8,7 +9,7 @@ const FIRST_PAUSE_MS = 10_000
 const LONGEST_PAUSE_MS = 120_000
 
 /** Several takeovers have found the position of another database: two databases share RELAY_NAME on one Kafka. */
-export class SharedNameError extends Error {
+export class SharedNameError extends StepDownError {
   readonly code = 'RELAY_NAME_SHARED'
 
   constructor (relayName: string, shard: number, pauseMs: number) {

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { PublisherFencedError, RecordRefusedError, TopicUnavailableError } from '@orders/kafka'
 import { FencedError, type Fence, type ShardState, type SqlClient } from '@orders/outbox'
 import type { Logger } from 'pino'
-import { LayoutMismatchError, type LayoutGuard } from '../layout/layout-guard.ts'
 import type { RelayMetrics } from '../metrics.ts'
 import type { Backoff } from './backoff.ts'
 import type { Delivery, PublishingTerm } from './delivery.ts'
@@ -11,6 +10,7 @@ import { SharedNameError, type ForeignPositions } from './foreign-positions.ts'
 import type { OutboxReader } from './outbox-reader.ts'
 import { publishLoop } from './publish-loop.ts'
 import type { RefusedRecords } from './refused-records.ts'
+import { StepDownError } from './step-down-error.ts'
 import { takeOver } from './take-over.ts'
 import type { TopicGate } from './topic-gate.ts'
 
@@ -20,7 +20,8 @@ export interface ShardRelayOptions {
   holder: string
   db: SqlClient
   delivery: Delivery
-  layout: LayoutGuard
+  /** Gives the layout token for a takeover, if this relay's settings match. */
+  layout: { hold: () => Promise<string> }
   foreignPositions: ForeignPositions
   /** A new one for each term: what the last one knew of the outbox may be wrong after a failover of Postgres. */
   createReader: () => OutboxReader
@@ -63,8 +64,8 @@ export class ShardRelay {
    * @throws FencedError when another relay has taken the shard over. A relay that took over again at once would fence that one in
    *   turn, so the caller decides when.
    * @throws NoProgressError
-   * @throws LayoutMismatchError when the database's relays have other settings
-   * @throws SharedNameError when another database's relays use this name; a new call waits before it tries again
+   * @throws StepDownError when the database's relays have other settings (LayoutMismatchError), or another database's relays use this
+   *   name ({@link SharedNameError}); after the second, a new call waits before it tries again
    */
   async run (signal: AbortSignal, expectedState?: ShardState): Promise<void> {
     const { db, delivery, foreignPositions, gate, holder, layout, metrics, refused, shard } = this.#options
@@ -124,7 +125,7 @@ export class ShardRelay {
   #throwIfOver (error: unknown): void {
     const { logger, shard } = this.#options
     if (error instanceof SharedNameError) logger.error({ event: 'name_shared', err: error, shard }, 'two databases share RELAY_NAME: stepping down for a while')
-    if (error instanceof FencedError || error instanceof LayoutMismatchError || error instanceof SharedNameError) throw error
+    if (error instanceof FencedError || error instanceof StepDownError) throw error
   }
 
   /**
