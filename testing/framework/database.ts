@@ -7,7 +7,7 @@ import { runCommand } from '../servers/run-command.ts'
 import { testPostgres, type TestContext } from './servers.ts'
 
 const SERVICES = fileURLToPath(new URL('../../services/', import.meta.url))
-const MIGRATION_JOB = join(SERVICES, '../packages/service-kit/src/migrate.ts')
+const MIGRATION_JOB = join(SERVICES, '../packages/service-kit/src/postgres/migrate.ts')
 /** The same for every database of a server: roles belong to the server. */
 const ROLE_PASSWORD = 'test'
 const TEMPLATE_LOCK = 3_141_592
