@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, release, totalmem } from 'node:os'
+import { KAFKA_VERSION } from '@orders/testing/servers'
 import type { Case, Goal } from './scenario.ts'
 
 export const RECORDED = new URL('./results/', import.meta.url)
@@ -51,7 +52,7 @@ export function versionsOf (postgres: string): Record<string, string> {
   const require = createRequire(new URL('../packages/kafka/', import.meta.url))
   const { version: kafkajs } = require('kafkajs/package.json') as { version: string }
   const { version: pg } = require('pg/package.json') as { version: string }
-  return { node: process.version.slice(1), postgres, kafka: '4.3.1', kafkajs, pg }
+  return { node: process.version.slice(1), postgres, kafka: KAFKA_VERSION, kafkajs, pg }
 }
 
 export async function writeResult (folder: URL, result: Result): Promise<void> {

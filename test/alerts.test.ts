@@ -55,6 +55,15 @@ async function declaredMetrics (): Promise<Set<string>> {
   return found
 }
 
+t.test('docs/operations.md lists every metric of the sources, and no other', async (t) => {
+  const declared = [...await declaredMetrics()].filter((name) => name !== 'process_resident_memory_bytes')
+  const named = declared.filter((name) => !declared.some((other) => ['_bucket', '_count', '_sum'].some((suffix) => name === `${other}${suffix}`)))
+  const [, table = ''] = /^## Metrics$([^]*?)^## /m.exec(await read('docs/operations.md')) ?? []
+  const listed = [...table.matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(([, cell = '']) => [...cell.matchAll(/`([a-z_]+)(?:\{[a-z,]+\})?`/g)].map(([, name = '']) => name))
+  t.equal(new Set(listed).size, listed.length, 'each once')
+  t.same(listed.sort(), named.sort())
+})
+
 /** A name that has labels or a range behind it, or stands alone where a series is expected. */
 function metricsIn (expression: string): string[] {
   return [...expression.matchAll(/\b([a-z]+(?:_[a-z]+)+)(?=\{|\[)/g)].map(([, name = '']) => name)

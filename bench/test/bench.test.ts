@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { KAFKA_VERSION } from '@orders/testing/servers'
 import t from 'tap'
 import { parseOptions } from '../options.ts'
 import { renderGoals, renderResult, withResults } from '../render-results.ts'
@@ -16,6 +17,11 @@ t.test('what is recorded was measured in full', async (t) => {
     t.notOk(quick, `${name} was no quick run`)
     t.ok(cases.every(({ figures }) => figures.every(({ values }) => values.every(Number.isFinite))), `${name} has numbers only`)
   }
+})
+
+t.test('the version of Kafka in a result is the one that Maven resolves', async (t) => {
+  const pom = await readFile(new URL('../../testing/servers/kafka/pom.xml', import.meta.url), 'utf8')
+  t.ok(pom.includes(`<version>${KAFKA_VERSION}</version>`), KAFKA_VERSION)
 })
 
 t.test('a table shows medians, ranges, and what misses its goal', async (t) => {

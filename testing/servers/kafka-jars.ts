@@ -6,7 +6,8 @@ import { MissingToolError } from './errors.ts'
 import { withProgress, type Progress } from './progress.ts'
 import { runCommand } from './run-command.ts'
 
-const VERSION = '4.3.1'
+/** As `kafka/pom.xml` has it. */
+export const KAFKA_VERSION = '4.3.1'
 const JAVA = 17
 const POM = fileURLToPath(new URL('./kafka/pom.xml', import.meta.url))
 
@@ -20,7 +21,7 @@ export async function requireJava (): Promise<void> {
 
 /** The folder with Kafka's jars, which Maven resolves once. */
 export async function kafkaJars (progress: Progress = () => {}): Promise<string> {
-  return cachedFolder(join(cacheDirectory(), `kafka-${VERSION}`), async (folder) => {
+  return cachedFolder(join(cacheDirectory(), `kafka-${KAFKA_VERSION}`), async (folder) => {
     await runCommand('mvn', ['-v']).catch(() => { throw new MissingToolError('Maven', '3.8 or newer (mvn on the PATH)', 'none', 'Kafka', 'KAFKA_BROKERS') })
     let jars = 0
     let megabytes = 0
@@ -31,7 +32,7 @@ export async function kafkaJars (progress: Progress = () => {}): Promise<string>
       megabytes = Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1_000_000)
     }
     const counting = setInterval(() => { count().catch(() => {}) }, 500)
-    await withProgress(progress, `Kafka ${VERSION}: resolving its jars with Maven (46 jars, 45 MB)`, () => `${jars} jars, ${megabytes} MB`, async () => {
+    await withProgress(progress, `Kafka ${KAFKA_VERSION}: resolving its jars with Maven (46 jars, 45 MB)`, () => `${jars} jars, ${megabytes} MB`, async () => {
       await runCommand('mvn', [
         '-B', '-q', '-f', POM, 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies',
         `-DoutputDirectory=${folder}`, '-DincludeScope=runtime'
