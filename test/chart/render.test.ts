@@ -122,7 +122,8 @@ t.test('images by digest, and everything else that a service can be given, are w
       containers: [{ image: `localhost/orders/outbox-relay@${digest}`, env: [{ name: 'A', value: 'b' }] }]
     }
   })
-  t.match(deployment('order-api')?.spec.containers[0], { image: 'localhost/orders/order-api:0.1.0', env: undefined })
+  const { appVersion } = loadYaml<{ appVersion: string }>(await readFile(new URL('Chart.yaml', CHART), 'utf8'))
+  t.match(deployment('order-api')?.spec.containers[0], { image: `localhost/orders/order-api:${appVersion}`, env: undefined })
 })
 
 t.test('with a CloudNativePG cluster its authority is used, external servers get the one that is named', async (t) => {

@@ -84,10 +84,10 @@ const isWhole = tapArguments.length === 0
 const parts = isWhole ? inTwoParts(testFiles()) : { first: [], withKubernetes: tapArguments }
 const { TEST_WITHOUT_KUBERNETES: without, KUBEBUILDER_ASSETS: assets } = process.env
 
-console.log(assets === undefined || assets === '' ? 'kube-apiserver and etcd: built once, unless KUBEBUILDER_ASSETS names a folder that has them' : `kube-apiserver and etcd: those of KUBEBUILDER_ASSETS, ${assets}`)
+if (without !== 'true') console.log(assets === undefined || assets === '' ? 'kube-apiserver and etcd: built once, unless KUBEBUILDER_ASSETS names a folder that has them' : `kube-apiserver and etcd: those of KUBEBUILDER_ASSETS, ${assets}`)
 let isPrepared = false
 const preparing = Promise.all([
-  without === 'true' ? undefined : startServers({ kubernetes: true }), isWhole ? prepareHelm() : undefined
+  without === 'true' ? undefined : startServers({ kubernetes: true }), isWhole && without !== 'true' ? prepareHelm() : undefined
 ]).finally(() => { isPrepared = true })
 const [stack] = await Promise.all([
   startServers({ postgres: true, kafka: true }),
@@ -101,7 +101,8 @@ const NOT_LISTED = '/needed-by-a-test-that-tools/test/test-files.ts-does-not-lis
 if (goesOn() && parts.first.length > 0) await runTests(parts.first, { ...servers, KUBEBUILDER_ASSETS: NOT_LISTED, HELM: NOT_LISTED })
 if (goesOn() && !isPrepared) console.log('waiting for the API server and helm, which the other tests need')
 const [cluster] = await preparing
-if (goesOn()) await runTests(parts.withKubernetes, { ...servers, LOCAL_STACK_KUBECONFIG: cluster?.kubernetes?.kubeconfig })
+if (isWhole && without === 'true') console.log(`TEST_WITHOUT_KUBERNETES: ${parts.withKubernetes.length} test files are left out`)
+else if (goesOn()) await runTests(parts.withKubernetes, { ...servers, LOCAL_STACK_KUBECONFIG: cluster?.kubernetes?.kubeconfig })
 report.end()
 if (goesOn() && reading.files.length === 0) fail('tap', ['no test ran'])
 await Promise.all([stack?.close(), cluster?.close()])
