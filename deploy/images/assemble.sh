@@ -1,6 +1,6 @@
 #!/bin/sh
-# What one service needs at run time, and nothing else: its production dependencies, its own and its packages' compiled code,
-# its migrations. Run it in a compiled checkout:  deploy/images/assemble.sh SERVICE FOLDER
+# Copies what one service needs at run time: its production dependencies, its own and its packages' compiled code, its
+# migrations. Run it in a compiled checkout:  deploy/images/assemble.sh SERVICE FOLDER
 set -eu
 service=$1 out=$2
 source=$(pwd)
@@ -11,7 +11,7 @@ cp package-lock.json .npmrc "$out"
 cd "$out"
 npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --workspace "services/$service"
 
-# The workspaces that npm linked are the ones that the service needs.
+# The service needs exactly the workspaces that npm linked.
 used=$(find node_modules/@orders -type l -exec readlink -f {} \;)
 for workspace in packages/* services/* testing; do
   if echo "$used" | grep -qx "$(pwd)/$workspace"; then
@@ -23,7 +23,7 @@ for workspace in packages/* services/* testing; do
 done
 rm -f package-lock.json .npmrc node_modules/.package-lock.json
 
-# Nothing here reads types or maps at run time; they are half of the files.
+# Types and source maps are half of the files, and not used at run time.
 find . -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.map' -o -name '*.tsbuildinfo' -o -name .tsbuildinfo \) -delete
 # The same content gives the same layer.
 find . -exec touch -h -d @0 {} +

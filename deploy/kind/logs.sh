@@ -1,6 +1,5 @@
 #!/bin/sh
-# `make logs`: what happened: pods, events, and the last lines of every container of the release, also of those that were
-# restarted.
+# `make logs`: pods, events, and the last lines of every container of the release, also of restarted ones.
 set -u
 cd "$(dirname "$0")/../.."
 . deploy/kind/common.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make kind-up`: a kind cluster with everything that `helm install orders deploy/helm` needs. What is there already is kept, so
-# it can be run again: after a change of the sources, to bring the new images in. Settings: deploy/versions.env.
+# `make kind-up`: a kind cluster with everything that `helm install orders deploy/helm` needs. It keeps what exists, so it can be run
+# again: after a change of the sources it loads the new images. Settings: deploy/versions.env.
 set -eu
 cd "$(dirname "$0")/../.."
 . deploy/kind/common.sh
@@ -11,7 +11,7 @@ require "$HELM" HELM
 
 step "cluster $KIND_CLUSTER"
 if "$KIND" get clusters 2>/dev/null | grep -qx "$KIND_CLUSTER"; then
-  echo "is there"
+  echo "exists"
   "$KIND" export kubeconfig --quiet --name "$KIND_CLUSTER"
 else
   {
@@ -33,7 +33,7 @@ done
 
 step "Strimzi operator"
 if [ "$STRIMZI_ENABLED" = true ]; then
-  # Its own release: a subchart's CRDs are never upgraded, and it has to outlive the topics that it looks after.
+  # A release of its own: a subchart's CRDs are never upgraded, and the operator must outlive the topics that it manages.
   echo "until the operator is ready, at most 10 minutes"
   helm_ upgrade --install strimzi "$STRIMZI_CHART" ${STRIMZI_VERSION:+--version "$STRIMZI_VERSION"} \
     --namespace "$STRIMZI_NAMESPACE" --create-namespace --set watchAnyNamespace=true --wait --timeout 10m || {
@@ -44,10 +44,10 @@ if [ "$STRIMZI_ENABLED" = true ]; then
     exit "$code"
   }
 else
-  echo "not wanted (STRIMZI_ENABLED=$STRIMZI_ENABLED): the chart needs kafka.mode=external"
+  echo "skipped (STRIMZI_ENABLED=$STRIMZI_ENABLED): the chart needs kafka.mode=external"
 fi
 
-step "namespace $NAMESPACE keeps to Pod Security restricted"
+step "namespace $NAMESPACE enforces Pod Security restricted"
 kubectl_ get namespace "$NAMESPACE" >/dev/null 2>&1 || kubectl_ create namespace "$NAMESPACE"
 kubectl_ label --overwrite namespace "$NAMESPACE" pod-security.kubernetes.io/enforce=restricted pod-security.kubernetes.io/warn=restricted
 
@@ -55,7 +55,7 @@ cat <<TEXT
 
 Ready. Next:
   $HELM install $RELEASE deploy/helm --namespace $NAMESPACE     (or make deploy, which also upgrades, and says what it waits for)
-  make waiting                                  says meanwhile what is not ready yet, and why
+  make waiting                                  shows meanwhile what is not ready yet, and why
   $HELM test $RELEASE --namespace $NAMESPACE --logs
   make e2e
 TEXT

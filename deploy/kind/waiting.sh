@@ -1,6 +1,6 @@
 #!/bin/sh
-# `make waiting`: what the release is waiting for, and what cannot start and why. Says the same once. With an argument, the id of a
-# process: again every few seconds, what is new, until that process has ended.
+# `make waiting`: prints what the release waits for, and what cannot start and why. With an argument, the id of a process: prints
+# changes every few seconds, until that process has ended.
 set -u
 cd "$(dirname "$0")/../.."
 . deploy/kind/common.sh
@@ -19,7 +19,7 @@ CONDITIONS='{{range .items}}{{$kind := .kind}}{{$name := .metadata.name}}{{if no
 {{- range .status.conditions}}{{if or (and (eq .type "Ready") (eq .status "False")) (and (eq .type "NotReady") (eq .status "True"))}}{{$kind}} {{$name}}: {{.reason}} {{.message}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}'
 UNAVAILABLE='{{range .items}}{{$kind := .kind}}{{$name := .metadata.name}}{{range .status.conditions}}{{if and (eq .type "ReplicaFailure") (eq .status "True")}}{{$kind}} {{$name}}: {{.message}}{{"\n"}}{{end}}{{end}}{{end}}'
 
-# Errors are those of kinds that the cluster does not have, or of a cluster that is still coming up.
+# Hides errors of kinds that the cluster does not have, or of a cluster that is still starting.
 get() { kubectl_ -n "$NAMESPACE" get "$@" 2>/dev/null; }
 
 report() {
@@ -30,7 +30,7 @@ report() {
     get deployments,replicasets,statefulsets $ours -o go-template="$UNAVAILABLE"
     get kafka,kafkanodepool,kafkatopic,kafkauser $ours -o go-template="$CONDITIONS"
     get clusters.postgresql.cnpg.io $ours -o go-template="$CONDITIONS"
-    # Of jobs and pod sets too, whose pods were refused and therefore do not exist.
+    # Jobs and pod sets too: their pods were refused and therefore do not exist.
     get events --field-selector type=Warning,reason=FailedCreate -o go-template='{{range .items}}{{.involvedObject.kind}} {{.involvedObject.name}}: {{.message}}{{"\n"}}{{end}}' | tail -n 3
     if [ "$STRIMZI_ENABLED" = true ]; then operator_errors 3; fi
   } | sed 's/<no value>//g; s/[[:space:]]*$//' | grep -v '^$'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run once, by the entry point of Postgres's image, when the volume is still empty. The owner of the databases migrates them and
-# makes the services' roles; it is no superuser.
+# creates the services' roles; it is no superuser.
 set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 \set password `cat /secrets/owner-password`

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const { ORDER_API, ORDER_CONSUMER, DEADLINE_MS } = process.env
 const giveUpAt = performance.now() + Number(DEADLINE_MS)
 
-/** Tried again until the deadline: a new release's network may still be on its way to the nodes. */
+/** Retries until the deadline: the network rules of a new release may not have reached the nodes yet. */
 async function until (what, attempt) {
   for (;;) {
     try {
