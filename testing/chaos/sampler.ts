@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorder, SampleEntry } from '../checker/index.ts'
-import { readMetrics, Total } from '../framework/metrics.ts'
+import { Metrics, readMetrics, Total } from '../framework/metrics.ts'
 import type { Load } from '../traffic/client-operations.ts'
 import type { Replica } from '../system/replica.ts'
 import type { World } from '../system/world.ts'
@@ -56,7 +56,7 @@ export class Sampler {
       ...(commitMs === undefined ? {} : { commitMs }),
       accepted: this.#load.accepted,
       published,
-      applied: this.#applied.after(readings.get(consumer) ?? new Map()),
+      applied: this.#applied.after(readings.get(consumer) ?? new Metrics()),
       leaders,
       rssBytes
     })
@@ -64,8 +64,8 @@ export class Sampler {
 }
 
 /** A frozen process would only make the sample late. */
-async function metricsOf (replica: Replica): Promise<ReadonlyMap<string, number>> {
-  return replica.process === undefined || replica.frozen ? new Map<string, number>() : readMetrics(replica.process)
+async function metricsOf (replica: Replica): Promise<Metrics> {
+  return replica.process === undefined || replica.frozen ? new Metrics() : readMetrics(replica.process)
 }
 
 async function commitTime (admin: World['admin']): Promise<number | undefined> {

@@ -1,3 +1,4 @@
+import { readMetrics } from '../framework/metrics.ts'
 import type { ServiceProcess } from '../framework/service.ts'
 import { until } from '../framework/until.ts'
 
@@ -49,6 +50,5 @@ export async function killLeader (relays: readonly ServiceProcess[], signal: Kil
 }
 
 async function leads (relay: ServiceProcess, shard: number): Promise<boolean> {
-  const response = await fetch(`${relay.ops}/metrics`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined)
-  return new RegExp(`^relay_leader\\{[^}]*shard="${shard}"[^}]*\\} 1$`, 'm').test(await response?.text() ?? '')
+  return (await readMetrics(relay)).get(`relay_leader{shard="${shard}"}`) === 1
 }

@@ -1,13 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { runCommand } from '../servers/run-command.ts'
+import { checkoutPath } from './checkout.ts'
 import { testPostgres, type TestContext } from './servers.ts'
 
-const SERVICES = fileURLToPath(new URL('../../services/', import.meta.url))
-const MIGRATION_JOB = join(SERVICES, '../packages/service-kit/src/postgres/migrate.ts')
+const MIGRATION_JOB = checkoutPath('packages/service-kit/src/postgres/migrate.ts')
 /** The same for every database of a server: roles belong to the server. */
 const ROLE_PASSWORD = 'test'
 const TEMPLATE_LOCK = 3_141_592
@@ -54,7 +53,7 @@ export async function testDatabase (
 /** Migrated once for each server and state of the migrations and of their job, which grants rights too. */
 async function ensureTemplate (url: string, service: DatabaseOwner): Promise<string> {
   const hash = createHash('sha256')
-  const folder = join(SERVICES, service, 'migrations')
+  const folder = checkoutPath(`services/${service}/migrations/`)
   for (const file of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, file)))
   hash.update(await readFile(MIGRATION_JOB))
   const name = `test_${service.replace('-', '_')}_${hash.digest('hex').slice(0, 8)}`
@@ -83,7 +82,7 @@ async function copyDatabaseRights (client: pg.Client, template: string, copy: st
 /** Runs a service's own migration job; `password` is set on its roles, which are left alone without one. */
 export async function migrateService (service: DatabaseOwner, url: string, password?: string): Promise<void> {
   const env = password === undefined ? {} : Object.fromEntries(ROLES[service].map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, password]))
-  await runCommand(process.execPath, ['--conditions=@orders/source', join(SERVICES, service, 'src/bin/migrate.ts')], {
+  await runCommand(process.execPath, ['--conditions=@orders/source', checkoutPath(`services/${service}/src/bin/migrate.ts`)], {
     env: { ...process.env, ...env, DATABASE_URL: url, LOG_LEVEL: 'warn' }
   })
 }

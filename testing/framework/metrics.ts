@@ -1,23 +1,52 @@
-import type { ServiceProcess } from './index.ts'
+/** The samples of a `/metrics` page. A series is named as it is printed, without the label `service`. */
+export class Metrics {
+  /** All metric names, also those that have no sample yet. */
+  readonly declared: readonly string[]
+  readonly #values = new Map<string, number>()
 
-/** Values of a service's `/metrics`, by series as it is printed, without the service's own label. */
-export type Metrics = ReadonlyMap<string, number>
-
-/** What the services report of themselves; empty for one that does not answer. */
-export async function readMetrics (service: ServiceProcess): Promise<Metrics> {
-  const values = new Map<string, number>()
-  const text = await fetch(`${service.ops}/metrics`, { signal: AbortSignal.timeout(1_000) })
-    .then((response) => response.text()).catch(() => '')
-  for (const line of text.split('\n')) {
-    const [, name, labels = '', value] = /^([a-z_]+)(\{[^}]*\})? (\S+)/.exec(line) ?? []
-    if (name === undefined) continue
-    const others = labels.slice(1, -1).split(',').filter((label) => label !== '' && !label.startsWith('service=')).join(',')
-    values.set(others === '' ? name : `${name}{${others}}`, Number(value))
+  /** @param page in the text format of Prometheus; empty for a service that did not answer */
+  constructor (page = '') {
+    this.declared = [...page.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name)
+    for (const [, name = '', labels = '', value] of page.matchAll(/^([a-z_]+)(\{[^}]*\})? (\S+)$/gm)) {
+      const others = labels.slice(1, -1).split(',').filter((label) => label !== '' && !label.startsWith('service=')).join(',')
+      this.#values.set(others === '' ? name : `${name}{${others}}`, Number(value))
+    }
   }
-  return values
+
+  /** The number of samples: 0 for a service that did not answer. */
+  get size (): number {
+    return this.#values.size
+  }
+
+  /** @param series for example `relay_leader{shard="0"}` */
+  get (series: string): number | undefined {
+    return this.#values.get(series)
+  }
+
+  /** The sum of a metric's samples; of those that have this label, if one is given, for example `by="dead_letter"`. */
+  sum (name: string, label = ''): number {
+    let sum = 0
+    for (const [series, value] of this) if ((series === name || series.startsWith(`${name}{`)) && series.includes(label)) sum += value
+    return sum
+  }
+
+  [Symbol.iterator] (): IterableIterator<[series: string, value: number]> {
+    return this.#values[Symbol.iterator]()
+  }
 }
 
-/** A counter over all the lives of its process: each begins at 0 again, and a dead one reports nothing. */
+/** @throws Error when the service does not answer in time */
+export async function fetchMetrics ({ ops }: { ops: string }, deadlineMs = 15_000): Promise<Metrics> {
+  const response = await fetch(`${ops}/metrics`, { signal: AbortSignal.timeout(deadlineMs) })
+  return new Metrics(await response.text())
+}
+
+/** The same for a service that may be down: empty if it does not answer within a second. */
+export async function readMetrics (service: { ops: string }): Promise<Metrics> {
+  return fetchMetrics(service, 1_000).catch(() => new Metrics())
+}
+
+/** A counter over all lives of its process: each life begins at 0, and a dead process reports nothing. */
 export class Total {
   readonly #name: string
   #earlierLives = 0
@@ -35,14 +64,11 @@ export class Total {
   }
 }
 
-/**
- * The quantile of what a histogram counted between two readings, interpolated within its bucket; undefined if it counted
- * nothing.
- */
+/** A quantile of what a histogram counted between two readings, interpolated within its bucket; undefined if it counted nothing. */
 export function quantile (name: string, q: number, before: Metrics, now: Metrics): number | undefined {
-  const buckets = [...now.keys()].flatMap((key) => {
-    const [, bound] = new RegExp(`^${name}_bucket\\{le="([^"]+)"\\}$`).exec(key) ?? []
-    return bound === undefined ? [] : [{ bound: bound === '+Inf' ? Infinity : Number(bound), count: (now.get(key) ?? 0) - (before.get(key) ?? 0) }]
+  const buckets = [...now].flatMap(([series, value]) => {
+    const [, bound] = new RegExp(`^${name}_bucket\\{le="([^"]+)"\\}$`).exec(series) ?? []
+    return bound === undefined ? [] : [{ bound: bound === '+Inf' ? Infinity : Number(bound), count: value - (before.get(series) ?? 0) }]
   }).sort((a, b) => a.bound - b.bound)
   const total = buckets.at(-1)?.count ?? 0
   if (total <= 0) return undefined

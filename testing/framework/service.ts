@@ -1,12 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { TestContext } from './servers.ts'
 import { guardArguments, guardedPid, signalUnlessGone } from '../servers/guard.ts'
+import { checkoutPath } from './checkout.ts'
 import { until } from './until.ts'
-
-const SERVICES = fileURLToPath(new URL('../../services/', import.meta.url))
 
 const KEPT_LOG_LINES = 100_000
 
@@ -63,7 +61,7 @@ export class ServiceProcess {
     const child = spawn('/bin/sh', guardArguments({
       name: this.name,
       command: process.execPath,
-      args: this.#built ? [`${SERVICES}${this.name}/dist/bin/main.js`] : ['--conditions=@orders/source', `${SERVICES}${this.name}/src/bin/main.ts`],
+      args: this.#built ? [checkoutPath(`services/${this.name}/dist/bin/main.js`)] : ['--conditions=@orders/source', checkoutPath(`services/${this.name}/src/bin/main.ts`)],
       stopSignal: 'SIGKILL'
     }), {
       // Its own process group: the terminal's Ctrl-C is for us, who stop it in the right order.

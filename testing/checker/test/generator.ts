@@ -1,6 +1,7 @@
 import type {
   AnswerRow, ClientEntry, EnqueuedRow, Entry, FenceRow, FinalState, OrderRow, Run, TopicRow
 } from '../index.ts'
+import { Random } from '../../framework/random.ts'
 
 export interface GeneratorOptions {
   seed: number
@@ -17,24 +18,12 @@ const LIVES: ReadonlyArray<ReadonlyArray<[ClientEntry['f'], string]>> = [
 const PARTITIONS = 3
 const MAX_BATCH = 20
 
-/** mulberry32: small, and the same numbers for the same seed everywhere. */
-export function randomOf (seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 /**
  * A run in which every promise was kept: requests whose answers got lost, requests refused, events that commit out of the
  * order of their ids, take-overs with a batch in flight, faults, a dead letter.
  */
 export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOptions): Run {
-  const random = randomOf(seed)
-  const whole = (below: number) => Math.floor(random() * below)
+  const random = new Random(seed)
   const entries: Entry[] = []
   const orders: OrderRow[] = []
   const answers: FinalState['answers'][number][] = []
@@ -45,7 +34,7 @@ export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOp
     const key = `key-${++op}`
     const base = { kind: 'client' as const, process: `client-${op % 8}`, f, op, key }
     // Now and then sent twice at a time, or once more afterwards.
-    const again = done !== undefined && random() < 0.1 ? { again: [done] } : {}
+    const again = done !== undefined && random.chance(0.1) ? { again: [done] } : {}
     entries.push({ ...base, ...about, type: 'invoke', t: t++ })
     entries.push({ ...base, type: outcome, t: t++, ...(outcome === 'ok' ? { ...done, ...again } : {}), ...(refusals === undefined ? {} : { refusals }) })
     return done !== undefined && outcome !== 'fail' ? { key, ...done } : undefined
@@ -59,24 +48,24 @@ export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOp
     const origin = `origin-${seed}-${index}`
     // The first order meets the fault that it must not notice; after it nothing is too bad to happen.
     const rough = index > 0
-    if (rough && random() < 0.01) {
+    if (rough && random.chance(0.01)) {
       // Refused for what it is, or never carried out and nobody knows.
-      request('create', random() < 0.5 ? 'fail' : 'info', { origin: `origin-${seed}-${index}` })
+      request('create', random.chance(0.5) ? 'fail' : 'info', { origin: `origin-${seed}-${index}` })
       continue
     }
     let version = 0
     let newest = ''
-    for (const [f, status] of LIVES[whole(LIVES.length)] ?? []) {
+    for (const [f, status] of random.pick(LIVES)) {
       version++
       newest = status
       enqueued.push({ id: id++, event: `event-${seed}-${index}-${version}`, order, version, status, hash: `hash-${index}-${version}` })
       // Now and then carried out, and the answer lost for good: then nobody asks for the next change.
-      const lost = rough && random() < 0.01
-      request(f, lost ? 'info' : 'ok', f === 'create' ? { origin } : { order }, { order, version, status }, rough && !lost && random() < 0.02 ? [0, 503] : undefined)
+      const lost = rough && random.chance(0.01)
+      request(f, lost ? 'info' : 'ok', f === 'create' ? { origin } : { order }, { order, version, status }, rough && !lost && random.chance(0.02) ? [0, 503] : undefined)
       if (lost) break
     }
     // Of two who ask at the same time, one is refused.
-    if (newest === 'CANCELLED' && random() < 0.3) request('confirm', 'fail', { order })
+    if (newest === 'CANCELLED' && random.chance(0.3)) request('confirm', 'fail', { order })
     orders.push({ order, version, status: newest, origin })
   }
 
@@ -95,7 +84,7 @@ export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOp
     const origin = `origin-${order}`
     return ask(version === 1 ? 'create' : 'cancel', 'ok', version === 1 ? { origin } : { order }, { order, version, status }) ?? []
   })
-  const { fence, topic, undoneFence, restores } = publish(enqueued.filter(({ order }) => order !== poisoned), entries, whole, random, () => t++, restore)
+  const { fence, topic, undoneFence, restores } = publish(enqueued.filter(({ order }) => order !== poisoned), entries, random, () => t++, restore)
   // What somebody else put into the topic.
   const stranger: TopicRow = { partition: 0, offset: topic.filter(({ partition }) => partition === 0).length }
   topic.push(stranger)
@@ -191,7 +180,7 @@ function consume (topic: readonly TopicRow[], events: ReadonlyMap<string, Enqueu
 }
 
 /** Claims, publishes and deletes batches, with a take-over now and then while one is in flight. */
-function publish (events: EnqueuedRow[], entries: Entry[], whole: (below: number) => number, random: () => number, tick: () => number, restore?: PlannedRestore) {
+function publish (events: EnqueuedRow[], entries: Entry[], random: Random, tick: () => number, restore?: PlannedRestore) {
   let fence: FenceRow[] = []
   let seq = 0
   const note = (...rows: Array<Omit<FenceRow, 'seq'>>) => { for (const row of rows) fence.push({ seq: ++seq, ...row }) }
@@ -201,7 +190,7 @@ function publish (events: EnqueuedRow[], entries: Entry[], whole: (below: number
   let by = ''
   const takeOver = () => {
     epoch++
-    by = `relay-${1 + whole(3)}-life-${epoch}`
+    by = `relay-${1 + random.below(3)}-life-${epoch}`
     note({ what: 'take-over', by, shard: 0, epoch })
     entries.push({ kind: 'relay', t: tick(), process: by.slice(0, 7), type: 'ok', f: 'take-over', shard: 0, epoch })
   }
@@ -211,7 +200,7 @@ function publish (events: EnqueuedRow[], entries: Entry[], whole: (below: number
   // Two orders' transactions may commit in another order than that of their ids: a neighbour comes first then.
   for (let index = 0; index + 1 < waiting.length; index++) {
     const [first, second] = [waiting[index], waiting[index + 1]]
-    if (first !== undefined && second !== undefined && first.order !== second.order && index + 1 !== backup && random() < 0.1) [waiting[index], waiting[index + 1]] = [second, first]
+    if (first !== undefined && second !== undefined && first.order !== second.order && index + 1 !== backup && random.chance(0.1)) [waiting[index], waiting[index + 1]] = [second, first]
   }
   const send = (batch: readonly EnqueuedRow[]) => {
     for (const { event, order, version, hash } of batch) {
@@ -244,10 +233,10 @@ function publish (events: EnqueuedRow[], entries: Entry[], whole: (below: number
   let start = 0
   while (start < waiting.length) {
     if (restore !== undefined && start === backup && restores.length === 0) goBack(restore, start)
-    const batch = waiting.slice(start, Math.min(start + 1 + whole(MAX_BATCH), start < backup ? backup : Infinity))
+    const batch = waiting.slice(start, Math.min(start + 1 + random.below(MAX_BATCH), start < backup ? backup : Infinity))
     const ids = batch.map(({ id }) => id)
     note({ what: 'claim', by, shard: 0, epoch, ids })
-    const fate = random()
+    const fate = random.next()
     if (fate < 0.02) {
       // Crashed before Kafka had it: claimed again by the next.
       takeOver()

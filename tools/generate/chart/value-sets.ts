@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { checkoutUrl } from '@orders/testing/framework/checkout'
 
-export const CHART = new URL('../../../deploy/helm/', import.meta.url)
+export const CHART = checkoutUrl('deploy/helm/')
 /** Stated, for it is what the chart is tried on; what helm takes without a cluster depends on how it was built. */
 const KUBERNETES = '1.34.4'
 
@@ -20,7 +21,7 @@ export function valuesFile (name: string): string {
 }
 
 export function goldenFile (name: string): URL {
-  return new URL(`../../test/chart/golden/${name}.yaml`, import.meta.url)
+  return checkoutUrl(`test/chart/golden/${name}.yaml`)
 }
 
 /** helm without a cluster. @throws with what helm said, in `stderr` */

@@ -1,6 +1,7 @@
 import { buildApp as buildOrderApi, loadOrderApiConfig } from '@orders/order-api'
 import { buildApp as buildOrderConsumer, loadConsumerConfig } from '@orders/order-consumer'
 import { createHealth, createLogger, createMetrics } from '@orders/service-kit'
+import { checkoutUrl } from '@orders/testing/framework/checkout'
 import type { FastifyInstance } from 'fastify'
 
 /** The services with an HTTP API. */
@@ -10,7 +11,7 @@ export type DocumentedService = typeof DOCUMENTED[number]
 
 /** Where a service's document is committed. */
 export function openApiFile (service: DocumentedService): URL {
-  return new URL(`../../services/${service}/openapi.json`, import.meta.url)
+  return checkoutUrl(`services/${service}/openapi.json`)
 }
 
 /** The text of a service's openapi.json. The app is built and never listens; nothing connects to a server. */
