@@ -1,35 +1,28 @@
 // `npm run bench`: measures, on a Postgres and a Kafka of its own. See docs/performance.md.
 import { Kafka, Postgres } from '@orders/testing/servers'
-import pg from 'pg'
+import { withClient } from '@orders/testing/framework'
 import { parseOptions, USAGE, type BenchOptions } from './options.ts'
 import { renderDocument } from './render-document.ts'
 import { renderGoals, renderResult } from './render-results.ts'
 import { createResult, LOCAL, RECORDED, versionsOf, writeResult } from './result.ts'
 import type { Case, Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios.ts'
-import { Scope } from './scope.ts'
 
 const say = (line: string) => { console.error(line) }
 
 /** Servers of its own for every run: what one leaves behind, such as dead rows and full caches, is not the next one's. */
 async function runOnce ({ run }: Scenario, quick: boolean): Promise<{ cases: Case[], versions: Record<string, string> }> {
-  const scope = new Scope()
-  try {
-    const postgres = await Postgres.start()
-    scope.teardown(() => postgres.close())
-    const kafka = await Kafka.start({ progress: say })
-    scope.teardown(() => kafka.close())
-    return { cases: await run({ postgres, kafka, quick, scope, say }), versions: versionsOf(await postgresVersion(postgres.url)) }
-  } finally {
-    await scope.close()
-  }
+  await using stack = new AsyncDisposableStack()
+  const scope = { teardown: (work: () => Promise<unknown> | unknown) => { stack.defer(async () => { await work() }) } }
+  const postgres = await Postgres.start()
+  stack.defer(() => postgres.close())
+  const kafka = await Kafka.start({ progress: say })
+  stack.defer(() => kafka.close())
+  return { cases: await run({ postgres, kafka, quick, scope, say }), versions: versionsOf(await postgresVersion(postgres.url)) }
 }
 
 async function postgresVersion (url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  const { rows } = await client.query<{ server_version: string }>('SHOW server_version')
-  await client.end()
+  const { rows } = await withClient(url, (client) => client.query<{ server_version: string }>('SHOW server_version'))
   return rows[0]?.server_version ?? 'unknown'
 }
 

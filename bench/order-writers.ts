@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { createWakeupSender, enqueue, type WakeupSender } from '@orders/outbox'
+import { atRate } from '@orders/testing/traffic/pace'
 import pg from 'pg'
 
 /** Commits orders with their events as order-api does, and notes when Postgres acknowledged each. */
@@ -17,19 +17,7 @@ export class OrderWriters {
 
   /** Commits at this rate, whether or not the ones before are done; ends early on abort. */
   async write (perSecond: number, seconds: number, enough?: AbortSignal): Promise<void> {
-    const startedAt = performance.now()
-    const underWay = new Set<Promise<void>>()
-    const total = Math.round(perSecond * seconds)
-    let begun = 0
-    while (begun < total && enough?.aborted !== true) {
-      const due = Math.min(total, Math.floor((performance.now() - startedAt) / 1_000 * perSecond) + 1)
-      for (; begun < due; begun++) {
-        const writing = this.#writeOne().finally(() => { underWay.delete(writing) })
-        underWay.add(writing)
-      }
-      await delay(1)
-    }
-    await Promise.all(underWay)
+    await atRate({ perSecond, total: Math.round(perSecond * seconds), tickMs: 1, stop: enough }, () => this.#writeOne())
   }
 
   async close (): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { createAdmin, type KafkaConnection } from '@orders/kafka'
-import { ServiceProcess, testConnection, testDatabase, type TestDatabase } from '@orders/testing/framework'
+import type { KafkaConnection } from '@orders/kafka'
+import { ServiceProcess, testConnection, testDatabase, withAdmin, type TestDatabase } from '@orders/testing/framework'
+import { relaySettings } from '@orders/testing/system/services'
 import type { Bench } from './scenario.ts'
 
 export type RelayDelivery = 'exactly-once' | 'at-least-once'
@@ -22,21 +23,16 @@ export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<O
   const database = await testDatabase(scope, { service: 'order-api', server: postgres })
   const connection = testConnection(kafka.brokers)
   const name = `bench-${randomBytes(5).toString('hex')}`
-  const admin = await createAdmin(connection)
   // The broker's own time of each record, so that no clock of ours is part of the rate.
-  await admin.ensureTopics([{ topic: name, partitions: PARTITIONS, config: { 'message.timestamp.type': 'LogAppendTime' } }])
-  await admin.close()
+  await withAdmin(connection, (admin) => admin.ensureTopics([{ topic: name, partitions: PARTITIONS, config: { 'message.timestamp.type': 'LogAppendTime' } }]))
   return {
     database,
     connection,
     topic: name,
     relay (delivery, settings = {}) {
       const relay = new ServiceProcess('outbox-relay', {
-        DATABASE_URL: database.url('outbox_relay'),
-        KAFKA_BROKERS: kafka.brokers,
-        RELAY_NAME: name,
+        ...relaySettings({ databaseUrl: database.url('outbox_relay'), brokers: kafka.brokers, names: { topic: name, relayName: name } }),
         RELAY_IDENTITY: name,
-        RELAY_DEFAULT_TOPIC: name,
         RELAY_DELIVERY: delivery,
         NODE_OPTIONS: RELAY_NODE_OPTIONS,
         ...settings,

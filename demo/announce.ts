@@ -1,10 +1,10 @@
-import { isClean, type ByOthers, type Verdict } from '@orders/testing/checker/observation/verdict'
-import type { Stage } from './stage.ts'
-import type { TakeOver } from './take-overs.ts'
+import { isClean, type ByOthers, type Reconciliation } from '@orders/testing/checker/observation/reconcile'
+import type { DemoSystem } from './system.ts'
+import type { Takeover } from '@orders/testing/faults/publishing-gaps'
 
 /** Where everything is. */
-export function addresses (stage: Stage): string {
-  const { api, relays, consumer, databases, external } = stage
+export function addresses (system: DemoSystem): string {
+  const { api, relays, consumer, databases, external } = system
   const fate = (isExternal: boolean) => isExternal ? '  (removed from this existing server afterwards)' : ''
   const metrics = [api, ...relays, consumer].map((service) => `${service.ops}/metrics  (${service.name})`)
   return `
@@ -13,25 +13,25 @@ export function addresses (stage: Stage): string {
   read model   ${consumer.http}/stats, ${consumer.http}/orders/:id, ${consumer.http}/customers/:id/orders
   Postgres     ${databaseUrl(databases.ordersUrl, external.postgres)}
                ${databaseUrl(databases.viewsUrl, external.postgres)}${fate(external.postgres)}
-  Kafka        ${stage.brokers}, topic ${stage.topic}, group ${stage.group}${fate(external.kafka)}
+  Kafka        ${system.brokers}, topic ${system.topic}, group ${system.group}${fate(external.kafka)}
   metrics      ${metrics.join('\n               ')}
 `
 }
 
-/** The password of our own server is good for nothing else, and lets people look in; that of somebody's server is theirs. */
+/** The password of our own server is shown, so that its data can be looked at. That of an existing server is hidden. */
 function databaseUrl (url: string, isExternal: boolean): string {
   return isExternal ? Object.assign(new URL(url), { password: '' }).href : url
 }
 
-export function verdictText (verdict: Verdict): string {
+export function reconciliationText (result: Reconciliation): string {
   return `
-  ${verdict.ordersAccepted} orders accepted, ${verdict.eventsExpected} events expected, ${verdict.eventsInTopic} in the topic, ${verdict.effects} took effect
-  lost ${verdict.lost}, duplicates in the topic ${verdict.duplicatesInTopic}, out of order ${verdict.outOfOrder}, unexpected ${verdict.unexpected}, wrong effects ${verdict.wrongEffects}, unanswered requests ${verdict.unanswered}
-${othersText(verdict.byOthers)}${verdict.findings.map((finding) => `  ${finding}\n`).join('')}  ${isClean(verdict) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
+  ${result.ordersAccepted} orders accepted, ${result.eventsExpected} events expected, ${result.eventsInTopic} in the topic, ${result.effects} took effect
+  lost ${result.lost}, duplicates in the topic ${result.duplicatesInTopic}, out of order ${result.outOfOrder}, unexpected ${result.unexpected}, wrong effects ${result.wrongEffects}, unanswered requests ${result.unanswered}
+${othersText(result.byOthers)}${result.findings.map((finding) => `  ${finding}\n`).join('')}  ${isClean(result) ? 'every accepted event took effect exactly once, in order' : 'NOT as promised'}
 `
 }
 
-/** Nothing where nobody else was there. */
+/** Empty when everything came from the load. */
 function othersText ({ orders, changes, events, records, displaced }: ByOthers): string {
   const parts = [
     [orders, 'order', 'placed by others'],
@@ -44,7 +44,7 @@ function othersText ({ orders, changes, events, records, displaced }: ByOthers):
   return found.length === 0 ? '' : `  not of this demo's load: ${found.join(', ')}\n`
 }
 
-export function takeOversText (takeovers: readonly TakeOver[]): string {
+export function takeoversText (takeovers: readonly Takeover[]): string {
   if (takeovers.length === 0) return ''
   const gaps = takeovers.map(({ gapMs }) => gapMs).sort((a, b) => a - b)
   const list = takeovers.map(({ signal, gapMs }) => `${signal} ${gapMs} ms`).join(', ')

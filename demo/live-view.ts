@@ -3,7 +3,7 @@ import type { OrderLoad } from '@orders/testing/traffic/order-load'
 import type { OutboxWatch } from '@orders/testing/checker/observation/outbox-watch'
 import type { LeaderKills } from './leader-kills.ts'
 import { quantile, readMetrics, Total, type Metrics } from '@orders/testing/framework/metrics'
-import type { Stage } from './stage.ts'
+import type { DemoSystem } from './system.ts'
 
 const EVERY_MS = 1_000
 /** Latencies are those of the newest readings, so that a pause shows and passes. */
@@ -12,7 +12,7 @@ const SECOND_MS = 1_000
 
 /** Shows how the demo is doing: redrawn in place in a terminal, else a line a second. */
 export class LiveView {
-  readonly #stage: Stage
+  readonly #system: DemoSystem
   readonly #load: OrderLoad
   readonly #outbox: OutboxWatch
   readonly #kills: LeaderKills
@@ -23,12 +23,12 @@ export class LiveView {
   readonly #others = { orders: 0, events: 0 }
   #drawnLines = 0
 
-  constructor (stage: Stage, load: OrderLoad, outbox: OutboxWatch, kills: LeaderKills) {
+  constructor (system: DemoSystem, load: OrderLoad, outbox: OutboxWatch, kills: LeaderKills) {
     this.#kills = kills
-    this.#stage = stage
+    this.#system = system
     this.#load = load
     this.#outbox = outbox
-    this.#published = stage.relays.map(() => new Total('relay_published_total'))
+    this.#published = system.relays.map(() => new Total('relay_published_total'))
   }
 
   async run (signal: AbortSignal): Promise<void> {
@@ -40,8 +40,8 @@ export class LiveView {
 
   async draw (): Promise<void> {
     const [relays, consumer, outbox] = await Promise.all([
-      Promise.all(this.#stage.relays.map(readMetrics)),
-      readMetrics(this.#stage.consumer),
+      Promise.all(this.#system.relays.map(readMetrics)),
+      readMetrics(this.#system.consumer),
       this.#outbox.read()
     ])
     if (consumer.size > 0) this.#consumerReadings.push(consumer)

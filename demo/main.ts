@@ -1,21 +1,22 @@
-// `npm run demo`: real servers, the three services, orders at a steady rate, and what becomes of them.
+// `npm run demo`: real servers, the three services, orders at a steady rate, and a check that every event arrived.
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { MissingToolError } from '@orders/testing/servers'
-import { addresses, takeOversText, verdictText } from './announce.ts'
+import { addresses, reconciliationText, takeoversText } from './announce.ts'
 import { InterruptedError, listenForInterruption, type Interruption } from './interruption.ts'
 import { LeaderKills } from './leader-kills.ts'
 import { LiveView } from './live-view.ts'
 import { parseOptions, USAGE, type DemoOptions } from './options.ts'
 import { toReport } from './report.ts'
-import { buildStage, type Stage } from './stage.ts'
-import { takeOvers } from './take-overs.ts'
+import { startSystem, type DemoSystem } from './system.ts'
 import { untilArrived } from '@orders/testing/checker/observation/arrival'
-import { gatherEvidence } from '@orders/testing/checker/observation/gather-evidence'
+import { readOrders } from '@orders/testing/checker/observation/final-state'
+import { readObservations } from '@orders/testing/checker/observation/observations'
 import { OrderLoad, type LoadOptions } from '@orders/testing/traffic/order-load'
 import { OutboxWatch } from '@orders/testing/checker/observation/outbox-watch'
-import { readStoredOrders, type StoredOrder } from '@orders/testing/checker/observation/stored-orders'
-import { isClean, judge } from '@orders/testing/checker/observation/verdict'
+import { isClean, reconcile } from '@orders/testing/checker/observation/reconcile'
+import type { OrderRow } from '@orders/testing/checker'
+import { publishingGaps } from '@orders/testing/faults/publishing-gaps'
 
 /** As a shell has it for SIGINT. */
 const INTERRUPTED = 130
@@ -34,49 +35,49 @@ async function main (): Promise<number> {
   }
   const interruption = listenForInterruption(() => process.exit(INTERRUPTED))
   const progress = (line: string) => { console.log(line) }
-  const stage = await buildStage({ ...options, progress, signal: interruption.stopPosting })
+  const system = await startSystem({ ...options, progress, signal: interruption.stopPosting })
   try {
-    return await perform(stage, options, interruption)
+    return await run(system, options, interruption)
   } finally {
     console.log('stopping everything')
-    await stage.close()
+    await system.close()
   }
 }
 
-async function perform (stage: Stage, { orders = Infinity, exit, kills: planned, rate, report }: DemoOptions, interruption: Interruption): Promise<number> {
-  console.log(addresses(stage))
+async function run (system: DemoSystem, { orders = Infinity, exit, kills: planned, rate, report }: DemoOptions, interruption: Interruption): Promise<number> {
+  console.log(addresses(system))
   const startedAt = performance.now()
-  const stopPosting = AbortSignal.any([interruption.stopPosting, stage.broken])
-  const giveUp = AbortSignal.any([interruption.giveUp, stage.broken])
-  const load = new OrderLoad(() => stage.api.http)
-  const outbox = new OutboxWatch(stage.databases.ordersUrl)
-  const kills = new LeaderKills(stage.relays, planned)
-  const view = new LiveView(stage, load, outbox, kills)
+  const stopPosting = AbortSignal.any([interruption.stopPosting, system.broken])
+  const giveUp = AbortSignal.any([interruption.giveUp, system.broken])
+  const load = new OrderLoad(() => system.api.http)
+  const outbox = new OutboxWatch(system.databases.ordersUrl)
+  const kills = new LeaderKills(system.relays, planned)
+  const view = new LiveView(system, load, outbox, kills)
   const viewing = new AbortController()
   const shown = view.run(viewing.signal)
-  let stored: StoredOrder[] = []
+  let stored: OrderRow[] = []
   try {
     await postUnderKills(load, kills, { rate, orders, stopPosting, giveUp })
     if (!exit && !stopPosting.aborted) await once(stopPosting, 'abort')
-    stored = await readStoredOrders(stage.databases.ordersUrl)
-    await untilArrived(stage, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
+    stored = await readOrders(system.databases.ordersUrl)
+    await untilArrived(system, load, outbox, giveUp).catch((error: Error) => { console.error(error.message) })
   } finally {
     viewing.abort()
     await shown
     await view.draw()
     await outbox.close()
   }
-  if (stage.broken.aborted) console.error((stage.broken.reason as Error).message)
+  if (system.broken.aborted) console.error((system.broken.reason as Error).message)
   interruption.giveUp.throwIfAborted()
 
-  const evidence = await gatherEvidence({ ...stage, ...stage.databases, delivery: 'exactly-once' }, load, stored)
-  const verdict = judge(evidence)
-  const takeovers = takeOvers(kills.done, evidence.records.map(({ timestamp }) => timestamp))
+  const observations = await readObservations({ ...system, ...system.databases, delivery: 'exactly-once' }, load, stored)
+  const result = reconcile(observations)
+  const takeovers = publishingGaps(kills.done, observations.records.map(({ timestamp }) => timestamp))
   const durationMs = Math.round(performance.now() - startedAt)
-  console.log(verdictText(verdict) + takeOversText(takeovers))
-  if (report !== undefined) await writeFile(report, `${JSON.stringify(toReport(verdict, durationMs, takeovers), null, 2)}\n`)
-  const good = isClean(verdict) && !stage.broken.aborted && kills.done.length === takeovers.length
-  // Who asked for a number of orders must not take an interrupted run for the whole of it.
+  console.log(reconciliationText(result) + takeoversText(takeovers))
+  if (report !== undefined) await writeFile(report, `${JSON.stringify(toReport(result, durationMs, takeovers), null, 2)}\n`)
+  const good = isClean(result) && !system.broken.aborted && kills.done.length === takeovers.length
+  // With --exit, an interrupted run must not pass for the whole of it.
   return !good ? 1 : exit && stopPosting.aborted ? INTERRUPTED : 0
 }
 

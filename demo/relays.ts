@@ -1,35 +1,30 @@
 import { CoordinationV1Api, KubeConfig } from '@kubernetes/client-node'
 import { ServiceProcess } from '@orders/testing/framework'
-import type { CleanUp } from './clean-up.ts'
+import { relaySettings, type Place } from '@orders/testing/system/services'
 import type { DemoOptions } from './options.ts'
-import type { Topics } from './topics.ts'
 
 const REPLICAS = 3
 const NAMESPACE = 'default'
 
 export interface RelayOptions {
-  databaseUrl: string
-  brokers: string
+  place: Place<'topic' | 'relayName'>
   /** Where the lease is; undefined: in Postgres. */
   kubernetes: { kubeconfig: string, external: boolean } | undefined
-  topics: Topics
   kills: DemoOptions['kills']
-  cleanUp: CleanUp
+  /** Removes what is left of the relays on an existing API server. */
+  stack: AsyncDisposableStack
 }
 
-/** A frozen leader is found by its lease alone, and the usual fifteen seconds make a slow show. */
+/** Only the lease shows that a leader is frozen, and with the default of fifteen seconds the demo would wait that long. */
 const SHORT_LEASE = {
   RELAY_LEASE_DURATION_MS: '5000', RELAY_RENEW_DEADLINE_MS: '3500', RELAY_RETRY_PERIOD_MS: '1000', RELAY_SEND_DEADLINE_MS: '3000'
 }
 
 /** Three replicas of one relay, not started yet. */
-export function createRelays ({ databaseUrl, brokers, kubernetes, topics, kills, cleanUp }: RelayOptions): ServiceProcess[] {
-  if (kubernetes?.external === true) cleanUp.add(() => deleteLease(kubernetes.kubeconfig, `${topics.relayName}-0`))
+export function createRelays ({ place, kubernetes, kills, stack }: RelayOptions): ServiceProcess[] {
+  if (kubernetes?.external === true) stack.defer(() => deleteLease(kubernetes.kubeconfig, `${place.names.relayName}-0`))
   return Array.from({ length: REPLICAS }, (_, index) => new ServiceProcess('outbox-relay', {
-    DATABASE_URL: databaseUrl,
-    KAFKA_BROKERS: brokers,
-    RELAY_DEFAULT_TOPIC: topics.topic,
-    RELAY_NAME: topics.relayName,
+    ...relaySettings(place),
     RELAY_IDENTITY: `relay-${index + 1}`,
     ...kills.signal === 'SIGSTOP' && kills.times > 0 ? SHORT_LEASE : {},
     ...kubernetes === undefined ? {} : { RELAY_LEASE: 'kubernetes', RELAY_LEASE_NAMESPACE: NAMESPACE, KUBECONFIG: kubernetes.kubeconfig }

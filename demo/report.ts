@@ -1,9 +1,9 @@
-import type { Verdict } from '@orders/testing/checker/observation/verdict'
-import type { TakeOver } from './take-overs.ts'
+import type { Reconciliation } from '@orders/testing/checker/observation/reconcile'
+import type { Takeover } from '@orders/testing/faults/publishing-gaps'
 
 /** The JSON of `--report`. `takeovers` is there if the leader was killed, `byOthers` if anything came from others. */
-export function toReport (verdict: Verdict, durationMs: number, takeovers: readonly TakeOver[] = []): Record<string, unknown> {
-  const { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects, byOthers } = verdict
+export function toReport (result: Reconciliation, durationMs: number, takeovers: readonly Takeover[] = []): Record<string, unknown> {
+  const { ordersAccepted, eventsExpected, eventsInTopic, duplicatesInTopic, lost, outOfOrder, effects, byOthers } = result
   return {
     ordersAccepted,
     eventsExpected,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Kubernetes } from '@orders/testing/servers'
 import { until, type ServiceProcess } from '@orders/testing/framework'
 import { killLeader, leaderOf, type KillSignal, type LeaderKill } from '@orders/testing/faults/leader-kill'
-import { takeOvers } from '../../demo/take-overs.ts'
+import { publishingGaps } from '@orders/testing/faults/publishing-gaps'
 import { EventWatch } from '../event-watch.ts'
 import { ForeignLoad } from '../measure/foreign-load.ts'
 import { percentile } from '../measure/percentiles.ts'
@@ -59,7 +59,7 @@ async function failoverWith (bench: Bench, lease: 'postgres' | 'kubernetes', sig
   await writing
   await until(() => [...writers.committedAt.keys()].every((id) => watch.seenAt.has(id)), { what: 'every event to be seen', deadlineMs: 120_000 })
 
-  const gaps = takeOvers(kills, [...watch.seenAt.values()].map((at) => performance.timeOrigin + at)).map(({ gapMs }) => gapMs)
+  const gaps = publishingGaps(kills, [...watch.seenAt.values()].map((at) => performance.timeOrigin + at)).map(({ gapMs }) => gapMs)
   const { p50, max } = GOALS[signal]
   for (const each of relays) each.kill('SIGTERM')
   await Promise.all(relays.map((each) => each.exited()))

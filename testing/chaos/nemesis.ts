@@ -3,19 +3,19 @@ import type { Recorder } from '../checker/index.ts'
 import type { Place } from '../faults/fault.ts'
 import type { Random } from '../framework/random.ts'
 import type { Planned } from './schedule.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 /** Carries the schedule out, with one line for each fault. */
 export class Nemesis {
-  readonly #world: World
+  readonly #system: System
   readonly #recorder: Recorder
   readonly #random: Random
   readonly #progress: (line: string) => void
   readonly #active = new Map<Place, Promise<void>>()
   #faults = 0
 
-  constructor (world: World, recorder: Recorder, random: Random, progress: (line: string) => void) {
-    this.#world = world
+  constructor (system: System, recorder: Recorder, random: Random, progress: (line: string) => void) {
+    this.#system = system
     this.#recorder = recorder
     this.#random = random
     this.#progress = progress
@@ -40,7 +40,7 @@ export class Nemesis {
     const id = ++this.#faults
     const began = this.#recorder.now
     try {
-      const { target, affects, heal } = await fault.start(this.#world, this.#random)
+      const { target, affects, heal } = await fault.start(this.#system, this.#random)
       const entry = { kind: 'fault' as const, process: 'nemesis', f: fault.f, id, target, affects }
       // It began when it was begun, not when it had been done.
       this.#recorder.record({ ...entry, type: 'invoke' }, began)

@@ -3,17 +3,18 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { check, loadRun, Recorder, saveDescription, saveFinalState, type Run, type RunDescription, type Verdict } from '../checker/index.ts'
 import { readFinalState } from '../checker/observation/final-state.ts'
-import { untilArrived } from '../system/arrival.ts'
+import { untilNothingInFlight } from '../checker/observation/arrival.ts'
+import { OutboxWatch } from '../checker/observation/outbox-watch.ts'
 import { chooseFaults } from '../faults/faults.ts'
 import type { Fault } from '../faults/fault.ts'
-import { Load } from '../traffic/client-operations.ts'
+import { ClientOperations } from '../traffic/client-operations.ts'
 import { Nemesis } from './nemesis.ts'
-import type { ChaosOptions } from '../system/options.ts'
+import type { ChaosOptions } from './options.ts'
 import { Random } from '../framework/random.ts'
 import { renderReport } from '../report/report.ts'
 import { Sampler } from './sampler.ts'
 import { planSchedule } from './schedule.ts'
-import { buildWorld, type World } from '../system/world.ts'
+import { startSystem, type System } from '../system/system.ts'
 
 /** Generous: it has to hold on a machine of two cores that has other things to do. */
 const RECOVERY_DEADLINE_MS = 180_000
@@ -54,14 +55,14 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
   await saveDescription(folder, description)
 
   const recorder = new Recorder(folder)
-  const world = await buildWorld(options, recorder)
+  const system = await startSystem(options, recorder)
   try {
-    const load = new Load(() => world.api.process?.http ?? 'http://127.0.0.1:1', recorder, new Random(seed + 1))
-    const sampler = new Sampler(world, recorder, load)
+    const load = new ClientOperations(() => system.api.process?.http ?? 'http://127.0.0.1:1', recorder, new Random(seed + 1))
+    const sampler = new Sampler(system, recorder, load)
     const [stopPosting, giveUp, stopSampling] = [new AbortController(), new AbortController(), new AbortController()]
     const sampling = sampler.run(stopSampling.signal)
     const posting = load.run(rate, stopPosting.signal, giveUp.signal)
-    const nemesis = new Nemesis(world, recorder, new Random(seed + 2), progress)
+    const nemesis = new Nemesis(system, recorder, new Random(seed + 2), progress)
     progress(`seed ${seed}: ${schedule.length} faults in ${minutes} min, ${rate} orders/s, ${delivery}, lease in ${lease}, ${options.brokers === 1 ? 'one broker' : `${options.brokers} brokers`}`)
     const endsAt = recorder.now + minutes * MINUTE_MS
     await nemesis.run(schedule, interrupt)
@@ -71,21 +72,22 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     stopPosting.abort()
     const late = setTimeout(() => { giveUp.abort() }, RECOVERY_DEADLINE_MS)
     await posting.finally(() => { clearTimeout(late) })
-    await untilArrived(world, RECOVERY_DEADLINE_MS).then(() => { description.recoveredAt = recorder.now }, (error: Error) => { progress(error.message) })
-    await Promise.all(world.replicas.map((replica) => replica.untilReady().catch(() => {})))
+    const outbox = new OutboxWatch(system.ordersUrl)
+    await untilNothingInFlight(system, outbox, RECOVERY_DEADLINE_MS).finally(() => outbox.close()).then(() => { description.recoveredAt = recorder.now }, (error: Error) => { progress(error.message) })
+    await Promise.all(system.replicas.map((replica) => replica.untilReady().catch(() => {})))
     await sampler.sample()
     stopSampling.abort()
     await sampling
 
-    const health = Object.fromEntries(await Promise.all(world.replicas.map(async (replica) => [replica.name, await replica.health()] as const)))
+    const health = Object.fromEntries(await Promise.all(system.replicas.map(async (replica) => [replica.name, await replica.health()] as const)))
     progress('reading what is left')
-    await storeFinalState(world, folder, health)
+    await storeFinalState(system, folder, health)
     // Their end is part of the promise: each drains, and ends with 0.
-    for (const replica of world.replicas) await replica.end('SIGTERM')
+    for (const replica of system.replicas) await replica.end('SIGTERM')
     description.durationMs = recorder.now
     await saveDescription(folder, description)
   } finally {
-    await world.close()
+    await system.close()
     await recorder.close()
   }
   // From what was stored, as anybody can do again.
@@ -96,7 +98,7 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
 }
 
 /** Apart from {@link runChaos}: what an hour left must not stay in memory while it is read again. */
-async function storeFinalState ({ ordersUrl, viewsUrl, connection, topic, group, deadLetterTopic, brokers, undone, copied }: World, folder: string, health: Record<string, string>): Promise<void> {
+async function storeFinalState ({ ordersUrl, viewsUrl, connection, topic, group, deadLetterTopic, brokers, undone, copied }: System, folder: string, health: Record<string, string>): Promise<void> {
   const observed = { ordersUrl, viewsUrl, connection, topic, consumer: { group, deadLetterTopic }, health, java: { brokers: brokers.direct } }
   await saveFinalState(folder, { ...await readFinalState(observed), ...undone, ...copied })
 }

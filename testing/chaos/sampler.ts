@@ -1,25 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Recorder, SampleEntry } from '../checker/index.ts'
 import { Metrics, readMetrics, Total } from '../framework/metrics.ts'
-import type { Load } from '../traffic/client-operations.ts'
+import type { ClientOperations } from '../traffic/client-operations.ts'
 import type { Replica } from '../system/replica.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 const EVERY_MS = 1_000
 
 /** Notes once a second how the system is doing, in its own words and by the outbox. */
 export class Sampler {
-  readonly #world: World
+  readonly #system: System
   readonly #recorder: Recorder
-  readonly #load: Load
+  readonly #load: ClientOperations
   readonly #published: ReadonlyMap<Replica, Total>
   readonly #applied = new Total('consumer_applied_total')
 
-  constructor (world: World, recorder: Recorder, load: Load) {
-    this.#world = world
+  constructor (system: System, recorder: Recorder, load: ClientOperations) {
+    this.#system = system
     this.#recorder = recorder
     this.#load = load
-    this.#published = new Map(world.relays.map((relay) => [relay, new Total('relay_published_total')]))
+    this.#published = new Map(system.relays.map((relay) => [relay, new Total('relay_published_total')]))
   }
 
   async run (stop: AbortSignal): Promise<void> {
@@ -30,7 +30,7 @@ export class Sampler {
   }
 
   async sample (): Promise<void> {
-    const { admin, replicas, consumer } = this.#world
+    const { admin, replicas, consumer } = this.#system
     const backlog = admin.query<{ events: number }>('SELECT count(*)::int AS events FROM outbox_events').then(({ rows }) => rows[0]?.events, () => undefined)
     const commit = commitTime(admin)
     const readings = new Map(await Promise.all(replicas.map(async (replica) => [replica, await metricsOf(replica)] as const)))
@@ -68,7 +68,7 @@ async function metricsOf (replica: Replica): Promise<Metrics> {
   return replica.process === undefined || replica.frozen ? new Metrics() : readMetrics(replica.process)
 }
 
-async function commitTime (admin: World['admin']): Promise<number | undefined> {
+async function commitTime (admin: System['admin']): Promise<number | undefined> {
   const startedAt = performance.now()
   return admin.query('UPDATE audit.pulse SET beats = beats + 1').then(() => Math.round(performance.now() - startedAt), () => undefined)
 }

@@ -1,11 +1,11 @@
 import type { Kafka } from '../servers/index.ts'
-import { coordinatorOf, nameOf, withAdmin } from '../system/cluster.ts'
+import { coordinatorOf, nameOf, retryWithAdmin } from '../system/cluster.ts'
 import type { Fault, StartedFault } from './fault.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 const MOVED_TOPICS = ['__consumer_offsets', '__transaction_state']
 
-async function kill ({ brokers }: World, ...killed: readonly Kafka[]): Promise<StartedFault> {
+async function kill ({ brokers }: System, ...killed: readonly Kafka[]): Promise<StartedFault> {
   await Promise.all(killed.map(async (broker) => {
     broker.kill('SIGKILL')
     await broker.exited()
@@ -18,7 +18,7 @@ async function kill ({ brokers }: World, ...killed: readonly Kafka[]): Promise<S
   }
 }
 
-function freeze ({ brokers }: World, ...frozen: readonly Kafka[]): StartedFault {
+function freeze ({ brokers }: System, ...frozen: readonly Kafka[]): StartedFault {
   for (const broker of frozen) broker.kill('SIGSTOP')
   return {
     target: frozen.map((broker) => nameOf(brokers, broker)).join(', '),
@@ -28,8 +28,8 @@ function freeze ({ brokers }: World, ...frozen: readonly Kafka[]): StartedFault 
 }
 
 /** The position's and the transactions' coordinators are found by the shard's name. */
-function coordinator (world: World, kind: 'group' | 'transaction'): Promise<Kafka> {
-  return coordinatorOf(world, kind, `${world.relayName}-0`)
+function coordinator (system: System, kind: 'group' | 'transaction'): Promise<Kafka> {
+  return coordinatorOf(system, kind, `${system.relayName}-0`)
 }
 
 /** What can only be done to one of several brokers. */
@@ -41,7 +41,7 @@ export const clusterFaults: readonly Fault[] = [
     forMs: [1_000, 12_000],
     needs: 'three-brokers',
     weight: 2,
-    start: (world, random) => kill(world, random.pick(world.brokers.cluster.nodes))
+    start: (system, random) => kill(system, random.pick(system.brokers.cluster.nodes))
   },
   {
     f: 'F13',
@@ -62,7 +62,7 @@ export const clusterFaults: readonly Fault[] = [
     forMs: [2_000, 14_000],
     needs: 'three-brokers',
     weight: 2,
-    start: (world, random) => freeze(world, random.pick(world.brokers.cluster.nodes))
+    start: (system, random) => freeze(system, random.pick(system.brokers.cluster.nodes))
   },
   {
     f: 'F16',
@@ -70,9 +70,9 @@ export const clusterFaults: readonly Fault[] = [
     places: ['kafka'],
     forMs: [1_000, 8_000],
     needs: 'three-brokers',
-    start (world, random) {
-      const spared = random.pick(world.brokers.cluster.nodes)
-      return kill(world, ...world.brokers.cluster.nodes.filter((broker) => broker !== spared))
+    start (system, random) {
+      const spared = random.pick(system.brokers.cluster.nodes)
+      return kill(system, ...system.brokers.cluster.nodes.filter((broker) => broker !== spared))
     }
   },
   {
@@ -81,9 +81,9 @@ export const clusterFaults: readonly Fault[] = [
     places: ['kafka'],
     forMs: [3_000, 14_000],
     needs: 'three-brokers',
-    start (world, random) {
-      const spared = random.pick(world.brokers.cluster.nodes)
-      return freeze(world, ...world.brokers.cluster.nodes.filter((broker) => broker !== spared))
+    start (system, random) {
+      const spared = random.pick(system.brokers.cluster.nodes)
+      return freeze(system, ...system.brokers.cluster.nodes.filter((broker) => broker !== spared))
     }
   },
   {
@@ -93,9 +93,9 @@ export const clusterFaults: readonly Fault[] = [
     forMs: [6_000, 12_000],
     needs: 'three-brokers',
     weight: 2,
-    async start (world) {
-      const { topic } = world
-      await withAdmin(world, 'other leaders', async (admin) => {
+    async start (system) {
+      const { topic } = system
+      await retryWithAdmin(system, 'other leaders', async (admin) => {
         const partitions = await admin.describePartitions([topic, ...MOVED_TOPICS])
         // The same replicas, another one first: the controller moves the lead to it within seconds.
         await admin.reassignReplicas(partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: [...replicas.slice(1), ...replicas.slice(0, 1)] })))
@@ -112,7 +112,7 @@ export const clusterFaults: readonly Fault[] = [
     forMs: [9_500, 14_000],
     needs: 'three-brokers',
     weight: 3,
-    start: async (world) => freeze(world, await coordinator(world, 'group'))
+    start: async (system) => freeze(system, await coordinator(system, 'group'))
   },
   {
     f: 'F35',
@@ -120,7 +120,7 @@ export const clusterFaults: readonly Fault[] = [
     places: ['kafka'],
     forMs: [1_000, 12_000],
     needs: 'three-brokers',
-    start: async (world) => kill(world, await coordinator(world, 'group'))
+    start: async (system) => kill(system, await coordinator(system, 'group'))
   },
   {
     f: 'F36',
@@ -129,7 +129,7 @@ export const clusterFaults: readonly Fault[] = [
     forMs: [9_500, 14_000],
     needs: 'three-brokers',
     weight: 2,
-    start: async (world) => freeze(world, await coordinator(world, 'transaction'))
+    start: async (system) => freeze(system, await coordinator(system, 'transaction'))
   },
   {
     f: 'F36',
@@ -137,6 +137,6 @@ export const clusterFaults: readonly Fault[] = [
     places: ['kafka'],
     forMs: [1_000, 12_000],
     needs: 'three-brokers',
-    start: async (world) => kill(world, await coordinator(world, 'transaction'))
+    start: async (system) => kill(system, await coordinator(system, 'transaction'))
   }
 ]

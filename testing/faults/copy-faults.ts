@@ -9,6 +9,7 @@ import pg from 'pg'
 import { readEnqueued, withClient } from '../checker/observation/final-state.ts'
 import type { Fault } from './fault.ts'
 import { MAX_CONNECTIONS } from '../system/servers.ts'
+import { relaySettings } from '../system/services.ts'
 
 const WRITE_EVERY_MS = 100
 
@@ -20,21 +21,18 @@ export const copyFaults: readonly Fault[] = [
     places: ['postgres', 'topic'],
     forMs: [5_000, 12_000],
     needs: 'restore',
-    async start (world) {
-      const { databases: { orders }, recorder, copied, brokers, relayName, topic } = world
+    async start (system) {
+      const { databases: { orders }, recorder, copied, brokers } = system
       const backup = await orders.backup()
       const copy = await Postgres.startCopy(backup, { settings: { max_connections: String(MAX_CONNECTIONS), log_min_messages: 'fatal' } }).finally(() => backup.remove())
-      const url = (role: string) => Object.assign(new URL(world.ordersUrl), { host: new URL(copy.url).host, ...role === '' ? {} : { username: role, password: world.password } }).href
+      const url = (role: string) => Object.assign(new URL(system.ordersUrl), { host: new URL(copy.url).host, ...role === '' ? {} : { username: role, password: system.password } }).href
       const outbox = await readOutbox(url(''))
       const from = recorder.now
-      const log = new JsonLinesFile(join(world.logs, 'copy-relay.jsonl'))
+      const log = new JsonLinesFile(join(system.logs, 'copy-relay.jsonl'))
       const relay = new ServiceProcess('outbox-relay', {
-        ...world.relaySettings,
-        DATABASE_URL: `${url('outbox_relay')}?application_name=copy-relay`,
-        KAFKA_BROKERS: brokers.direct,
-        RELAY_NAME: relayName,
+        ...relaySettings({ databaseUrl: `${url('outbox_relay')}?application_name=copy-relay`, brokers: brokers.direct, names: system.names }),
+        ...system.relaySettings,
         RELAY_IDENTITY: 'copy-relay',
-        RELAY_DEFAULT_TOPIC: topic,
         // Its own: two releases have two leases, and both lead.
         RELAY_LEASE: 'postgres'
       }, (line) => { log.write(line) })

@@ -1,8 +1,8 @@
 import type { Fault } from './fault.ts'
 import { startAgain } from './postgres-faults.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
-function disksOf ({ disks }: World) {
+function disksOf ({ disks }: System) {
   if (disks === undefined) throw new Error('expected small disks, found none')
   return disks
 }
@@ -15,14 +15,14 @@ export const diskFaults: readonly Fault[] = [
     places: ['postgres'],
     forMs: [4_000, 12_000],
     needs: 'small-disks',
-    async start (world) {
-      const { postgres: disk } = disksOf(world)
+    async start (system) {
+      const { postgres: disk } = disksOf(system)
       await disk.fill()
       return {
         target: 'disk of postgres',
         affects: ['postgres'],
         async heal () {
-          const { orders } = world.databases
+          const { orders } = system.databases
           await disk.free()
           await orders.stop('immediate')
           await startAgain(orders)
@@ -36,8 +36,8 @@ export const diskFaults: readonly Fault[] = [
     places: ['kafka'],
     forMs: [4_000, 12_000],
     needs: 'small-disks',
-    async start (world) {
-      const { kafka: disk } = disksOf(world)
+    async start (system) {
+      const { kafka: disk } = disksOf(system)
       await disk.fill()
       return {
         target: 'disk of kafka',
@@ -45,7 +45,7 @@ export const diskFaults: readonly Fault[] = [
         async heal () {
           await disk.free()
           // With a log that failed they do not serve any more, whether they have ended or not.
-          await Promise.all(world.brokers.cluster.nodes.map(async (broker) => {
+          await Promise.all(system.brokers.cluster.nodes.map(async (broker) => {
             broker.kill('SIGKILL')
             await broker.exited()
             await broker.start()

@@ -1,6 +1,6 @@
 import type { Part } from '../checker/index.ts'
 import type { Random } from '../framework/random.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 export interface StartedFault {
   target: string
@@ -23,5 +23,5 @@ export interface Fault {
   needs?: 'kubernetes' | 'faketime' | 'small-disks' | 'one-broker' | 'three-brokers' | 'restore'
   /** How often it comes in the random mix; 1 if not given. */
   weight?: number
-  start: (world: World, random: Random) => Promise<StartedFault> | StartedFault
+  start: (system: System, random: Random) => Promise<StartedFault> | StartedFault
 }

@@ -52,9 +52,9 @@ export const kafkaFaults: readonly Fault[] = [
     places: ['links to kafka'],
     forMs: [2_000, 6_000],
     weight: 3,
-    start (world, random) {
-      const leader = leaderOf(world)
-      const link = world.link(leader, 'kafka')
+    start (system, random) {
+      const leader = leaderOf(system)
+      const link = system.link(leader, 'kafka')
       const [name, apiKey] = random.pick(ANSWERS)
       link.filter(() => swallowKafkaAnswers(apiKey))
       return { target: `${leader.name} ↔ kafka, ${name}`, affects: ['outbox-relay'], heal: async () => { link.filter(() => () => 'forward') } }
@@ -66,9 +66,9 @@ export const kafkaFaults: readonly Fault[] = [
     places: ['links to kafka'],
     forMs: [3_000, 14_000],
     weight: 2,
-    start (world) {
-      const leader = leaderOf(world)
-      const link = world.link(leader, 'kafka')
+    start (system) {
+      const leader = leaderOf(system)
+      const link = system.link(leader, 'kafka')
       link.cut()
       return { target: `${leader.name} ↔ kafka`, affects: ['outbox-relay'], heal: async () => { link.heal() } }
     }
@@ -78,9 +78,9 @@ export const kafkaFaults: readonly Fault[] = [
     title: 'packets between the leading relay and Kafka vanish',
     places: ['links to kafka'],
     forMs: [3_000, 12_000],
-    start (world) {
-      const leader = leaderOf(world)
-      const link = world.link(leader, 'kafka')
+    start (system) {
+      const leader = leaderOf(system)
+      const link = system.link(leader, 'kafka')
       link.hang()
       return { target: `${leader.name} ↔ kafka`, affects: ['outbox-relay'], heal: async () => { link.heal() } }
     }
@@ -102,8 +102,8 @@ export const kafkaFaults: readonly Fault[] = [
     title: 'packets between the consumer and Kafka vanish',
     places: ['links to kafka'],
     forMs: [3_000, 14_000],
-    start (world) {
-      const link = world.link(world.consumer, 'kafka')
+    start (system) {
+      const link = system.link(system.consumer, 'kafka')
       link.hang()
       return { target: 'order-consumer ↔ kafka', affects: ['order-consumer'], heal: async () => { link.heal() } }
     }

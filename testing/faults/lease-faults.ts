@@ -2,16 +2,16 @@ import { request } from 'node:https'
 import { readFile } from 'node:fs/promises'
 import type { Fault } from './fault.ts'
 import { leaderOf } from './process-faults.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 const AFFECTS = ['kubernetes'] as const
 
-function kubernetesOf ({ kubernetes }: World) {
+function kubernetesOf ({ kubernetes }: System) {
   if (kubernetes === undefined) throw new Error('expected an API server, found none')
   return kubernetes.kubernetes
 }
 
-function accountOf ({ account }: World) {
+function accountOf ({ account }: System) {
   if (account === undefined) throw new Error('expected a service account, found none')
   return account
 }
@@ -23,8 +23,8 @@ export const leaseFaults: readonly Fault[] = [
     title: 'the lease is deleted',
     places: ['lease'],
     forMs: [1_000, 2_000],
-    async start (world) {
-      await deleteLease(world)
+    async start (system) {
+      await deleteLease(system)
       return { target: 'lease', affects: AFFECTS, heal: async () => {} }
     }
   },
@@ -34,9 +34,9 @@ export const leaseFaults: readonly Fault[] = [
     places: ['links to the lease'],
     forMs: [4_000, 14_000],
     needs: 'kubernetes',
-    start (world) {
-      const leader = leaderOf(world)
-      const link = world.link(leader, 'kubernetes')
+    start (system) {
+      const leader = leaderOf(system)
+      const link = system.link(leader, 'kubernetes')
       link.cut()
       return { target: `${leader.name} ↔ kubernetes`, affects: AFFECTS, heal: async () => { link.heal() } }
     }
@@ -47,11 +47,11 @@ export const leaseFaults: readonly Fault[] = [
     places: ['lease'],
     forMs: [2_000, 12_000],
     needs: 'kubernetes',
-    async start (world) {
-      const { apiServer } = kubernetesOf(world)
+    async start (system) {
+      const { apiServer } = kubernetesOf(system)
       apiServer.kill('SIGKILL')
       await apiServer.exited
-      return { target: 'kube-apiserver', affects: AFFECTS, heal: () => kubernetesOf(world).start() }
+      return { target: 'kube-apiserver', affects: AFFECTS, heal: () => kubernetesOf(system).start() }
     }
   },
   {
@@ -60,8 +60,8 @@ export const leaseFaults: readonly Fault[] = [
     places: ['lease'],
     forMs: [2_000, 14_000],
     needs: 'kubernetes',
-    start (world) {
-      const { apiServer } = kubernetesOf(world)
+    start (system) {
+      const { apiServer } = kubernetesOf(system)
       apiServer.kill('SIGSTOP')
       return { target: 'kube-apiserver', affects: AFFECTS, heal: async () => { apiServer.kill('SIGCONT') } }
     }
@@ -84,9 +84,9 @@ export const leaseFaults: readonly Fault[] = [
     places: ['links to the lease'],
     forMs: [4_000, 14_000],
     needs: 'kubernetes',
-    start (world, random) {
-      const relay = random.pick(world.relays)
-      const link = world.link(relay, 'kubernetes')
+    start (system, random) {
+      const relay = random.pick(system.relays)
+      const link = system.link(relay, 'kubernetes')
       link.hang()
       return { target: `${relay.name} ↔ kubernetes`, affects: AFFECTS, heal: async () => { link.heal() } }
     }
@@ -97,9 +97,9 @@ export const leaseFaults: readonly Fault[] = [
     places: ['lease'],
     forMs: [3_000, 12_000],
     needs: 'kubernetes',
-    async start (world) {
-      await accountOf(world).revokeRights()
-      return { target: 'RoleBinding of the relays', affects: AFFECTS, heal: () => accountOf(world).grantRights() }
+    async start (system) {
+      await accountOf(system).revokeRights()
+      return { target: 'RoleBinding of the relays', affects: AFFECTS, heal: () => accountOf(system).grantRights() }
     }
   },
   {
@@ -109,9 +109,9 @@ export const leaseFaults: readonly Fault[] = [
     // For the first ten seconds the API server goes by what it remembers of a token.
     forMs: [14_000, 22_000],
     needs: 'kubernetes',
-    async start (world) {
-      await accountOf(world).revokeCredentials()
-      return { target: 'service account of the relays', affects: AFFECTS, heal: () => accountOf(world).grantCredentials() }
+    async start (system) {
+      await accountOf(system).revokeCredentials()
+      return { target: 'service account of the relays', affects: AFFECTS, heal: () => accountOf(system).grantCredentials() }
     }
   },
   {
@@ -120,26 +120,26 @@ export const leaseFaults: readonly Fault[] = [
     places: ['lease'],
     forMs: [2_000, 14_000],
     needs: 'kubernetes',
-    start (world) {
-      const { etcd } = kubernetesOf(world)
+    start (system) {
+      const { etcd } = kubernetesOf(system)
       etcd.kill('SIGSTOP')
       return { target: 'etcd', affects: AFFECTS, heal: async () => { etcd.kill('SIGCONT') } }
     }
   }
 ]
 
-async function deleteLease (world: World): Promise<void> {
-  if (world.kubernetes === undefined) {
-    await world.admin.query('DELETE FROM leader_lease').catch(() => {})
+async function deleteLease (system: System): Promise<void> {
+  if (system.kubernetes === undefined) {
+    await system.admin.query('DELETE FROM leader_lease').catch(() => {})
     return
   }
-  const config = JSON.parse(await readFile(kubernetesOf(world).kubeconfig, 'utf8')) as {
+  const config = JSON.parse(await readFile(kubernetesOf(system).kubeconfig, 'utf8')) as {
     clusters: [{ cluster: { server: string, 'certificate-authority-data': string } }]
     users: [{ user: { token: string } }]
   }
   const { server, 'certificate-authority-data': ca } = config.clusters[0].cluster
   await new Promise<void>((resolve) => {
-    const call = request(`${server}/apis/coordination.k8s.io/v1/namespaces/default/leases/${world.leaseName}`, {
+    const call = request(`${server}/apis/coordination.k8s.io/v1/namespaces/default/leases/${system.leaseName}`, {
       method: 'DELETE', timeout: 5_000, ca: Buffer.from(ca, 'base64'), headers: { authorization: `Bearer ${config.users[0].user.token}` }
     }, (response) => { response.resume().once('end', resolve) })
     // Another fault may have been here first.

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { openPlainPublisher } from '@orders/kafka'
 import { enqueue, type NewEvent } from '@orders/outbox'
 import type { Fault } from './fault.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 const TOO_LARGE = 1_200_000
 let operations = 0
 
 /** An order and its event by another writer than order-api, in one transaction. */
-async function place ({ admin, recorder }: World, payload: (orderId: string) => NewEvent['payload']): Promise<void> {
+async function place ({ admin, recorder }: System, payload: (orderId: string) => NewEvent['payload']): Promise<void> {
   const orderId = randomUUID()
   const origin = `poison-${orderId}`
   // Below zero: the clients count their operations from one.
@@ -38,8 +38,8 @@ export const poisonFaults: readonly Fault[] = [
     title: 'events too large for Kafka',
     places: ['topic'],
     forMs: [500, 1_000],
-    async start (world) {
-      for (let count = 0; count < 2; count++) await place(world, (orderId) => ({ orderId, customerId: 'poison', padding: 'x'.repeat(TOO_LARGE) }))
+    async start (system) {
+      for (let count = 0; count < 2; count++) await place(system, (orderId) => ({ orderId, customerId: 'poison', padding: 'x'.repeat(TOO_LARGE) }))
       return { target: 'outbox', affects: ['outbox-relay'], heal: async () => {} }
     }
   },
@@ -48,8 +48,8 @@ export const poisonFaults: readonly Fault[] = [
     title: 'events that no consumer can apply',
     places: ['topic'],
     forMs: [500, 1_000],
-    async start (world) {
-      for (let count = 0; count < 3; count++) await place(world, () => ({ nonsense: count }))
+    async start (system) {
+      for (let count = 0; count < 3; count++) await place(system, () => ({ nonsense: count }))
       return { target: 'outbox', affects: ['order-consumer'], heal: async () => {} }
     }
   },

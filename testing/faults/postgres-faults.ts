@@ -5,7 +5,7 @@ import type { Fault } from './fault.ts'
 import { leaderOf } from './process-faults.ts'
 import { MAX_CONNECTIONS } from '../system/servers.ts'
 import type { Replica } from '../system/replica.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 const RESTART_DEADLINE_MS = 120_000
 
@@ -15,13 +15,13 @@ export async function startAgain (server: Postgres): Promise<void> {
 }
 
 /** Of every server: where databases are restored there are two. */
-function each ({ databases: { servers } }: World, work: (server: Postgres) => unknown): Promise<unknown> {
+function each ({ databases: { servers } }: System, work: (server: Postgres) => unknown): Promise<unknown> {
   return Promise.all(servers.map(async (server) => work(server)))
 }
 
 /** One that uses Postgres, and what its loss takes away. */
-function client (world: World, random: { pick: <T>(list: readonly T[]) => T }): Replica {
-  return random.pick([world.api, leaderOf(world), world.consumer])
+function client (system: System, random: { pick: <T>(list: readonly T[]) => T }): Replica {
+  return random.pick([system.api, leaderOf(system), system.consumer])
 }
 
 const affectsOf = (replica: Replica) => replica.service === 'order-api' ? ['order-api' as const] : [replica.service]
@@ -34,9 +34,9 @@ export const postgresFaults: readonly Fault[] = [
     places: ['postgres'],
     forMs: [500, 6_000],
     weight: 2,
-    async start (world) {
-      await each(world, (server) => server.stop('immediate'))
-      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, startAgain) }
+    async start (system) {
+      await each(system, (server) => server.stop('immediate'))
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(system, startAgain) }
     }
   },
   {
@@ -44,12 +44,12 @@ export const postgresFaults: readonly Fault[] = [
     title: 'kill -9 of Postgres',
     places: ['postgres'],
     forMs: [500, 6_000],
-    async start (world) {
-      await each(world, (server) => {
+    async start (system) {
+      await each(system, (server) => {
         server.kill('SIGKILL')
         return server.stop()
       })
-      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, startAgain) }
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(system, startAgain) }
     }
   },
   {
@@ -58,9 +58,9 @@ export const postgresFaults: readonly Fault[] = [
     places: ['links to postgres'],
     forMs: [3_000, 12_000],
     weight: 2,
-    start (world, random) {
-      const replica = client(world, random)
-      const link = world.link(replica, 'postgres')
+    start (system, random) {
+      const replica = client(system, random)
+      const link = system.link(replica, 'postgres')
       link.hang()
       return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.heal() } }
     }
@@ -71,9 +71,9 @@ export const postgresFaults: readonly Fault[] = [
     places: ['links to postgres'],
     forMs: [1_000, 10_000],
     weight: 2,
-    start (world, random) {
-      const replica = client(world, random)
-      const link = world.link(replica, 'postgres')
+    start (system, random) {
+      const replica = client(system, random)
+      const link = system.link(replica, 'postgres')
       link.cut()
       return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.heal() } }
     }
@@ -83,9 +83,9 @@ export const postgresFaults: readonly Fault[] = [
     title: 'Postgres answers a second later',
     places: ['links to postgres'],
     forMs: [3_000, 8_000],
-    start (world, random) {
-      const replica = client(world, random)
-      const link = world.link(replica, 'postgres')
+    start (system, random) {
+      const replica = client(system, random)
+      const link = system.link(replica, 'postgres')
       link.delay(500)
       return { target: `${replica.name} ↔ postgres`, affects: affectsOf(replica), heal: async () => { link.heal() } }
     }
@@ -96,11 +96,11 @@ export const postgresFaults: readonly Fault[] = [
     places: ['postgres'],
     forMs: [3_000, 6_000],
     weight: 2,
-    start (world, random) {
+    start (system, random) {
       const terminate = (pool: pg.Pool) => pool.query(
         'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name <> \'chaos\' AND usename <> \'postgres\' AND random() < 0.3'
       ).catch(() => {})
-      const repeated = setInterval(() => { for (const pool of world.admins) void terminate(pool) }, random.between(300, 1_500))
+      const repeated = setInterval(() => { for (const pool of system.admins) void terminate(pool) }, random.between(300, 1_500))
       return { target: 'sessions of postgres', affects: ['postgres'], heal: async () => { clearInterval(repeated) } }
     }
   },
@@ -109,11 +109,11 @@ export const postgresFaults: readonly Fault[] = [
     title: 'all connections of Postgres are taken',
     places: ['postgres'],
     forMs: [4_000, 8_000],
-    async start (world) {
+    async start (system) {
       const taken: pg.Client[] = []
-      await world.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name <> \'chaos\'')
+      await system.admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND application_name <> \'chaos\'')
       for (let count = 0; count < MAX_CONNECTIONS; count++) {
-        const client = new pg.Client({ connectionString: `${world.ordersUrl}?application_name=chaos`, connectionTimeoutMillis: 5_000 })
+        const client = new pg.Client({ connectionString: `${system.ordersUrl}?application_name=chaos`, connectionTimeoutMillis: 5_000 })
         client.on('error', () => {})
         // The last ones are refused: that is what it is for.
         if (!await client.connect().then(() => true, () => false)) break
@@ -128,9 +128,9 @@ export const postgresFaults: readonly Fault[] = [
     places: ['links to postgres'],
     forMs: [1_000, 2_000],
     weight: 2,
-    start (world, random) {
-      const replica = client(world, random)
-      const link = world.link(replica, 'postgres')
+    start (system, random) {
+      const replica = client(system, random)
+      const link = system.link(replica, 'postgres')
       let lost = false
       link.filter(() => {
         let committing = false
@@ -151,9 +151,9 @@ export const postgresFaults: readonly Fault[] = [
     title: 'Postgres is frozen, then thawed',
     places: ['postgres'],
     forMs: [1_000, 10_000],
-    async start (world) {
-      await each(world, (server) => { server.kill('SIGSTOP') })
-      return { target: 'postgres', affects: ['postgres'], heal: () => each(world, (server) => { server.kill('SIGCONT') }) }
+    async start (system) {
+      await each(system, (server) => { server.kill('SIGSTOP') })
+      return { target: 'postgres', affects: ['postgres'], heal: () => each(system, (server) => { server.kill('SIGCONT') }) }
     }
   }
 ]

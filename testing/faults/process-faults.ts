@@ -1,9 +1,9 @@
 import type { Fault } from './fault.ts'
 import type { Replica } from '../system/replica.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 /** The relay that leads, or any when none does. */
-export function leaderOf ({ leader, relays }: World): Replica {
+export function leaderOf ({ leader, relays }: System): Replica {
   const found = leader?.process === undefined ? relays.find(({ process }) => process !== undefined) : leader
   return found ?? relays[0] ?? fail()
 }
@@ -20,8 +20,8 @@ export const processFaults: readonly Fault[] = [
     places: ['relays'],
     forMs: [500, 8_000],
     weight: 3,
-    async start (world) {
-      const leader = leaderOf(world)
+    async start (system) {
+      const leader = leaderOf(system)
       await leader.end('SIGKILL')
       return { target: leader.name, affects: ['outbox-relay'], heal: () => leader.start() }
     }
@@ -41,8 +41,8 @@ export const processFaults: readonly Fault[] = [
     title: 'SIGTERM to the leading relay',
     places: ['relays'],
     forMs: [500, 4_000],
-    async start (world) {
-      const leader = leaderOf(world)
+    async start (system) {
+      const leader = leaderOf(system)
       await leader.end('SIGTERM')
       return { target: leader.name, affects: ['outbox-relay'], heal: () => leader.start() }
     }
@@ -53,8 +53,8 @@ export const processFaults: readonly Fault[] = [
     places: ['relays'],
     forMs: [7_000, 15_000],
     weight: 3,
-    start (world) {
-      const leader = leaderOf(world)
+    start (system) {
+      const leader = leaderOf(system)
       leader.freeze()
       return { target: leader.name, affects: ['outbox-relay'], heal: async () => { leader.thaw() } }
     }
@@ -64,8 +64,8 @@ export const processFaults: readonly Fault[] = [
     title: 'the leading relay is frozen for less than its lease',
     places: ['relays'],
     forMs: [500, 4_000],
-    start (world) {
-      const leader = leaderOf(world)
+    start (system) {
+      const leader = leaderOf(system)
       leader.freeze()
       return { target: leader.name, affects: ['outbox-relay'], heal: async () => { leader.thaw() } }
     }
@@ -115,8 +115,8 @@ export const processFaults: readonly Fault[] = [
     title: 'the leading relay gets a tenth of its time',
     places: ['relays'],
     forMs: [4_000, 10_000],
-    start (world) {
-      const leader = leaderOf(world)
+    start (system) {
+      const leader = leaderOf(system)
       const end = new AbortController()
       const squeeze = (async () => {
         while (!end.signal.aborted) {

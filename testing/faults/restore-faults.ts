@@ -6,7 +6,7 @@ import type { AnswerRow } from '../checker/index.ts'
 import { ANSWERS, readEnqueued, readFence, withClient } from '../checker/observation/final-state.ts'
 import type { Fault, StartedFault } from './fault.ts'
 import { startAgain } from './postgres-faults.ts'
-import type { World } from '../system/world.ts'
+import type { System } from '../system/system.ts'
 
 const DEADLINE_MS = 90_000
 /** Between the clocks of a row and of its commit. */
@@ -22,16 +22,16 @@ interface Since {
 }
 
 /** Everything that has to be known of a restore can be seen in two moments only: just before, and just after. */
-async function restore (world: World, backup: PostgresBackup, since: Since): Promise<void> {
-  const { databases: { orders, links }, recorder, ordersUrl, undone } = world
+async function restore (system: System, backup: PostgresBackup, since: Since): Promise<void> {
+  const { databases: { orders, links }, recorder, ordersUrl, undone } = system
   const id = undone.restores.length + 1
-  const cut = [world.api, ...world.relays].flatMap(({ name }) => links.get(name) ?? [])
+  const cut = [system.api, ...system.relays].flatMap(({ name }) => links.get(name) ?? [])
   for (const link of cut) link.cut()
   try {
-    await untilAlone(world)
+    await untilAlone(system)
     const before = await readSince(ordersUrl, since)
     await orders.restore(backup)
-    const ends = await topicEnds(world)
+    const ends = await topicEnds(system)
     await startAgain(orders)
     const after = await readSince(ordersUrl, since)
     const outbox = await withClient(ordersUrl, (query) => query<{ event: string }>('SELECT event_id AS event FROM outbox_events'))
@@ -47,7 +47,7 @@ async function restore (world: World, backup: PostgresBackup, since: Since): Pro
 }
 
 /** What is committed now stays as it is until the server ends. */
-async function untilAlone ({ admin }: World): Promise<void> {
+async function untilAlone ({ admin }: System): Promise<void> {
   await until(async () => {
     const { rows: [row] } = await admin.query<{ others: number }>(`
       SELECT count(pg_terminate_backend(pid))::int AS others FROM pg_stat_activity
@@ -65,7 +65,7 @@ async function readSince (url: string, { xid, answeredAt, fenceSeq }: Since) {
 }
 
 /** While Postgres is away. The brokers may be away too: then it stays away until they are there. */
-async function topicEnds ({ connection, topic }: World): Promise<Array<{ partition: number, offset: number }>> {
+async function topicEnds ({ connection, topic }: System): Promise<Array<{ partition: number, offset: number }>> {
   return until(async () => {
     const admin = await createAdmin(connection)
     try {
@@ -76,7 +76,7 @@ async function topicEnds ({ connection, topic }: World): Promise<Array<{ partiti
   }, { what: 'the ends of the topic', deadlineMs: DEADLINE_MS })
 }
 
-async function takeBackup ({ databases: { orders }, ordersUrl }: World): Promise<{ backup: PostgresBackup, since: Since }> {
+async function takeBackup ({ databases: { orders }, ordersUrl }: System): Promise<{ backup: PostgresBackup, since: Since }> {
   const [row] = await withClient(ordersUrl, (query) => query<{ xid: string, now: Date, seq: number }>(
     'SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid, clock_timestamp() AS now, (SELECT coalesce(max(seq), 0) FROM audit.fence) AS seq'))
   if (row === undefined) throw new Error('expected a snapshot, found none')
@@ -84,8 +84,8 @@ async function takeBackup ({ databases: { orders }, ordersUrl }: World): Promise
   return { backup: await orders.backup(), since }
 }
 
-async function begin (world: World, heal: (backup: PostgresBackup, since: Since) => Promise<void>): Promise<StartedFault> {
-  const { backup, since } = await takeBackup(world)
+async function begin (system: System, heal: (backup: PostgresBackup, since: Since) => Promise<void>): Promise<StartedFault> {
+  const { backup, since } = await takeBackup(system)
   return {
     target: 'the database of order-api',
     affects: ['postgres', 'order-api', 'outbox-relay'],
@@ -105,7 +105,7 @@ export const restoreFaults: readonly Fault[] = [
     forMs: [500, 8_000],
     needs: 'restore',
     weight: 2,
-    start: (world) => begin(world, (backup, since) => restore(world, backup, since))
+    start: (system) => begin(system, (backup, since) => restore(system, backup, since))
   },
   {
     f: 'F32',
@@ -113,14 +113,14 @@ export const restoreFaults: readonly Fault[] = [
     places: PLACES,
     forMs: [500, 8_000],
     needs: 'restore',
-    start: (world) => begin(world, async (backup, since) => {
-      const api = world.link(world.api, 'postgres')
+    start: (system) => begin(system, async (backup, since) => {
+      const api = system.link(system.api, 'postgres')
       api.cut()
       try {
         // Faults of other parts may keep the relays from it; then they are at work.
-        await until(async () => (await world.admin.query('SELECT FROM outbox_events LIMIT 1')).rowCount === 0, { what: 'idle relays', deadlineMs: IDLE_DEADLINE_MS }).catch(() => {})
+        await until(async () => (await system.admin.query('SELECT FROM outbox_events LIMIT 1')).rowCount === 0, { what: 'idle relays', deadlineMs: IDLE_DEADLINE_MS }).catch(() => {})
         await delay(200)
-        await restore(world, backup, since)
+        await restore(system, backup, since)
       } finally {
         api.heal()
       }

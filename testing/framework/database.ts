@@ -87,7 +87,8 @@ export async function migrateService (service: DatabaseOwner, url: string, passw
   })
 }
 
-async function withClient<T> (url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+/** Lends a client, and ends it afterwards. */
+export async function withClient<T> (url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
@@ -98,7 +99,8 @@ async function withClient<T> (url: string, work: (client: pg.Client) => Promise<
   }
 }
 
-function withDatabase (url: string, name: string): URL {
+/** The same server, another database. */
+export function withDatabase (url: string, name: string): URL {
   const changed = new URL(url)
   changed.pathname = `/${name}`
   return changed

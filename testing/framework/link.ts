@@ -18,7 +18,7 @@ export class Link {
     for (const proxy of this.#proxies) proxy.cut()
   }
 
-  /** Everything vanishes from now on, and nobody is told. */
+  /** All packets are lost from now on, without a disconnect. */
   hang (): void {
     for (const proxy of this.#proxies) proxy.hang()
   }

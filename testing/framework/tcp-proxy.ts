@@ -4,13 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 type Direction = 'toServer' | 'toClient'
 
-type Verdict = 'forward' | 'swallow'
+type ChunkAction = 'forward' | 'swallow'
 
 /**
- * Sees every chunk on its way; says whether it goes on, or vanishes. Until a promise is kept, the chunk is held back, and what
- * comes behind it on the same link too. `link` tells the connections apart: one number each.
+ * Called with every chunk; decides whether it is forwarded or lost. Until a promise resolves, the chunk is held back, and
+ * everything behind it on the same link too. `link` is a number for each connection.
  */
-export type Filter = (chunk: Buffer, direction: Direction, link: number) => Verdict | Promise<Verdict>
+export type Filter = (chunk: Buffer, direction: Direction, link: number) => ChunkAction | Promise<ChunkAction>
 
 /**
  * A TCP proxy that breaks links on demand: cut connections, refused ones, half-open ones whose packets vanish, delay, and
@@ -56,7 +56,7 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.destroy()
   }
 
-  /** Everything vanishes from now on, and nobody is told. */
+  /** All packets are lost from now on, without a disconnect. */
   hang (): void {
     this.#hanging = true
   }
@@ -108,22 +108,22 @@ export class TcpProxy {
     let last: Promise<void> | undefined
     from.on('data', (chunk: Buffer) => {
       if (this.#hanging) return
-      const verdict = this.#filter(chunk, direction, link)
-      if (verdict === 'swallow') return
-      if (verdict === 'forward' && last === undefined && this.#delayMs === 0) {
+      const action = this.#filter(chunk, direction, link)
+      if (action === 'swallow') return
+      if (action === 'forward' && last === undefined && this.#delayMs === 0) {
         to.write(chunk)
         return
       }
       // After the chunk before it, also when the delay became shorter meanwhile.
-      const turn = Promise.all([verdict, last, delay(this.#delayMs)]).then(([verdict]) => {
-        if (verdict === 'forward' && !this.#hanging) to.write(chunk)
+      const turn = Promise.all([action, last, delay(this.#delayMs)]).then(([action]) => {
+        if (action === 'forward' && !this.#hanging) to.write(chunk)
         if (last !== turn) return
         last = undefined
         // The end of the stream behind a chunk that was held back must not overtake it.
         from.resume()
       })
       last = turn
-      if (verdict !== 'forward') from.pause()
+      if (action !== 'forward') from.pause()
     })
   }
 }

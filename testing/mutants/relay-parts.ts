@@ -17,7 +17,7 @@ import { TopicGate } from '../../services/outbox-relay/src/publishing/topic-gate
 import { TopicMap } from '../../services/outbox-relay/src/publishing/topics.ts'
 import { Wakeups } from '../../services/outbox-relay/src/publishing/wakeups.ts'
 import type { TestContext } from '../framework/index.ts'
-import { openPool, type Stage } from './stage.ts'
+import { openPool, type Stage } from './fixture.ts'
 
 const SEND_DEADLINE_MS = 2_000
 

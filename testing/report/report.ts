@@ -1,5 +1,6 @@
-import { broken, faultWindows, resultText, unchecked, type FaultEntry, type FaultWindow, type Run, type SampleEntry, type Verdict } from '../checker/index.ts'
+import { broken, faultWindows, unchecked, type FaultEntry, type FaultWindow, type Run, type SampleEntry, type Verdict } from '../checker/index.ts'
 import { summarise } from './summary.ts'
+import { resultText } from './verdict-table.ts'
 
 const WIDTH = 1_200
 const LEFT = 90

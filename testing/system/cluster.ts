@@ -2,7 +2,7 @@ import { createAdmin, type KafkaAdmin } from '@orders/kafka'
 import type { Kafka } from '../servers/index.ts'
 import { until } from '../framework/index.ts'
 import type { Brokers } from './servers.ts'
-import type { World } from './world.ts'
+import type { System } from './system.ts'
 
 /** As the settings of the local stack have them. */
 const COORDINATOR_PARTITIONS = 4
@@ -13,17 +13,17 @@ export function nameOf ({ cluster }: Pick<Brokers, 'cluster'>, broker: Kafka): s
 }
 
 /** The broker that coordinates the group of a position, or a transactional id. @throws Error when there is none for a minute */
-export async function coordinatorOf (world: World, kind: 'group' | 'transaction', name: string): Promise<Kafka> {
+export async function coordinatorOf (system: System, kind: 'group' | 'transaction', name: string): Promise<Kafka> {
   const topic = kind === 'group' ? '__consumer_offsets' : '__transaction_state'
-  return withAdmin(world, `the coordinator of ${name}`, async (admin) => {
+  return retryWithAdmin(system, `the coordinator of ${name}`, async (admin) => {
     const wanted = partitionOf(name)
     const found = (await admin.describePartitions([topic])).find(({ partition }) => partition === wanted)
-    return world.brokers.cluster.node(found?.leader ?? -1)
+    return system.brokers.cluster.node(found?.leader ?? -1)
   })
 }
 
 /** Again until it works: the brokers may still be recovering from the fault before. */
-export async function withAdmin<T> ({ connection }: World, what: string, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
+export async function retryWithAdmin<T> ({ connection }: System, what: string, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
   return until(async () => {
     const admin = await createAdmin(connection)
     try {

@@ -2,36 +2,25 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ClientEntry, Recorder } from '../checker/index.ts'
 import type { Random } from '../framework/random.ts'
+import { sendOrderRequest, type OrderAnswer, type OrderRequest } from './order-client.ts'
+import { atRate } from './pace.ts'
 
 const CUSTOMERS = 50
-const ANSWER_DEADLINE_MS = 10_000
 const PAUSE_MS = 250
-/** More lives than this are not begun: clients that wait for an answer place no further orders, and no pool is to be overrun. */
+/** Clients that wait for an answer place no further orders. More than these would overrun the API's pool. */
 const MAX_IN_FLIGHT = 60
 
-/** How many requests are sent twice at a time with one key, as by a client that lost its patience; and how many once more after the answer. */
+/** The share of requests that are sent twice at a time with one key, as by an impatient client; and of those sent once more after the answer. */
 const DOUBLED = 0.05
 const REPEATED = 0.05
 
 type Change = ClientEntry['f']
 
-/** The rest of an order's life after its creation, step by step. Several changes in one step are those of clients that know nothing of each other. */
+/** What happens to an order after its creation, step by step. Several changes in one step come from clients that do not know of each other. */
 const LIVES: ReadonlyArray<ReadonlyArray<readonly Change[]>> = [
   [], [['confirm']], [['cancel']], [['confirm'], ['ship']], [['confirm'], ['cancel']], [['confirm'], ['ship'], ['deliver']],
   [['confirm', 'cancel']], [['cancel', 'cancel']], [['confirm', 'confirm'], ['ship', 'cancel']]
 ]
-
-interface Order {
-  id: string
-  version: number
-  status: string
-}
-
-interface Request {
-  path: string
-  key: string
-  body?: object | undefined
-}
 
 interface Asked {
   origin?: string
@@ -40,14 +29,13 @@ interface Asked {
   contested?: boolean
 }
 
-/** Clients of the order-api that record what they asked for and what they were told. */
-export class Load {
+/** Clients of the order-api that record every request and every answer in the history. */
+export class ClientOperations {
   accepted = 0
   unanswered = 0
   readonly #url: () => string
   readonly #recorder: Recorder
   readonly #random: Random
-  readonly #inFlight = new Set<Promise<void>>()
   #operations = 0
 
   constructor (url: () => string, recorder: Recorder, random: Random) {
@@ -56,27 +44,14 @@ export class Load {
     this.#random = random
   }
 
-  /** Begins orders at a steady rate until `stop`; resolves when every one has had its life. After `giveUp` nothing is asked again. */
+  /** Begins orders at a steady rate until `stop`; resolves when every one has had all its changes. After `giveUp` nothing is repeated. */
   async run (rate: number, stop: AbortSignal, giveUp: AbortSignal): Promise<void> {
-    let due = 0
-    let last = performance.now()
-    while (!stop.aborted) {
-      const now = performance.now()
-      due = Math.min(due + (now - last) / 1_000 * rate, rate)
-      last = now
-      for (; due >= 1 && this.#inFlight.size < MAX_IN_FLIGHT; due--) this.#begin(giveUp)
-      await delay(10, undefined, { signal: stop }).catch(() => {})
-    }
-    await Promise.all(this.#inFlight)
-  }
-
-  #begin (giveUp: AbortSignal): void {
-    const life = this.#live(this.#random.pick(LIVES), giveUp).finally(() => { this.#inFlight.delete(life) })
-    this.#inFlight.add(life)
+    // After an outage no more than a second's worth at once.
+    await atRate({ perSecond: rate, maxInFlight: MAX_IN_FLIGHT, burstSeconds: 1, tickMs: 10, stop }, () => this.#live(this.#random.pick(LIVES), giveUp))
   }
 
   async #live (steps: ReadonlyArray<readonly Change[]>, giveUp: AbortSignal): Promise<void> {
-    // Nobody else has this one: the order that is made of it is known by it.
+    // Unique, so that the checker finds the order that this request created.
     const origin = `customer-${this.#random.between(0, CUSTOMERS)}-${this.#operations + 1}`
     const order = await this.#operate('create', '/orders', giveUp, { origin }, { customerId: origin })
     if (order === undefined) return
@@ -88,9 +63,9 @@ export class Load {
   }
 
   /** Asks with one Idempotency-Key until there is an answer that says whether it was carried out. */
-  async #operate (f: Change, path: string, giveUp: AbortSignal, asked: Asked, body?: object): Promise<Order | undefined> {
+  async #operate (f: Change, path: string, giveUp: AbortSignal, asked: Asked, body?: object): Promise<OrderAnswer | undefined> {
     const op = ++this.#operations
-    const request: Request = { path, key: randomUUID(), body }
+    const request: OrderRequest = { path, key: randomUUID(), body }
     const base = { kind: 'client' as const, process: 'clients', f, op, key: request.key }
     this.#recorder.record({ ...base, type: 'invoke', ...asked })
     const refusals: number[] = []
@@ -120,33 +95,24 @@ export class Load {
     return undefined
   }
 
-  /** Once more after the answer; says nothing when it is not answered this time. */
-  async #repeat (request: Request): Promise<Array<Order | 'refused'>> {
+  /** Once more after the answer; empty when there is no answer this time. */
+  async #repeat (request: OrderRequest): Promise<Array<OrderAnswer | 'refused'>> {
     const answer = await this.#try(request)
     return typeof answer === 'number' ? [] : [answer]
   }
 
   /** The order; `refused` when it certainly was not carried out; else the status of an answer that leaves it open, 0 for none. */
-  async #try ({ path, key, body }: Request): Promise<Order | 'refused' | number> {
-    try {
-      const response = await fetch(this.#url() + path, {
-        method: 'POST',
-        headers: { 'idempotency-key': key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(ANSWER_DEADLINE_MS)
-      })
-      if (response.ok) return await response.json() as Order
-      const problem = await response.json().catch(() => ({})) as { type?: string }
-      // An earlier try with this key is still at it.
-      if (problem.type?.endsWith('request-in-flight') === true) return response.status
-      return response.status >= 400 && response.status < 500 ? 'refused' : response.status
-    } catch {
-      return 0
-    }
+  async #try (request: OrderRequest): Promise<OrderAnswer | 'refused' | number> {
+    const answer = await sendOrderRequest(this.#url(), request)
+    if (!('refusedWith' in answer)) return answer
+    const { refusedWith: status, type } = answer
+    // An earlier try with this key is still in progress.
+    if (type?.endsWith('request-in-flight') === true) return status
+    return status >= 400 && status < 500 ? 'refused' : status
   }
 }
 
-/** A refusal is no answer that may come after one of success: the checker is told of it as of another answer. */
-function toAnswer (answer: Order | 'refused'): Answer {
+/** A refusal after a success would contradict it: the checker gets it as one more answer. */
+function toAnswer (answer: OrderAnswer | 'refused'): Answer {
   return answer === 'refused' ? { order: '', version: 0, status: 'refused' } : { order: answer.id, version: answer.version, status: answer.status }
 }

@@ -1,9 +1,10 @@
 // `make chaos`: the whole system under load and faults, and a verdict.
-import { broken, promiseTable, unchecked, verdictTable } from '../../checker/index.ts'
+import { broken, unchecked } from '../../checker/index.ts'
 import { MissingToolError } from '../../servers/index.ts'
-import { again, parseChaosOptions, USAGE, type ChaosOptions } from '../../system/options.ts'
+import { again, parseChaosOptions, USAGE, type ChaosOptions } from '../options.ts'
 import { runChaos } from '../run.ts'
 import { summarise, summaryLine } from '../../report/summary.ts'
+import { promiseTable, verdictTable } from '../../report/verdict-table.ts'
 
 function optionsOrExit (): ChaosOptions {
   try {

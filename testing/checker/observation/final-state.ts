@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { STATUS_AFTER, type OrderEventType } from '@orders/contracts'
-import type { EnqueuedRow, FenceRow, FinalState, OffsetRow, ReadersRow, TopicRow } from '../index.ts'
-import { createAdmin, type KafkaConnection, type StoredRecord } from '@orders/kafka'
-import { ReaderComparison } from '../../framework/index.ts'
+import type { EnqueuedRow, FenceRow, FinalState, OffsetRow, OrderRow, ReadersRow, TopicRow } from '../final-state.ts'
+import type { KafkaAdmin, KafkaConnection, StoredRecord } from '@orders/kafka'
+import { ReaderComparison, withAdmin } from '../../framework/index.ts'
 import pg from 'pg'
 
 const READ_DEADLINE_MS = 600_000
@@ -16,14 +16,13 @@ export interface Observed {
   /** undefined: no consumer was part of the run. */
   consumer: { group: string, deadLetterTopic: string } | undefined
   health: Record<string, string>
-  /** Where Kafka's own Java consumer reads the topics too; undefined: our reader alone is believed. */
+  /** Where Kafka's own Java consumer reads the topics too; undefined: only our reader reads them. */
   java?: { brokers: string }
 }
 
 /** Reads everything that a run left behind. */
 export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, consumer, health, java }: Observed): Promise<FinalState> {
-  const admin = await createAdmin(connection)
-  try {
+  return withAdmin(connection, async (admin) => {
     const readers: ReadersRow = { records: 0, differences: 0, first: [] }
     const read = async <Row>(name: string, toRow: (record: StoredRecord) => Row): Promise<Row[]> => {
       const comparison = new ReaderComparison()
@@ -36,10 +35,10 @@ export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, 
       return rows
     }
     return {
-      ...await readOrders(ordersUrl),
+      ...await readOrderDatabase(ordersUrl),
       ...await readEffects(viewsUrl),
       topic: await read(topic, toTopicRow),
-      offsets: consumer === undefined ? [] : await readOffsets(connection, consumer.group, topic),
+      offsets: consumer === undefined ? [] : await readOffsets(admin, consumer.group, topic),
       putAside: consumer === undefined ? [] : await read(consumer.deadLetterTopic, toOrigin),
       health,
       restores: [],
@@ -50,9 +49,7 @@ export async function readFinalState ({ ordersUrl, viewsUrl, connection, topic, 
       copiedEvents: [],
       ...(java === undefined ? {} : { readers })
     }
-  } finally {
-    await admin.close()
-  }
+  })
 }
 
 export const ANSWERS = `SELECT key, response->>'id' AS "order", (response->>'version')::int AS version, response->>'status' AS status
@@ -80,9 +77,16 @@ export async function readFence (query: Query, after = 0): Promise<FenceRow[]> {
 type FromOrders = Pick<FinalState, 'orders' | 'answers' | 'enqueued' | 'outbox' | 'deadLetters' | 'fence' | 'idleInTransaction'>
 type FromViews = Pick<FinalState, 'inbox' | 'effects' | 'views' | 'effectsCounted'>
 
-async function readOrders (url: string): Promise<FromOrders> {
+const ORDERS = 'SELECT id AS "order", version, status, customer_id AS origin FROM orders'
+
+/** Every order, whoever placed it. Each of its versions has an event. @param url the order-api's database, as a role that may read it */
+export async function readOrders (url: string): Promise<OrderRow[]> {
+  return withClient(url, (query) => query<OrderRow>(ORDERS))
+}
+
+async function readOrderDatabase (url: string): Promise<FromOrders> {
   return withClient(url, async (query) => ({
-    orders: await query('SELECT id AS "order", version, status, customer_id AS origin FROM orders'),
+    orders: await query(ORDERS),
     answers: await query(ANSWERS),
     enqueued: await readEnqueued(query),
     outbox: (await query<{ id: number }>('SELECT id FROM outbox_events ORDER BY id')).map(({ id }) => id),
@@ -95,31 +99,30 @@ async function readOrders (url: string): Promise<FromOrders> {
   }))
 }
 
-async function readEffects (url: string): Promise<FromViews> {
-  return withClient(url, async (query) => ({
-    inbox: (await query<{ event: string }>('SELECT event_id AS event FROM inbox')).map(({ event }) => event),
-    effects: await query('SELECT event_id AS event, order_id AS "order", version, status FROM order_history'),
-    views: await query('SELECT order_id AS "order", version, status FROM order_views'),
-    effectsCounted: (await query<{ applied: number }>('SELECT coalesce(sum(applied), 0)::int8 AS applied FROM consumer_stats'))[0]?.applied ?? 0
-  }))
+/** What the consumer wrote, in one snapshot: an event applied meanwhile would be in one of the tables and not in another. */
+export async function readEffects (url: string): Promise<FromViews> {
+  return withClient(url, async (query) => {
+    await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    return {
+      inbox: (await query<{ event: string }>('SELECT event_id AS event FROM inbox')).map(({ event }) => event),
+      effects: await query('SELECT event_id AS event, order_id AS "order", version, status FROM order_history'),
+      views: await query('SELECT order_id AS "order", version, status FROM order_views'),
+      effectsCounted: (await query<{ applied: number }>('SELECT coalesce(sum(applied), 0)::int8 AS applied FROM consumer_stats'))[0]?.applied ?? 0
+    }
+  })
 }
 
-async function readOffsets (connection: KafkaConnection, groupId: string, topic: string): Promise<OffsetRow[]> {
-  const admin = await createAdmin(connection)
-  try {
-    const committed = await admin.committedOffsets(groupId, topic)
-    return [...(await admin.endOffsets(topic)).keys()].map((partition) => ({ partition, offset: Number(committed.get(partition) ?? 0n) }))
-  } finally {
-    await admin.close()
-  }
+async function readOffsets (admin: KafkaAdmin, group: string, topic: string): Promise<OffsetRow[]> {
+  const committed = await admin.committedOffsets(group, topic)
+  return [...(await admin.endOffsets(topic)).keys()].map((partition) => ({ partition, offset: Number(committed.get(partition) ?? 0n) }))
 }
 
 function add (sum: ReadersRow, { records, differences, first }: ReadersRow): void {
   Object.assign(sum, { records: sum.records + records, differences: sum.differences + differences, first: [...sum.first, ...first] })
 }
 
-/** Where the consumer's dead letter came from. */
-function toOrigin ({ headers }: StoredRecord): OffsetRow {
+/** The record that became this dead letter of the consumer. */
+export function toOrigin ({ headers }: StoredRecord): OffsetRow {
   return { partition: Number(String(headers['x-dead-letter-partition'])), offset: Number(String(headers['x-dead-letter-offset'])) }
 }
 

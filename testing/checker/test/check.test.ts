@@ -1,41 +1,39 @@
 import {
-  broken, check, INVARIANTS, promiseTable, unchecked, verdictTable, type ClientEntry, type Entry, type FinalState, type Run
+  broken, check, INVARIANTS, unchecked, type ClientEntry, type Entry, type FinalState, type Run
 } from '../index.ts'
 import t from 'tap'
 import { cleanRun } from './generator.ts'
 
-t.test('a run in which every promise was kept is never accused', async (t) => {
+t.test('a run that kept every promise breaks no invariant', async (t) => {
   for (let seed = 1; seed <= 200; seed++) {
     const verdicts = check(cleanRun({ seed, orders: 60 }))
-    const accused = verdicts.filter(({ result }) => result === 'broken')
-    if (accused.length > 0) t.fail(`seed ${seed}: ${JSON.stringify(accused)}`)
+    const found = verdicts.filter(({ result }) => result === 'broken')
+    if (found.length > 0) t.fail(`seed ${seed}: ${JSON.stringify(found)}`)
   }
   const verdicts = check(cleanRun({ seed: 1, orders: 500 }))
   t.same(broken(verdicts), [])
   t.same(unchecked(verdicts), [], 'every invariant looked at something')
 })
 
-t.test('where there is nothing to look at, nothing is said to hold', async (t) => {
+t.test('an invariant with nothing to check is not reported as holding', async (t) => {
   const { description, final } = cleanRun({ seed: 1, orders: 10 })
   const nothing = Object.fromEntries(Object.entries(final).map(([name, value]) => [name, Array.isArray(value) ? [] : value])) as unknown as FinalState
   const verdicts = check({ description: { ...description, recoveredAt: 0 }, entries: [], final: { ...nothing, health: {}, readers: undefined, effectsCounted: 0 } })
   t.same(broken(verdicts), [])
   const idle = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I10', 'I11', 'I12', 'I13', 'I14', 'I17', 'I18', 'I19']
   t.match(unchecked(verdicts), idle)
-  t.match(verdictTable(verdicts), /I3 .*NOT CHECKED: there was nothing to look at/)
 })
 
-t.test('a run with a restore is not accused of what the restore did, and it is counted', async (t) => {
+t.test('the effects of a restore break no invariant, and are counted', async (t) => {
   for (let seed = 1; seed <= 100; seed++) {
-    const accused = check(cleanRun({ seed, orders: 150, restored: true })).filter(({ result }) => result === 'broken')
-    if (accused.length > 0) t.fail(`seed ${seed}: ${JSON.stringify(accused)}`)
+    const found = check(cleanRun({ seed, orders: 150, restored: true })).filter(({ result }) => result === 'broken')
+    if (found.length > 0) t.fail(`seed ${seed}: ${JSON.stringify(found)}`)
   }
   const run = cleanRun({ seed: 7, orders: 300, restored: true })
   const verdicts = check(run)
   const explained = Object.fromEntries(verdicts.map(({ invariant, explained }) => [invariant, explained]))
   t.match(explained, { I1: run.final.undoneAnswers.length, I3: 0, I4: run.final.undoneEvents.length, I8: 5 })
   t.ok((explained.I7 ?? 0) > 0, 'versions that were given twice')
-  t.match(promiseTable(verdicts), /events lost +0 +0\n +duplicates +0 +5/)
 })
 
 interface Tampering {

@@ -7,10 +7,10 @@ import { BatchHandler } from '../../../services/order-consumer/src/apply/batch-h
 import { TableHealth } from '../../../services/order-consumer/src/apply/table-health.ts'
 import { ConsumerMetrics } from '../../../services/order-consumer/src/apply/metrics.ts'
 import { DeadLetterTopic } from '../../../services/order-consumer/src/dead-letters/dead-letters.ts'
-import { convict } from '../convict.ts'
+import { convict } from '../mutant-test.ts'
 import { Gate } from '../gate.ts'
 import { startRelay } from '../relay-parts.ts'
-import { openPool, Stage } from '../stage.ts'
+import { openPool, Stage } from '../fixture.ts'
 
 interface ConsumerOptions {
   pool?: pg.Pool

@@ -5,9 +5,9 @@ import { findOrder } from '../../../services/order-api/src/orders/repository.ts'
 import { findAnswer, storeAnswer } from '../../../services/order-api/src/idempotency/keys.ts'
 import { withIdempotency } from '../../../services/order-api/src/idempotency/with-idempotency.ts'
 import type { Order } from '../../../services/order-api/src/schemas/order.ts'
-import { convict } from '../convict.ts'
+import { convict } from '../mutant-test.ts'
 import { startRelay } from '../relay-parts.ts'
-import { Stage } from '../stage.ts'
+import { Stage } from '../fixture.ts'
 
 type WithIdempotency = typeof withIdempotency
 

@@ -3,11 +3,11 @@ import { TcpProxy } from '../../framework/index.ts'
 import { createAdmin } from '@orders/kafka'
 import { complete, NO_EVENTS } from '@orders/outbox'
 import t from 'tap'
-import { convict } from '../convict.ts'
+import { convict } from '../mutant-test.ts'
 import { Gate } from '../gate.ts'
 import { startRelay } from '../relay-parts.ts'
 import { changePublish } from '../seams.ts'
-import { Stage } from '../stage.ts'
+import { Stage } from '../fixture.ts'
 
 // The broker has to advertise the proxy: else clients go around it.
 const link = await TcpProxy.start()

@@ -1,9 +1,9 @@
 import { dropClaim, replayDeadLetter, type SqlClient } from '@orders/outbox'
-import { convict } from '../convict.ts'
+import { convict } from '../mutant-test.ts'
 import { Gate } from '../gate.ts'
 import { startRelay } from '../relay-parts.ts'
 import { changePublish, changeStatements } from '../seams.ts'
-import { enqueueChange, Stage } from '../stage.ts'
+import { enqueueChange, Stage } from '../fixture.ts'
 
 convict({
   mutant: 'the relay remembers the last id and reads what is above it',

@@ -1,8 +1,8 @@
 import { openPlainPublisher } from '@orders/kafka'
 import { encodeCloudEvent } from '@orders/contracts/cloud-events'
-import { convict } from '../convict.ts'
+import { convict } from '../mutant-test.ts'
 import { startRelay } from '../relay-parts.ts'
-import { enqueueChange, Stage, type Enqueue } from '../stage.ts'
+import { enqueueChange, Stage, type Enqueue } from '../fixture.ts'
 
 /** Ends the session that this transaction runs in, so that nothing of it is committed. */
 const killSession = (stage: Stage): Enqueue => async (client) => {

@@ -1,28 +1,17 @@
 import { FAKETIME } from '../faults/clock-faults.ts'
+import type { SystemOptions } from '../system/system.ts'
 
-export interface ChaosOptions {
+export interface ChaosOptions extends SystemOptions {
   seed: number
   minutes: number
   /** Orders per second; each makes up to four events. */
   rate: number
   /** Only this fault, again and again; undefined: the random mix. */
   fault: string | undefined
-  lease: 'postgres' | 'kubernetes'
-  delivery: 'exactly-once' | 'at-least-once'
-  relays: number
-  brokers: 1 | 3
-  /** Whether Postgres is put back to an earlier state, and a copy of it runs beside it. */
-  restores: boolean
-  shards: number
-  /** Whether the data of Postgres and Kafka are on small file systems, which can be filled; needs root. */
-  smallDisks: boolean
   /** Whether relays get wrong clocks; needs libfaketime. */
   wrongClocks: boolean
-  /** Where the history, the final state and the report go. */
-  folder: string
   /** Pause between two faults, at least and at most. */
   pauseMs: readonly [number, number]
-  progress: (line: string) => void
 }
 
 export const USAGE = `make chaos [SEED=n] [MINUTES=n] [RATE=n] [FAULT=F3] [LEASE=postgres|kubernetes] [DELIVERY=exactly-once|at-least-once] [RELAYS=n] [SHARDS=n] [BROKERS=1|3] [RESTORE=on|off] [DISKS=small] [CLOCKS=right] [DIR=folder]

@@ -1,5 +1,6 @@
 // `npm run check -- DIR`: judges a stored run again, from its history and its final state alone.
-import { broken, check, loadRun, promiseTable, unchecked, verdictTable } from '../index.ts'
+import { broken, check, loadRun, unchecked } from '../../checker/index.ts'
+import { promiseTable, verdictTable } from '../../report/verdict-table.ts'
 
 const [folder, ...rest] = process.argv.slice(2)
 if (folder === undefined || rest.length > 0) {

@@ -1,6 +1,6 @@
-import type { LeaderKill } from '@orders/testing/faults/leader-kill'
+import type { LeaderKill } from './leader-kill.ts'
 
-export interface TakeOver {
+export interface Takeover {
   signal: string
   /** The longest time without a published event around the kill. */
   gapMs: number
@@ -12,7 +12,7 @@ export interface TakeOver {
  *
  * @param publishedAt when each record was published, in milliseconds since 1970, in any order
  */
-export function takeOvers (kills: readonly LeaderKill[], publishedAt: readonly number[]): TakeOver[] {
+export function publishingGaps (kills: readonly LeaderKill[], publishedAt: readonly number[]): Takeover[] {
   const times = [...publishedAt].sort((a, b) => a - b)
   const pauses = times.slice(1).map((end, index) => ({ start: times[index] ?? end, end }))
   return kills.map(({ at, signal }, index) => {

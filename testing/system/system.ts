@@ -1,24 +1,40 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createAdmin, type KafkaConnection } from '@orders/kafka'
+import type { KafkaConnection } from '@orders/kafka'
 import type { CopyRow, EnqueuedRow, FinalState, Recorder, RestoreRow } from '../checker/index.ts'
-import { migrateService, ROLES, testConnection, type LogLine } from '../framework/index.ts'
+import { ROLES, testConnection, withClient, withDatabase, type LogLine } from '../framework/index.ts'
 import pg from 'pg'
 import { installAudit } from '../checker/observation/audit.ts'
+import { closeAll } from '../framework/closing.ts'
 import type { Link } from '../framework/link.ts'
-import type { ChaosOptions } from './options.ts'
+import { createDatabase, DATABASES } from './databases.ts'
 import { RelayAccount } from './relay-account.ts'
 import { Replica } from './replica.ts'
+import { consumerSettings, orderApiSettings, relaySettings } from './services.ts'
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
 import { startKafka, startKubernetes, startPostgres, type Brokers, type Databases, type KubernetesServer } from './servers.ts'
+import { createTopics, systemNames } from './topics.ts'
 
-const PARTITIONS = 3
 const PASSWORD = 'chaos'
 const LOGS_FOLDER = 'logs'
-const NAMES = { 'order-api': 'orders', 'order-consumer': 'order_views' } as const
 
-/** What restores threw away, as the checker wants to know it. */
+export interface SystemOptions {
+  lease: 'postgres' | 'kubernetes'
+  delivery: 'exactly-once' | 'at-least-once'
+  relays: number
+  brokers: 1 | 3
+  shards: number
+  /** Whether Postgres is put back to an earlier state, and a copy of it runs beside it. */
+  restores: boolean
+  /** Whether the data of Postgres and Kafka are on small file systems, which can be filled; needs root. */
+  smallDisks: boolean
+  /** Where the history, the final state, the logs and the report go. */
+  folder: string
+  progress: (line: string) => void
+}
+
+/** What restores threw away; the checker needs it to explain the differences. */
 export interface Undone {
   restores: RestoreRow[]
   undoneEvents: Array<FinalState['undoneEvents'][number]>
@@ -37,8 +53,8 @@ export interface Disks {
   kafka: SmallDisk
 }
 
-/** Everything that runs, with every link between two parts in our hands. */
-export class World {
+/** The whole system as processes, with a {@link Link} between every two parts, so that each can be broken alone. */
+export class System {
   readonly api: Replica
   readonly relays: readonly Replica[]
   readonly consumer: Replica
@@ -49,7 +65,7 @@ export class World {
   readonly account: RelayAccount | undefined
   readonly disks: Disks | undefined
   readonly recorder: Recorder
-  /** Straight to the servers, for who looks on. */
+  /** Past all links, to inspect the servers. */
   readonly connection: KafkaConnection
   readonly admin: pg.Pool
   /** One for each server. */
@@ -59,43 +75,44 @@ export class World {
   /** Of every role of the services. */
   readonly password = PASSWORD
   readonly logs: string
-  readonly relayName = 'outbox-relay'
+  readonly names = systemNames()
+  readonly relayName = this.names.relayName
   /** Of every relay, without those that are its own. */
   readonly relaySettings: Readonly<Record<string, string>>
   readonly ordersUrl: string
   readonly viewsUrl: string
-  readonly topic = 'order-events'
-  readonly deadLetterTopic = 'order-events.dlq'
-  readonly group = 'order-group'
+  readonly topic = this.names.topic
+  readonly deadLetterTopic = this.names.deadLetterTopic
+  readonly group = this.names.group
   readonly leaseName: string
-  readonly #closing: Array<() => Promise<unknown>>
+  readonly #stack: AsyncDisposableStack
 
-  /** Use {@link buildWorld}. */
+  /** Call {@link startSystem} instead. */
   constructor (parts: {
-    options: ChaosOptions
+    options: SystemOptions
     recorder: Recorder
     databases: Databases
     brokers: Brokers
     kubernetes: KubernetesServer | undefined
     disks: Disks | undefined
     account: RelayAccount | undefined
-    closing: Array<() => Promise<unknown>>
+    stack: AsyncDisposableStack
   }) {
-    const { options, recorder, databases, brokers, kubernetes, disks, account, closing } = parts
+    const { options, recorder, databases, brokers, kubernetes, disks, account, stack } = parts
     this.disks = disks
     this.account = account
     this.recorder = recorder
     this.databases = databases
     this.brokers = brokers
     this.kubernetes = kubernetes
-    this.#closing = closing
+    this.#stack = stack
     this.connection = testConnection(brokers.direct)
     this.logs = join(options.folder, LOGS_FOLDER)
-    this.ordersUrl = withDatabase(databases.orders.url, NAMES['order-api'])
-    this.viewsUrl = withDatabase(databases.views.url, NAMES['order-consumer'])
+    this.ordersUrl = withDatabase(databases.orders.url, DATABASES['order-api']).href
+    this.viewsUrl = withDatabase(databases.views.url, DATABASES['order-consumer']).href
     this.admin = openAdmin(this.ordersUrl)
     this.admins = databases.orders === databases.views ? [this.admin] : [this.admin, openAdmin(this.viewsUrl)]
-    for (const pool of this.admins) closing.push(() => pool.end())
+    for (const pool of this.admins) stack.defer(() => pool.end())
 
     this.leaseName = `${this.relayName}-0`
     this.relaySettings = {
@@ -111,28 +128,27 @@ export class World {
     }
     const replica = (replicaName: string, service: Replica['service'], env: (life: number) => Record<string, string>) => {
       const replica = new Replica(replicaName, service, { env, recorder, log: join(this.logs, `${replicaName}.jsonl`), onLine: (from, line) => { this.#onLine(from, line) } })
-      closing.push(() => replica.close())
+      stack.defer(() => replica.close())
       return replica
     }
-    this.api = replica('order-api', 'order-api', () => ({ DATABASE_URL: this.#url('order-api', NAMES['order-api'], 'order_api'), DATABASE_POOL_SIZE: '20' }))
+    this.api = replica('order-api', 'order-api', () => orderApiSettings({ databaseUrl: this.#url('order-api', 'order-api', 'order_api') }))
     this.relays = relayNames(options).map((relayName) => replica(relayName, 'outbox-relay', (life) => ({
-      // Told apart by it in the record of who changed the outbox.
-      DATABASE_URL: `${this.#url(relayName, NAMES['order-api'], 'outbox_relay')}?application_name=${relayName}-life-${life}`,
-      KAFKA_BROKERS: brokers.links.get(relayName)?.address ?? '',
+      ...relaySettings({
+        // The audit of the outbox tells the lives of the relays apart by their application names.
+        databaseUrl: `${this.#url(relayName, 'order-api', 'outbox_relay')}?application_name=${relayName}-life-${life}`,
+        brokers: brokers.links.get(relayName)?.address ?? '',
+        names: this.names
+      }),
       ...this.relaySettings,
-      RELAY_NAME: this.relayName,
       RELAY_IDENTITY: relayName,
       RELAY_LEASE: options.lease,
       RELAY_LEASE_NAMESPACE: 'default',
-      RELAY_DEFAULT_TOPIC: this.topic,
       ...account === undefined ? {} : { KUBECONFIG: account.kubeconfig(relayName) }
     })))
-    this.consumer = replica('order-consumer', 'order-consumer', () => ({
-      DATABASE_URL: this.#url('order-consumer', NAMES['order-consumer'], 'order_consumer'),
-      KAFKA_BROKERS: brokers.links.get('order-consumer')?.address ?? '',
-      CONSUMER_TOPIC: this.topic,
-      CONSUMER_DEAD_LETTER_TOPIC: this.deadLetterTopic,
-      CONSUMER_GROUP: this.group
+    this.consumer = replica('order-consumer', 'order-consumer', () => consumerSettings({
+      databaseUrl: this.#url('order-consumer', 'order-consumer', 'order_consumer'),
+      brokers: brokers.links.get('order-consumer')?.address ?? '',
+      names: this.names
     }))
   }
 
@@ -151,7 +167,7 @@ export class World {
   }
 
   async close (): Promise<void> {
-    await closeAll(this.#closing)
+    await closeAll(this.#stack)
   }
 
   /** What the services say is part of the history. */
@@ -184,26 +200,26 @@ export class World {
     }
   }
 
-  #url (client: string, database: string, role: string): string {
-    return `postgres://${role}:${PASSWORD}@${this.databases.links.get(client)?.address}/${database}`
+  #url (client: string, service: keyof typeof DATABASES, role: string): string {
+    return `postgres://${role}:${PASSWORD}@${this.databases.links.get(client)?.address}/${DATABASES[service]}`
   }
 }
 
 /** Starts all of it; what was started is stopped again when something does not start. */
-export async function buildWorld (options: ChaosOptions, recorder: Recorder): Promise<World> {
-  const closing: Array<() => Promise<unknown>> = []
+export async function startSystem (options: SystemOptions, recorder: Recorder): Promise<System> {
+  const stack = new AsyncDisposableStack()
   try {
-    return await build(options, recorder, closing)
+    return await start(options, recorder, stack)
   } catch (error) {
-    await closeAll(closing)
+    await closeAll(stack)
     throw error
   }
 }
 
-async function build (options: ChaosOptions, recorder: Recorder, closing: Array<() => Promise<unknown>>): Promise<World> {
+async function start (options: SystemOptions, recorder: Recorder, stack: AsyncDisposableStack): Promise<System> {
   const { lease, progress } = options
   progress(`starting Postgres, Kafka${lease === 'kubernetes' ? ', etcd and kube-apiserver' : ''}`)
-  const disks = options.smallDisks ? await mountDisks(closing) : undefined
+  const disks = options.smallDisks ? await mountDisks(stack) : undefined
   const starting = await Promise.allSettled([
     startPostgres(new Map([['order-api', 'orders'], ['order-consumer', 'views'], ...relayNames(options).map((name) => [name, 'orders'] as const)]), {
       apart: options.restores, disk: disks?.postgres
@@ -212,81 +228,64 @@ async function build (options: ChaosOptions, recorder: Recorder, closing: Array<
     lease === 'kubernetes' ? startKubernetes(relayNames(options), progress) : undefined
   ])
   const [postgresOutcome, kafkaOutcome, kubernetesOutcome] = starting
-  if (postgresOutcome.status === 'fulfilled') closing.push(...postgresOutcome.value.servers.map((server) => () => server.close()), ...closeLinks(postgresOutcome.value.links))
-  if (kafkaOutcome.status === 'fulfilled') closing.push(() => kafkaOutcome.value.cluster.close(), ...closeLinks(kafkaOutcome.value.links))
+  // Those that did start are closed also when another one did not.
+  if (postgresOutcome.status === 'fulfilled') closeLater(stack, ...postgresOutcome.value.servers, ...postgresOutcome.value.links.values())
+  if (kafkaOutcome.status === 'fulfilled') closeLater(stack, kafkaOutcome.value.cluster, ...kafkaOutcome.value.links.values())
   if (kubernetesOutcome.status === 'fulfilled' && kubernetesOutcome.value !== undefined) {
-    const { kubernetes, links } = kubernetesOutcome.value
-    closing.push(() => kubernetes.close(), ...closeLinks(links))
+    closeLater(stack, kubernetesOutcome.value.kubernetes, ...kubernetesOutcome.value.links.values())
   }
   for (const outcome of starting) if (outcome.status === 'rejected') throw outcome.reason
   if (postgresOutcome.status === 'rejected' || kafkaOutcome.status === 'rejected' || kubernetesOutcome.status === 'rejected') throw new Error('expected all servers, found one missing')
   const kubernetes = kubernetesOutcome.value
 
-  const account = kubernetes === undefined ? undefined : await createAccount(kubernetes, closing)
+  const account = kubernetes === undefined ? undefined : await createAccount(kubernetes, stack)
   await mkdir(join(options.folder, LOGS_FOLDER), { recursive: true })
   await createDatabases(postgresOutcome.value)
-  const world = new World({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, account, closing })
-  await installAudit(world.ordersUrl)
-  const admin = await createAdmin(world.connection)
-  await admin.ensureTopics([{ topic: world.topic, partitions: PARTITIONS }, { topic: world.deadLetterTopic, partitions: 1 }]).finally(() => admin.close())
+  const system = new System({ options, recorder, databases: postgresOutcome.value, brokers: kafkaOutcome.value, kubernetes, disks, account, stack })
+  await installAudit(system.ordersUrl)
+  await createTopics(system.connection, system.names)
   progress(`starting order-api, ${options.relays} relays and order-consumer`)
-  await Promise.all(world.replicas.map((replica) => replica.start()))
-  await Promise.all(world.replicas.map((replica) => replica.untilReady()))
-  return world
+  await Promise.all(system.replicas.map((replica) => replica.start()))
+  await Promise.all(system.replicas.map((replica) => replica.untilReady()))
+  return system
 }
 
-async function createAccount ({ kubernetes, links }: KubernetesServer, closing: Array<() => Promise<unknown>>): Promise<RelayAccount> {
+async function createAccount ({ kubernetes, links }: KubernetesServer, stack: AsyncDisposableStack): Promise<RelayAccount> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-chaos-'))
-  closing.push(() => rm(folder, { recursive: true }))
+  stack.defer(() => rm(folder, { recursive: true }))
   return RelayAccount.create(kubernetes, folder, new Map([...links].map(([relay, link]) => [relay, link.address])))
 }
 
-async function mountDisks (closing: Array<() => Promise<unknown>>): Promise<Disks> {
+async function mountDisks (stack: AsyncDisposableStack): Promise<Disks> {
   const mount = async () => {
     const disk = await mountSmallDisk()
-    closing.push(() => disk.unmount())
+    stack.defer(() => disk.unmount())
     return disk
   }
   return { postgres: await mount(), kafka: await mount() }
 }
 
-function relayNames ({ relays }: ChaosOptions): string[] {
+function relayNames ({ relays }: SystemOptions): string[] {
   return Array.from({ length: relays }, (_, index) => `relay-${index + 1}`)
 }
 
-function closeLinks (links: ReadonlyMap<string, Link>): Array<() => Promise<void>> {
-  return [...links.values()].map((link) => () => link.close())
-}
-
-/** The last made first, and each whatever became of the one before. */
-async function closeAll (closing: Array<() => Promise<unknown>>): Promise<void> {
-  for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step().catch(() => {})
+function closeLater (stack: AsyncDisposableStack, ...parts: ReadonlyArray<{ close: () => Promise<void> }>): void {
+  for (const part of parts) stack.defer(() => part.close())
 }
 
 async function createDatabases ({ orders, views }: Databases): Promise<void> {
-  for (const [{ url }, service] of [[orders, 'order-api'], [views, 'order-consumer']] as const) {
-    const client = new pg.Client({ connectionString: url })
-    await client.connect()
-    try {
-      await client.query(`CREATE DATABASE ${NAMES[service]}`)
-      await migrateService(service, withDatabase(url, NAMES[service]), PASSWORD)
-      for (const role of ROLES[service]) await client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`)
-    } finally {
-      await client.end()
-    }
+  for (const [server, service] of [[orders, 'order-api'], [views, 'order-consumer']] as const) {
+    await createDatabase(server, service, { password: PASSWORD })
+    for (const role of ROLES[service]) await withClient(server.url, (client) => client.query(`ALTER ROLE ${role} LOGIN PASSWORD '${PASSWORD}'`))
   }
 }
 
-/** Straight to a server, for who looks on. */
+/** Past all links, to inspect a server. */
 function openAdmin (connectionString: string): pg.Pool {
   const pool = new pg.Pool({ connectionString, max: 3, connectionTimeoutMillis: 2_000, query_timeout: 5_000, application_name: 'chaos' })
   pool.on('error', () => {})
   pool.on('connect', (client) => { client.on('error', () => {}) })
   return pool
-}
-
-function withDatabase (url: string, name: string): string {
-  return Object.assign(new URL(url), { pathname: `/${name}` }).href
 }
 
 function errorOf ({ err }: LogLine): string {

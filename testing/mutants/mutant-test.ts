@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { Stage } from './stage.ts'
+import type { Stage } from './fixture.ts'
 
 export interface Scenario {
   /** The mistake. */
