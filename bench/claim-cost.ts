@@ -9,7 +9,7 @@ export interface ClaimCostOptions {
   measured: number
   /** Events in each claim. They need not exist. */
   events?: number
-  /** Whether a transaction is open all the time that keeps every dead version of the row. */
+  /** Whether an old transaction is open, which keeps every dead version of the row. */
   oldSnapshot: boolean
 }
 

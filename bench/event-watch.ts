@@ -1,6 +1,6 @@
 import { createAdmin, type KafkaConnection } from '@orders/kafka'
 
-/** A read-committed consumer that notes when it saw each event first. */
+/** A read-committed consumer that records when it saw each event first. */
 export class EventWatch {
   /** By event id, as `performance.now()`. */
   readonly seenAt = new Map<string, number>()

@@ -4,8 +4,8 @@ import { connect, type Socket } from 'node:net'
 const END_OF_HEADERS = '\r\n\r\n'
 
 /**
- * Posts over keep-alive connections, each the next request when the answer of the last has come. Made of sockets: Node's
- * own client would take more of the machine than the service that is measured.
+ * Posts over keep-alive connections, one request at a time on each. Uses plain sockets: Node's HTTP client would need more CPU
+ * than the service that is measured.
  *
  * @returns answers in the given time, and how long each took in milliseconds
  * @throws Error on the first answer that is not 201

@@ -1,5 +1,5 @@
-// How long nobody leads when a leader is told to stop: from the abort of its signal until its standby's work begins. Also, of
-// which: stop → released → acquired. Both stores, on the servers of DATABASE_URL and LOCAL_STACK_KUBECONFIG.
+// The time without a leader after a graceful stop: from the abort of the leader's signal until its standby leads. In parts:
+// stop → released → acquired. Both stores, on the servers of DATABASE_URL and LOCAL_STACK_KUBECONFIG.
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { KubeConfig, CoordinationV1Api } from '@kubernetes/client-node'
@@ -49,7 +49,7 @@ async function measure (title: string, store: () => LeaseStore): Promise<void> {
   for (let round = 0; round < Number(ROUNDS); round++) {
     const standby = new Candidate(store())
     await until(() => standby.elector.holder === leader.elector.identity, { what: 'a standby' })
-    // Its watch is open by then, on any machine: what is measured is a hand-over, not a connect.
+    // By then its watch is open on any machine: the measurement is of the handover, not of the connect.
     await new Promise((resolve) => { setTimeout(resolve, 500) })
     const stoppedAt = performance.now()
     leader.stop.abort()

@@ -10,7 +10,7 @@ import { SCENARIOS } from './scenarios.ts'
 
 const say = (line: string) => { console.error(line) }
 
-/** Servers of its own for every run: what one leaves behind, such as dead rows and full caches, is not the next one's. */
+/** New servers for every run: dead rows and full caches of one run must not affect the next one. */
 async function runOnce ({ run }: Scenario, quick: boolean): Promise<{ cases: Case[], versions: Record<string, string> }> {
   await using stack = new AsyncDisposableStack()
   const scope = { teardown: (work: () => Promise<unknown> | unknown) => { stack.defer(async () => { await work() }) } }

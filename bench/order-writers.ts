@@ -3,7 +3,7 @@ import { createWakeupSender, enqueue, type WakeupSender } from '@orders/outbox'
 import { atRate } from '@orders/testing/traffic/pace'
 import pg from 'pg'
 
-/** Commits orders with their events as order-api does, and notes when Postgres acknowledged each. */
+/** Commits orders with their events as order-api does, and records when Postgres acknowledged each. */
 export class OrderWriters {
   /** Time of the acknowledged commit by event id, as `performance.now()`. */
   readonly committedAt = new Map<string, number>()

@@ -10,7 +10,7 @@ const PARTITIONS = 4
 /** See docs/performance.md, "Memory". */
 const RELAY_NODE_OPTIONS = '--max-semi-space-size=2 --max-old-space-size=128'
 
-/** A database and a topic of one measurement's own. */
+/** A database and a topic for one measurement. */
 export interface OutboxBench {
   database: TestDatabase
   connection: KafkaConnection
@@ -36,7 +36,7 @@ export async function outboxBench ({ postgres, kafka, scope }: Bench): Promise<O
         RELAY_DELIVERY: delivery,
         NODE_OPTIONS: RELAY_NODE_OPTIONS,
         ...settings,
-        // Further settings to be tried out, without a change here.
+        // Settings from the environment, to try them out without a change here.
         ...Object.fromEntries(Object.entries(process.env).filter(([variable]) => variable === 'NODE_OPTIONS' || variable.startsWith('RELAY_')))
       } as Record<string, string>, undefined, { built: true })
       scope.teardown(async () => {

@@ -1,7 +1,7 @@
 import type { Kafka, Postgres } from '@orders/testing/servers'
 import type { TestContext } from '@orders/testing/framework'
 
-/** What a figure is to reach. */
+/** The goal of a figure. */
 export type Goal = { atLeast: number } | { atMost: number }
 
 export interface Figure {
@@ -20,9 +20,9 @@ export interface Case {
 export interface Bench {
   postgres: Postgres
   kafka: Kafka
-  /** Small and short, to see whether everything works; the figures mean little. */
+  /** Small and short, to try whether everything works; the figures mean little. */
   quick: boolean
-  /** What a scenario starts, it hands over here to be ended. */
+  /** Ends what a scenario started. */
   scope: TestContext
   say: (line: string) => void
 }

@@ -3,7 +3,7 @@ import { createAdmin, type KafkaConnection } from '@orders/kafka'
 export interface TopicAudit {
   events: number
   duplicates: number
-  /** Events whose predecessor, the version before of the same aggregate, is not before them. */
+  /** Events before which the previous version of their aggregate is missing. */
   outOfOrder: number
   /** By the broker's time stamps, from the first record to the last. */
   eventsPerSecond: number

@@ -16,7 +16,7 @@ export interface Load {
   seconds: number
 }
 
-/** What Postgres can do at most with the two inserts of an order in one transaction: pgbench, prepared statements. */
+/** The maximum rate of Postgres for the two inserts of an order in one transaction: pgbench, prepared statements. */
 export async function pgbenchInserts ({ url, connections, seconds }: Load): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'orders-pgbench-'))
   try {
@@ -47,7 +47,7 @@ export async function pgbenchExists (): Promise<boolean> {
   })
 }
 
-/** The same from Node with as many connections and prepared statements: what is left when HTTP and all checks are gone. */
+/** The same from Node with as many connections and prepared statements: the cost without HTTP and checks. */
 export async function nodeInserts ({ url, connections, seconds }: Load): Promise<number> {
   let count = 0
   const startedAt = performance.now()

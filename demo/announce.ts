@@ -2,7 +2,7 @@ import { isClean, type ByOthers, type Reconciliation } from '@orders/testing/che
 import type { DemoSystem } from './system.ts'
 import type { Takeover } from '@orders/testing/faults/publishing-gaps'
 
-/** Where everything is. */
+/** The addresses of all parts. */
 export function addresses (system: DemoSystem): string {
   const { api, relays, consumer, databases, external } = system
   const fate = (isExternal: boolean) => isExternal ? '  (removed from this existing server afterwards)' : ''

@@ -1,6 +1,6 @@
-/** What the user's Ctrl-C asks for, each time a little more. SIGTERM counts the same. */
+/** The effects of Ctrl-C, more each time. SIGTERM counts the same. */
 export interface Interruption {
-  /** The first: post no more orders, but see through what was begun. */
+  /** The first: post no more orders, but finish those in flight. */
   stopPosting: AbortSignal
   /** The second: stop everything now. */
   giveUp: AbortSignal

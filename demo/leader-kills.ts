@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ServiceProcess } from '@orders/testing/framework'
 import { killLeader, type KillSignal, type LeaderKill } from '@orders/testing/faults/leader-kill'
 
-/** The first kill is for a relay that has found its pace, and the next ones for a group that is complete again. */
+/** Before the first kill the relay publishes at its normal rate; before the next one all replicas run again. */
 const PAUSE_MS = 1_000
 
-/** Kills the leader again and again, and remembers when. */
+/** Kills the leader several times, and records when. */
 export class LeaderKills {
   readonly done: LeaderKill[] = []
   readonly planned: number
@@ -18,7 +18,7 @@ export class LeaderKills {
     this.#signal = signal
   }
 
-  /** Resolves after the last one has been survived. @throws Error when nobody takes over */
+  /** Resolves after the takeover that follows the last kill. @throws Error when no relay takes over */
   async run (stop: AbortSignal): Promise<void> {
     while (this.done.length < this.planned) {
       await delay(PAUSE_MS, undefined, { signal: stop }).catch(() => {})

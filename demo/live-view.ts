@@ -6,11 +6,11 @@ import { quantile, readMetrics, Total, type Metrics } from '@orders/testing/fram
 import type { DemoSystem } from './system.ts'
 
 const EVERY_MS = 1_000
-/** Latencies are those of the newest readings, so that a pause shows and passes. */
+/** Latencies are those of the newest readings, so that a pause shows up and disappears again. */
 const WINDOW = 5
 const SECOND_MS = 1_000
 
-/** Shows how the demo is doing: redrawn in place in a terminal, else a line a second. */
+/** Shows the figures of the demo: redrawn in place in a terminal, else a line a second. */
 export class LiveView {
   readonly #system: DemoSystem
   readonly #load: OrderLoad
@@ -50,7 +50,7 @@ export class LiveView {
     const latency = (q: number) => milliseconds(quantile('consumer_end_to_end_seconds', q, oldest, consumer))
     const applied = this.#applied.after(consumer)
     await this.#countOthers(applied)
-    // A relay that is killed takes what it counted last with it; what was applied has been published all the same.
+    // A killed relay loses its last counts; an event that was applied has been published all the same.
     const published = Math.max(applied, relays.reduce((sum, metrics, index) => sum + (this.#published[index]?.after(metrics) ?? 0), 0))
     this.#show([
       ['time', `${Math.round((performance.now() - this.#startedAt) / SECOND_MS)} s`],
@@ -68,8 +68,8 @@ export class LiveView {
   }
 
   /**
-   * What is stored or applied beyond what the load did, or may have done and has no answer for yet. So it is never too much, and
-   * what was seen once stays. Asked after `applied` was read: what is applied has been stored before.
+   * Counts orders and events that the load did not make. Requests without an answer yet may be the load's, so they are left out:
+   * the count is never too high. Read after `applied`, because an applied event was stored before.
    */
   async #countOthers (applied: number): Promise<void> {
     const stored = await this.#outbox.countStored()
@@ -80,7 +80,7 @@ export class LiveView {
     this.#others.events = Math.max(this.#others.events, Math.max(stored.events, applied) - events - unknown)
   }
 
-  /** Only if there is any, as below. */
+  /** Empty if there is none. */
   #byOthers (): Array<[string, string]> {
     const { orders, events } = this.#others
     return orders + events === 0 ? [] : [['by others', `${orders} orders, ${events} events`]]
@@ -93,7 +93,7 @@ export class LiveView {
     return [['leaders killed', `${done.length} of ${planned}${last === undefined ? '' : `, the last one replaced after ${last.tookOverMs} ms`}`]]
   }
 
-  /** Only if there are any: usually there are none. */
+  /** Empty if there is none. */
   #refused (): Array<[string, string]> {
     const answers = [...this.#load.refused].map(([status, count]) => `${status === 0 ? 'no answer' : status} × ${count}`)
     return answers.length === 0 ? [] : [['repeated', answers.join(', ')]]
@@ -104,7 +104,7 @@ export class LiveView {
       console.log(fields.map(([name, value]) => `${name} ${value}`).join(' · '))
       return
     }
-    // A line that wraps would be two to go back over.
+    // A line that wraps would count as two when the cursor goes back.
     const width = process.stdout.columns > 0 ? process.stdout.columns - 1 : undefined
     const lines = fields.map(([name, value]) => `  ${name.padEnd(16)} ${value}`.slice(0, width))
     const back = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A`

@@ -18,7 +18,7 @@ import { isClean, reconcile } from '@orders/testing/checker/observation/reconcil
 import type { OrderRow } from '@orders/testing/checker'
 import { publishingGaps } from '@orders/testing/faults/publishing-gaps'
 
-/** As a shell has it for SIGINT. */
+/** The exit code of a shell for SIGINT. */
 const INTERRUPTED = 130
 
 async function main (): Promise<number> {
@@ -81,7 +81,7 @@ async function run (system: DemoSystem, { orders = Infinity, exit, kills: planne
   return !good ? 1 : exit && stopPosting.aborted ? INTERRUPTED : 0
 }
 
-/** Posts what was asked for, and then on until the last kill is survived: a kill shows nothing when nothing is published. */
+/** Posts the orders, and then more until the last takeover: a kill shows nothing when nothing is published. */
 async function postUnderKills (load: OrderLoad, kills: LeaderKills, options: LoadOptions): Promise<void> {
   const survived = new AbortController()
   const killing = kills.run(options.stopPosting).finally(() => { survived.abort() })
@@ -92,10 +92,10 @@ async function postUnderKills (load: OrderLoad, kills: LeaderKills, options: Loa
 }
 
 try {
-  // Not by the exit code alone: what is left of a connection that was closed must not keep us.
+  // Exits explicitly: the rest of a closed connection must not keep the process alive.
   process.exit(await main())
 } catch (error) {
   if (!(error instanceof InterruptedError)) console.error(error instanceof MissingToolError ? error.message : error)
-  // Not by the exit code alone: a download may still be under way.
+  // Exits explicitly: a download may still be in progress.
   process.exit(error instanceof InterruptedError ? INTERRUPTED : 1)
 }

@@ -54,7 +54,7 @@ async function start ({ apiPort, kills, lease, progress, signal }: DemoSystemOpt
   const databases = await createDatabases(postgres, run, stack)
   signal.throwIfAborted()
   const connection = testConnection(brokers)
-  // On somebody's brokers nothing of theirs is used, and everything of ours is deleted afterwards.
+  // On existing brokers the demo uses topics of its own, and deletes them afterwards.
   const names = { ...systemNames(kafka.external ? `-demo-${run}` : ''), relayName: `outbox-relay-demo-${run}` }
   if (kafka.external) stack.defer(() => deleteTopics(connection, names))
   await createTopics(connection, names)

@@ -40,7 +40,7 @@ t.test('docs/operations.md lists the alerts as they are', async (t) => {
     rules.map((rule) => [rule.alert, rule.alert, rule.for ?? 'at once', rule.labels.severity]))
 })
 
-/** What a metric's constructor says in the sources, and what Prometheus's client makes of a histogram. */
+/** Metric names from the constructors in the sources, with the series that the Prometheus client derives from a histogram. */
 async function declaredMetrics (): Promise<Set<string>> {
   const found = new Set(['process_resident_memory_bytes'])
   for (const folder of ['services/order-api/src', 'services/outbox-relay/src', 'services/order-consumer/src', 'packages/service-kit/src']) {
@@ -84,7 +84,7 @@ t.test('every metric that an alert or the dashboard asks for exists', async (t) 
   }
 })
 
-t.test('the chart puts its own namespace, release, threshold and address into every rule', async (t) => {
+t.test('the chart renders namespace, release, threshold and address into every rule', async (t) => {
   const template = await read('deploy/helm/templates/monitoring/prometheusrule.yaml')
   const text = await read(RULES_FILE)
   const selector = 'namespace="orders",pod=~"orders-.*"'

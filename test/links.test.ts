@@ -17,13 +17,13 @@ async function documents (folder: string): Promise<string[]> {
   return found.flat()
 }
 
-/** As they are made of headings on the usual sites. */
+/** The anchor of a heading, as GitHub makes it. */
 function anchors (text: string): Set<string> {
   return new Set([...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading.toLowerCase().replaceAll(/[`*]/g, '').replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-')))
 }
 
-t.test('every link from one document to another file, or to a heading, leads somewhere', async (t) => {
+t.test('every link from one document to another file, or to a heading, has a target', async (t) => {
   let links = 0
   for (const document of await documents(ROOT)) {
     const text = await readFile(document, 'utf8')

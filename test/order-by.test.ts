@@ -10,7 +10,7 @@ const ROOT = new URL('../', import.meta.url)
 t.test('no statement orders by the name of an output column that is a cast', async (t) => {
   const wrong: string[] = []
   let statements = 0
-  for await (const path of glob('{packages,services,test,bench,scripts,deploy}/**/*.{ts,sql,mjs,js,yaml,tpl}', { cwd: ROOT, exclude: (name) => /node_modules|dist/.test(String(name)) })) {
+  for await (const path of glob('{packages,services,testing,demo,test,bench,tools,deploy}/**/*.{ts,sql,mjs,js,yaml,tpl}', { cwd: ROOT, exclude: (name) => /node_modules|dist/.test(String(name)) })) {
     if (path.endsWith('order-by.test.ts')) continue
     const text = await readFile(new URL(path, ROOT), 'utf8')
     for (const { index, 1: names = '' } of text.matchAll(/\bORDER BY ([a-z_, ]+?)(?: ASC| DESC)?(?=\s+LIMIT|\s*[`')"]|\s+OFFSET|\n)/g)) {

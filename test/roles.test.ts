@@ -11,7 +11,7 @@ interface Rights {
   delete?: true
 }
 
-/** What each role may do to each table. What is not written here has to be refused. */
+/** The rights of each role on each table. Everything else must be refused. */
 const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
   'order-api': {
     orders: {
@@ -52,7 +52,7 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
     idempotency_lock_seed: {
       order_api: { select: 'all' }
     },
-    // By which a service's pod sees that it may start.
+    // A service's pod waits for these rows before it starts.
     schema_migrations: { order_api: { select: 'all' }, outbox_relay: { select: 'all' }, outbox_operator: { select: 'all' } }
   },
   'order-consumer': {
@@ -107,7 +107,7 @@ async function columnsByTable (owner: pg.Client): Promise<Map<string, string[]>>
   return new Map(rows.map(({ name, columns }) => [name, columns]))
 }
 
-/** Both, for roles belong to the server: each database has the other service's roles before its door. */
+/** Both, because roles belong to the server: the roles of the other service must not be able to connect. */
 const databases = new Map<DatabaseOwner, TestDatabase>()
 const server = await testPostgres(t)
 for (const service of Object.keys(RIGHTS) as DatabaseOwner[]) databases.set(service, await testDatabase(t, { service, server }))
@@ -127,14 +127,14 @@ for (const [service, database] of databases) {
   })
 
   for (const role of everyRole.filter((role) => !roles.includes(role))) {
-    t.test(`${service}: ${role} does not come in`, async (t) => {
+    t.test(`${service}: ${role} cannot connect`, async (t) => {
       const client = new pg.Client({ connectionString: database.url(role) })
       client.on('error', () => {})
       await t.rejects(client.connect(), { code: REFUSED, message: /permission denied for database/ })
     })
   }
 
-  t.test(`${service}: the database is nobody's else`, async (t) => {
+  t.test(`${service}: no other role has rights on the database`, async (t) => {
     const owner = await connect(t, database.ownerUrl)
     const { rows } = await owner.query<{ right: string, role: string }>(`
       SELECT privilege_type AS right, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(grantee) END AS role
@@ -143,7 +143,7 @@ for (const [service, database] of databases) {
   })
 
   for (const role of roles) {
-    t.test(`${service}: ${role} leaves nothing in the database but rows of its tables`, async (t) => {
+    t.test(`${service}: ${role} can only leave rows in its tables`, async (t) => {
       const client = await connect(t, database.url(role))
       for (const statement of [
         'CREATE TEMP TABLE own (n int)', 'CREATE TEMP VIEW own AS SELECT 1', 'SELECT lo_create(0)', 'SELECT lo_creat(-1)', "SELECT lo_from_bytea(0, 'x')", "SELECT lo_import('/etc/passwd')",
@@ -156,7 +156,7 @@ for (const [service, database] of databases) {
       t.same((await owner.query('SELECT count(*)::int AS n FROM pg_largeobject_metadata')).rows, [{ n: 0 }])
     })
 
-    t.test(`${service}: ${role} may do what the matrix says, and nothing else`, async (t) => {
+    t.test(`${service}: ${role} has the rights of the matrix, and no others`, async (t) => {
       const client = await connect(t, database.url(role))
       for (const [table, columns] of await columnsByTable(await connect(t, database.ownerUrl))) {
         const rights = tables[table]?.[role] ?? {}
@@ -171,7 +171,7 @@ for (const [service, database] of databases) {
       }
     })
 
-    t.test(`${service}: ${role} can make nothing, and take nothing from a sequence`, async (t) => {
+    t.test(`${service}: ${role} can create nothing, and use no sequence`, async (t) => {
       const owner = await connect(t, database.ownerUrl)
       const client = await connect(t, database.url(role))
       t.equal(await attempt(client, 'CREATE TABLE public.own (n int)'), REFUSED)
@@ -188,7 +188,7 @@ for (const [service, database] of databases) {
   }
 }
 
-t.test('no role has powers over the server, or those of another role', async (t) => {
+t.test('no role has rights on the server, or those of another role', async (t) => {
   const owner = await connect(t, server.url)
   const { rows } = await owner.query<{ name: string }>(`
     SELECT rolname AS name, rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls AS powerful,
@@ -197,7 +197,7 @@ t.test('no role has powers over the server, or those of another role', async (t)
   t.same(rows, [...everyRole].sort().map((name) => ({ name, powerful: false, member: false })))
 })
 
-t.test('a lock on what a key hashes to is not the lock of its requests, and the seed is read by order_api alone', async (t) => {
+t.test('a lock on the hash of a key does not block its requests, and only order_api can read the seed', async (t) => {
   const database = databases.get('order-api')
   if (database === undefined) throw new Error('expected the database of order-api, found none')
   const stranger = await connect(t, database.url('outbox_relay'))

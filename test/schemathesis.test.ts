@@ -40,12 +40,12 @@ const SERVERS: Record<DocumentedService, (t: Test) => Promise<string>> = {
   },
   async 'order-consumer' (t) {
     const { DATABASE_URL, ...rest } = await parts(t, 'order-consumer')
-    // Nothing of it needs Kafka; the address is a required setting.
+    // Kafka is not needed; its address is a required setting.
     return listen(t, await buildOrderConsumer({ config: loadConsumerConfig({ DATABASE_URL, KAFKA_BROKERS: '127.0.0.1:1' }), ...rest }))
   }
 }
 
-t.test('both services are what their OpenAPI documents say, whatever is sent to them (Schemathesis, all checks)', { skip: process.env.SCHEMATHESIS === 'off' && 'SCHEMATHESIS=off' }, async (t) => {
+t.test('both services match their OpenAPI documents for every request (Schemathesis, all checks)', { skip: process.env.SCHEMATHESIS === 'off' && 'SCHEMATHESIS=off' }, async (t) => {
   const schemathesis = await installSchemathesis((line) => { t.comment(line) })
   for (const [service, start] of Object.entries(SERVERS) as Array<[DocumentedService, typeof SERVERS[DocumentedService]]>) {
     await t.test(service, async (t) => {
@@ -53,7 +53,7 @@ t.test('both services are what their OpenAPI documents say, whatever is sent to 
       const report = await runCommand(schemathesis.command, [
         ...schemathesis.args, '--config-file', CONFIG, 'run', fileURLToPath(openApiFile(service)), '--url', url, '--checks', 'all',
         '--continue-on-failure', '--request-timeout', String(REQUEST_TIMEOUT_S), '--no-color', '--no-shrink',
-        // About how fast requests can be made up, which says nothing of the services, on a busy machine least of all.
+        // Checks how fast requests can be generated, which depends on the machine and not on the services.
         '--suppress-health-check', 'all'
       ], { env: schemathesis.env, cwd: t.testdir({}) }).catch((error: unknown) => {
         if (error instanceof CommandError) return error.message

@@ -1,8 +1,8 @@
 import { familyCpuSeconds, machineCpuSeconds } from './process-usage.ts'
 
 /**
- * The share of the machine's CPU, in percent, that went to processes which have no part in the measurement. Above a few
- * percent, throughput and latency say more about the neighbours than about us.
+ * The share of the machine's CPU, in percent, that other processes used during the measurement. Above a few percent, throughput
+ * and latency depend more on them than on the system.
  */
 export class ForeignLoad {
   readonly #pids: readonly number[]

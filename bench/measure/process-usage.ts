@@ -31,7 +31,7 @@ export async function familyCpuSeconds (pid: number): Promise<number> {
   return seconds
 }
 
-/** CPU seconds of the whole machine: spent, and to be had. */
+/** CPU seconds of the whole machine: used, and available. */
 export async function machineCpuSeconds (): Promise<{ busy: number, total: number }> {
   const [line = ''] = (await readFile('/proc/stat', 'utf8')).split('\n')
   const [user = 0, nice = 0, system = 0, idle = 0, waiting = 0, interrupts = 0, soft = 0, stolen = 0] = line.trim().split(/\s+/).slice(1).map(Number)

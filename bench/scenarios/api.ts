@@ -32,7 +32,7 @@ async function postOrders (bench: Bench, load: { connections: number, seconds: n
     service.kill('SIGKILL')
     await service.exited()
   })
-  // It does not say that it listens: this log level is too high for that.
+  // At this log level it does not report that it listens.
   await service.start(false)
   const http = `http://127.0.0.1:${port}`
   await until(() => fetch(`${http}/orders`), { what: 'order-api to answer' })

@@ -134,7 +134,7 @@ function pollTimes (bench: Bench, prepare: Prepare, shards = 1): Promise<PollTim
   })
 }
 
-/** The databases of the two figures are their own: neither pays for the other's versions. */
+/** Each figure has a database of its own, without the dead versions of the other. */
 async function claimTimes (bench: Bench, before: number): Promise<{ first: number, last: number }> {
   const cost = async (claimsBefore: number) => {
     const { database } = await outboxBench(bench)

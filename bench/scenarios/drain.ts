@@ -39,7 +39,7 @@ async function drainWith (bench: Bench, delivery: RelayDelivery, events: number)
     await until(() => relay.logs.some(({ event }) => event === 'took_over'), { what: 'the relay to take over' })
     const load = await ForeignLoad.start([relay.pid, bench.postgres.pid, bench.kafka.pid])
     const before = await processUsage(relay.pid)
-    // By the last one's id: a look for any row would step over all that are deleted, and take Postgres's time.
+    // By the id of the last event: a query for any row would scan all deleted ones, and load Postgres.
     await until(async () => (await client.query('SELECT FROM outbox_events WHERE id = $1', [lastId])).rowCount === 0, {
       what: 'the outbox to be empty', deadlineMs: 600_000
     })

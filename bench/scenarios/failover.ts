@@ -24,7 +24,7 @@ const MEANING: Readonly<Record<KillSignal, string>> = {
   SIGTERM: 'told to end', SIGKILL: 'killed', SIGSTOP: 'frozen, lease of 3 s'
 }
 
-/** A frozen leader is found by its lease alone; the two others are not, and have the usual fifteen seconds. */
+/** Only the lease shows that a leader is frozen. A leader that ends is noticed sooner, so it has the default of fifteen seconds. */
 const SHORT_LEASE = {
   RELAY_LEASE_DURATION_MS: '3000', RELAY_RENEW_DEADLINE_MS: '2000', RELAY_RETRY_PERIOD_MS: '500', RELAY_SEND_DEADLINE_MS: '1500'
 }
@@ -78,7 +78,7 @@ async function failoverWith (bench: Bench, lease: 'postgres' | 'kubernetes', sig
 
 async function killAll (relays: readonly ServiceProcess[], signal: KillSignal, times: number): Promise<LeaderKill[]> {
   const kills: LeaderKill[] = []
-  // The first for a group that has found its pace, each later one for a group that is complete again.
+  // Before the first kill the relays publish at their normal rate; before each later one all replicas run again.
   await delay(PAUSE_MS * 3)
   while (kills.length < times) {
     kills.push(await killLeader(relays, signal))

@@ -13,7 +13,7 @@ export const rest: Scenario = {
     await relay.start()
     await until(() => relay.logs.some(({ event }) => event === 'took_over'), { what: 'the relay to take over' })
     const seconds = bench.quick ? 3 : 30
-    // What the start left to be done: compilation, the garbage of loading.
+    // After the start: compilation, garbage collection.
     await delay(bench.quick ? 1_000 : 5_000)
     const before = await processUsage(relay.pid)
     await delay(seconds * 1_000)

@@ -8,7 +8,7 @@ import t from 'tap'
 const DEMO = fileURLToPath(new URL('../main.ts', import.meta.url))
 const run = promisify(execFile)
 
-t.test('the demo kills the leading relay twice, and nothing is lost, doubled or out of order', async (t) => {
+t.test('the demo kills the leading relay twice, and nothing is lost, duplicated or out of order', async (t) => {
   const { url } = await testPostgres(t)
   const { brokers } = await testKafka(t)
   const report = `${t.testdir({})}/report.json`

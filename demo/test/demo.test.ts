@@ -17,10 +17,10 @@ async function query (url: string, sql: string): Promise<Array<Record<string, un
   return client.query<Record<string, unknown>>(sql).then(({ rows }) => rows).finally(() => client.end())
 }
 
-t.test('the demo carries 200 orders through, proves it, and leaves existing servers as they were', async (t) => {
+t.test('200 orders arrive, the demo verifies it, and existing servers are left as they were', async (t) => {
   const { url } = await testPostgres(t)
   const { brokers } = await testKafka(t)
-  // Somebody works here already: with our roles and their passwords, and with our topic.
+  // Another system uses these servers already, with the same roles and the same topic.
   const theirs = await testDatabase(t, { service: 'order-api', server: { url } })
   const admin = await createAdmin(testConnection(brokers))
   const topicsBefore = await admin.listTopics()

@@ -7,7 +7,7 @@ import t from 'tap'
 
 const DEMO = fileURLToPath(new URL('../main.ts', import.meta.url))
 
-t.test('an order placed by hand is told apart; Ctrl-C posts no more, sees through what was begun, proves it, and leaves an existing server as it was', async (t) => {
+t.test('an order placed by hand is counted apart; Ctrl-C stops posting, finishes and verifies, and leaves an existing server as it was', async (t) => {
   const { url } = await testPostgres(t)
   const { brokers } = await testKafka(t)
   const demo = spawn(process.execPath, ['--conditions=@orders/source', DEMO, '--rate', '20'], {

@@ -11,7 +11,7 @@ t.test('the options and their defaults', async (t) => {
   t.match(parseOptions(['--kill-leader', '3', '--signal', 'STOP', '--lease', 'kubernetes']), { kills: { times: 3, signal: 'SIGSTOP' }, lease: 'kubernetes' })
 })
 
-t.test('what is no option, or no number of the kind, is refused with its name', async (t) => {
+t.test('an unknown option or an invalid value is refused with its name', async (t) => {
   for (const args of [['--order', '5'], ['--orders', '0'], ['--orders', '1e3'], ['--orders', '5x', '--exit'], ['--rate', '0'], ['--api-port', '65536'], ['--exit'], ['500'], ['--kill-leader', '-1'], ['--signal', 'HUP'], ['--lease', 'etcd']]) {
     t.throws(() => parseOptions(args), new RegExp(args[0] ?? ''), args.join(' '))
   }

@@ -6,7 +6,7 @@ import { NOTHING_LOST, startSystem, type System } from './system.ts'
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 const TRACEPARENT = `00-${TRACE_ID}-00f067aa0ba902b7-01`
 
-t.test('nothing breaks: 300 orders and their changes arrive, and the trace of a request reaches the consumer', async (t) => {
+t.test('without faults: 300 orders and their changes arrive, and the trace of a request reaches the consumer', async (t) => {
   const system = await startSystem(t, { consumer: { LOG_LEVEL: 'debug' } })
   await system.post({ rate: 60, orders: 300 })
   const result = await system.reconcile()

@@ -4,7 +4,7 @@ import { NOTHING_LOST, startSystem } from './system.ts'
 
 const ORDERS = 1_000
 
-t.test('while Kafka is down every order is accepted; when it is back all arrive, once and in order', async (t) => {
+t.test('orders are accepted while Kafka is down, and arrive once and in order when it is back', async (t) => {
   const kafka = await Kafka.start()
   t.teardown(() => kafka.close())
   const { load, post, reconcile } = await startSystem(t, { kafka })

@@ -5,7 +5,7 @@ import { NOTHING_LOST, startSystem } from './system.ts'
 
 const RESTARTS = 2
 
-t.test('Postgres crashes and comes back under load: no service has to be restarted, and all that was acknowledged arrives', async (t) => {
+t.test('after crashes of Postgres under load no service has to be restarted, and every acknowledged order arrives', async (t) => {
   const postgres = await Postgres.start()
   t.teardown(() => postgres.close())
   const { api, relay, consumer, load, post, reconcile } = await startSystem(t, { postgres })

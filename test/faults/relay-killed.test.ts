@@ -7,8 +7,8 @@ const KILLS = 3
 const DUPLICATES = { 'exactly-once': 0, 'at-least-once': undefined }
 
 for (const [delivery, duplicatesInTopic] of Object.entries(DUPLICATES)) {
-  t.test(`${delivery}: a relay that is killed again and again while it publishes loses nothing and keeps the order`, async (t) => {
-    // Small batches: a kill is then seldom between two of them.
+  t.test(`${delivery}: a relay that is killed several times while it publishes loses nothing and keeps the order`, async (t) => {
+    // Small batches: most kills then hit one, and not the time between two.
     const { relay, load, post, reconcile } = await startSystem(t, { relay: { RELAY_DELIVERY: delivery, RELAY_BATCH_EVENTS: '5' } })
     const enough = new AbortController()
     const posting = post({ rate: 20, orders: Infinity, stopPosting: enough.signal })

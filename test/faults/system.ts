@@ -10,7 +10,7 @@ import { consumerSettings, orderApiSettings, relaySettings } from '@orders/testi
 import { OrderLoad, type LoadOptions } from '@orders/testing/traffic/order-load'
 
 export interface SystemOptions {
-  /** Servers of the test's own; else those of the run. */
+  /** Servers of this test; by default those of the run. */
   postgres?: { url: string }
   kafka?: { brokers: string }
   /** Further settings. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { cachedFolder, cacheDirectory, MissingToolError, runCommand } from '@orders/testing/servers'
 
-/** Exact, as every version here: a newer one finds other things. */
+/** Pinned: a newer version reports other findings. */
 export const SCHEMATHESIS_VERSION = '4.32.5'
 
 export interface Schemathesis {

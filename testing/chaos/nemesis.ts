@@ -5,7 +5,7 @@ import type { Random } from '../framework/random.ts'
 import type { Planned } from './schedule.ts'
 import type { System } from '../system/system.ts'
 
-/** Carries the schedule out, with one line for each fault. */
+/** Runs the schedule, and prints one line for each fault. */
 export class Nemesis {
   readonly #system: System
   readonly #recorder: Recorder
@@ -27,7 +27,7 @@ export class Nemesis {
     for (const planned of schedule) {
       await delay(Math.max(0, planned.atMs - (performance.now() - startedAt)), undefined, { signal: stop }).catch(() => {})
       if (stop.aborted) break
-      // Two of a kind at a time would undo each other: what one heals the other still needs.
+      // Two faults in one place at a time would undo each other: healing one would end the other.
       for (const place of planned.fault.places) await this.#active.get(place)
       if (stop.aborted) break
       const running = this.#break(planned, stop)
@@ -42,7 +42,7 @@ export class Nemesis {
     try {
       const { target, affects, heal } = await fault.start(this.#system, this.#random)
       const entry = { kind: 'fault' as const, process: 'nemesis', f: fault.f, id, target, affects }
-      // It began when it was begun, not when it had been done.
+      // The fault starts with the attempt, not when the attempt has ended.
       this.#recorder.record({ ...entry, type: 'invoke' }, began)
       this.#progress(`${clock(began)}  ${fault.f.padEnd(4)} ${fault.title}: ${target}, ${(forMs / 1_000).toFixed(1)} s`)
       await delay(forMs, undefined, { signal: stop }).catch(() => {})

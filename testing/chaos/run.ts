@@ -16,7 +16,7 @@ import { Sampler } from './sampler.ts'
 import { planSchedule } from './schedule.ts'
 import { startSystem, type System } from '../system/system.ts'
 
-/** Generous: it has to hold on a machine of two cores that has other things to do. */
+/** Generous: it has to hold on a busy machine with two cores. */
 const RECOVERY_DEADLINE_MS = 180_000
 const MINUTE_MS = 60_000
 
@@ -26,8 +26,8 @@ export interface ChaosResult {
 }
 
 /**
- * Runs the whole system under load, breaks it by the schedule of the seed, lets it recover, and judges. History, final state
- * and report are in `options.folder` then.
+ * Runs the whole system under load, injects the faults of the seed's schedule, lets it recover, and checks the invariants. Stores
+ * history, final state and report in `options.folder`.
  */
 export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): Promise<ChaosResult> {
   const { seed, minutes, rate, fault, lease, delivery, folder, pauseMs, progress } = options
@@ -50,7 +50,7 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     schedule: schedule.map(({ f, target, atMs, forMs }) => ({ f, target, atMs, forMs }))
   }
   await mkdir(folder, { recursive: true })
-  // A run with the same seed may have been here: its history is not ours.
+  // An earlier run with the same seed may have left its files here.
   for (const former of ['run.json', 'history', 'final', 'logs', 'report.html']) await rm(join(folder, former), { recursive: true, force: true })
   await saveDescription(folder, description)
 
@@ -82,7 +82,7 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     const health = Object.fromEntries(await Promise.all(system.replicas.map(async (replica) => [replica.name, await replica.health()] as const)))
     progress('reading what is left')
     await storeFinalState(system, folder, health)
-    // Their end is part of the promise: each drains, and ends with 0.
+    // Shutdown is checked too: each process drains, and exits with 0.
     for (const replica of system.replicas) await replica.end('SIGTERM')
     description.durationMs = recorder.now
     await saveDescription(folder, description)
@@ -90,14 +90,14 @@ export async function runChaos (options: ChaosOptions, interrupt: AbortSignal): 
     await system.close()
     await recorder.close()
   }
-  // From what was stored, as anybody can do again.
+  // From the stored files alone, so that the check can be repeated.
   const run = await loadRun(folder)
   const verdicts = check(run)
   await writeFile(join(folder, 'report.html'), renderReport(run, verdicts))
   return { run, verdicts }
 }
 
-/** Apart from {@link runChaos}: what an hour left must not stay in memory while it is read again. */
+/** Apart from {@link runChaos}: the state after an hour must not stay in memory while it is read again. */
 async function storeFinalState ({ ordersUrl, viewsUrl, connection, topic, group, deadLetterTopic, brokers, undone, copied }: System, folder: string, health: Record<string, string>): Promise<void> {
   const observed = { ordersUrl, viewsUrl, connection, topic, consumer: { group, deadLetterTopic }, health, java: { brokers: brokers.direct } }
   await saveFinalState(folder, { ...await readFinalState(observed), ...undone, ...copied })

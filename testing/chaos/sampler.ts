@@ -7,7 +7,7 @@ import type { System } from '../system/system.ts'
 
 const EVERY_MS = 1_000
 
-/** Notes once a second how the system is doing, in its own words and by the outbox. */
+/** Records once a second the metrics of the services and the backlog of the outbox. */
 export class Sampler {
   readonly #system: System
   readonly #recorder: Recorder

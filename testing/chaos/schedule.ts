@@ -14,8 +14,8 @@ export interface ScheduleOptions {
 }
 
 /**
- * Which fault comes when and for how long; decided before the run by the seed alone. Every other pair overlaps: what one
- * fault does is hidden by the recovery from another one often enough.
+ * Decides which fault starts when and for how long, before the run and by the seed alone. Some faults overlap the next one:
+ * otherwise the recovery from one would often hide the effect of another.
  */
 export function planSchedule ({ faults, durationMs, pauseMs, random }: ScheduleOptions): Planned[] {
   if (faults.length === 0) return []

@@ -27,7 +27,7 @@ export const INVARIANTS: readonly Invariant[] = [
   oneAtATime, offsets, poison, independence, recovery, hygiene, accountability, answers, agreement
 ]
 
-/** Decides of a run which invariants held. Reads nothing else, and knows nothing of how the run was made. */
+/** Checks every invariant of a run. A pure function of the recorded run; it knows no server and no service. */
 export function check (run: Run): Verdict[] {
   const ledger = new Ledger(run)
   return INVARIANTS.map(({ id, title, check }) => {
@@ -43,7 +43,7 @@ export function broken (verdicts: readonly Verdict[]): string[] {
   return verdicts.filter(({ result }) => result === 'broken').map(({ invariant }) => invariant)
 }
 
-/** The invariants that had nothing to look at: these were not shown to hold. */
+/** The invariants that had nothing to check: the run does not show that they hold. */
 export function unchecked (verdicts: readonly Verdict[]): string[] {
   return verdicts.filter(({ result }) => result === 'not checked').map(({ invariant }) => invariant)
 }

@@ -1,5 +1,5 @@
 /**
- * How an operation ended, after Jepsen: `ok` happened, `fail` certainly did not, `info` is not known (a time-out, a cut
+ * How an operation ended, after Jepsen: `ok` happened, `fail` certainly did not, `info` is not known (a timeout, a closed
  * connection). `invoke` is its beginning.
  */
 export type EntryType = 'invoke' | 'ok' | 'fail' | 'info'
@@ -15,13 +15,13 @@ interface EntryBase {
 export interface ClientEntry extends EntryBase {
   kind: 'client'
   f: 'create' | 'confirm' | 'ship' | 'deliver' | 'cancel'
-  /** Pairs the beginning with the end. */
+  /** Pairs the start with the end. */
   op: number
-  /** The Idempotency-Key; left out by a writer that has none. */
+  /** The Idempotency-Key; missing for a writer that sends none. */
   key?: string
-  /** `create` only: what the client put into the request and nobody else did, found again in the order that it made. */
+  /** `create` only: unique to this request, and stored in the order that it creates. */
   origin?: string
-  /** Another client asks for a change of the same order at the same time: to be refused is right. */
+  /** Another client changes the same order at the same time: a refusal is correct. */
   contested?: boolean
   /** Known from the answer, and before it for everything but `create`. */
   order?: string
@@ -33,17 +33,17 @@ export interface ClientEntry extends EntryBase {
   again?: Answer[]
 }
 
-/** What a client is told of an order. */
+/** An order as the API answers it. */
 export interface Answer {
   order: string
   version: number
   status: string
 }
 
-/** What a relay told of itself. */
+/** An event in the log of a relay. */
 export interface RelayEntry extends EntryBase {
   kind: 'relay'
-  /** `foreign`: it found a position in Kafka that its database knows nothing of. */
+  /** `foreign`: the relay found a position in Kafka that is not from its database. */
   f: 'take-over' | 'publish' | 'fenced' | 'dead-letter' | 'foreign'
   shard?: number
   epoch?: number
@@ -66,14 +66,14 @@ export interface FaultEntry extends EntryBase {
   f: string
   id: number
   target: string
-  /** What it takes away from the system meanwhile. */
+  /** The parts that are not available during the fault. */
   affects: readonly Part[]
 }
 
-/** The parts that a fault can take away. */
+/** The parts that a fault can make unavailable. */
 export type Part = 'postgres' | 'kafka' | 'kubernetes' | 'order-api' | 'outbox-relay' | 'order-consumer'
 
-/** What was measured in one moment. */
+/** Measurements of one moment. */
 export interface SampleEntry extends EntryBase {
   kind: 'sample'
   f: 'sample'
@@ -90,7 +90,7 @@ export interface SampleEntry extends EntryBase {
   rssBytes: Record<string, number>
 }
 
-/** The life of a process: `invoke` start, `ok` an end that was asked for, `fail` one that was not; `info` what it should never say. */
+/** The life of a process: `invoke` start, `ok` an end that was asked for, `fail` one that was not; `info` a log line that should never appear. */
 export interface ProcessEntry extends EntryBase {
   kind: 'process'
   f: 'life' | 'log'

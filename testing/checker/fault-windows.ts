@@ -19,7 +19,7 @@ export function faultWindows (entries: readonly FaultEntry[]): FaultWindow[] {
   return [...windows.values()]
 }
 
-/** Times in which something was the case; asked a million times, so merged and searched. */
+/** A set of time ranges. Merged and sorted, because it is searched a million times. */
 export class Intervals {
   readonly #merged: Array<{ from: number, to: number }> = []
 
@@ -31,7 +31,7 @@ export class Intervals {
     }
   }
 
-  /** Whether any of the time from `from` to `to` is in one of them. */
+  /** Whether one of the ranges overlaps the time from `from` to `to`. */
   overlaps (from: number, to: number): boolean {
     let [low, high] = [0, this.#merged.length]
     while (low < high) {

@@ -1,4 +1,4 @@
-/** Everything that is true when a run has ended, its faults are healed, and nothing is on its way any more. */
+/** Everything that a run left behind, after its faults are healed and nothing is in flight any more. */
 export interface FinalState {
   /** Table `orders`. */
   orders: readonly OrderRow[]
@@ -27,11 +27,11 @@ export interface FinalState {
   putAside: readonly OffsetRow[]
   /** Sessions of Postgres that are idle in a transaction. */
   idleInTransaction: number
-  /** Processes that are ready, or what they said instead. */
+  /** `ready` for each process, or its answer to the readiness check. */
   health: Readonly<Record<string, string>>
   /** The times at which Postgres was put back to an earlier state, in their order. */
   restores: readonly RestoreRow[]
-  /** Events that a restore threw away: in the database in the moment before it, and not in the moment after it. */
+  /** Events that a restore threw away: in the database just before it, and not just after it. */
   undoneEvents: readonly UndoneEventRow[]
   /** Stored answers that a restore threw away, likewise. */
   undoneAnswers: readonly AnswerRow[]
@@ -41,19 +41,19 @@ export interface FinalState {
   copies: readonly CopyRow[]
   /** What was committed in a copy and nowhere else. */
   copiedEvents: readonly EnqueuedRow[]
-  /** The topics as Kafka's own Java consumer sees them, beside our reader; undefined: it was not asked. */
+  /** The topics as Kafka's own Java consumer sees them, compared with our reader; undefined: not compared. */
   readers?: ReadersRow | undefined
 }
 
 export interface RestoreRow {
   id: number
-  /** When Postgres was there again, in milliseconds since the run began. */
+  /** When Postgres was up again, in milliseconds since the run began. */
   at: number
   /** The newest number in the record of {@link FinalState.fence} that the backup had. */
   fenceSeq: number
   /** The events that were in the outbox in the moment after the restore: these may be published once more. */
   outbox: readonly string[]
-  /** Where each partition of the topic ended while Postgres was away: a copy that the restore explains is behind that. */
+  /** The end of each partition while Postgres was down: the restore explains only copies behind it. */
   ends: readonly OffsetRow[]
 }
 
@@ -73,7 +73,7 @@ export interface CopyRow {
   to: number
   /** The events that were in the outbox when it was copied: both databases publish these. */
   outbox: readonly string[]
-  /** Events that were still in the copy's outbox when it was taken away: not published, and not lost. */
+  /** Events that were still in the copy's outbox when it was stopped: not published, and not lost. */
   left: readonly string[]
 }
 

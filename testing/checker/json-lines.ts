@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 
-/** Yields each line's value; nothing for a file that is not there. A last line that was cut off by a crash is left out. */
+/** Yields the value of each line; nothing for a missing file. Skips a last line that a crash cut off. */
 export async function * readJsonLines<T> (file: string): AsyncGenerator<T> {
   if (!existsSync(file)) return
   const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity })
@@ -36,7 +36,7 @@ export async function writeJsonLines (file: string, values: Iterable<unknown>): 
   }, createWriteStream(file))
 }
 
-/** Appends lines to a file, so that what was written is there also when the run itself crashes. */
+/** Appends lines to a file, so that they survive a crash of the run itself. */
 export class JsonLinesFile {
   readonly #stream
   #pending = ''
@@ -50,7 +50,7 @@ export class JsonLinesFile {
     this.#pending += `${JSON.stringify(value)}\n`
     if (this.#scheduled) return
     this.#scheduled = true
-    // One write for all lines of a turn of the event loop.
+    // One write for all lines of one turn of the event loop.
     setImmediate(() => { this.#flush() })
   }
 

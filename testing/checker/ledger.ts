@@ -19,9 +19,9 @@ export class Ledger {
   readonly processes: readonly ProcessEntry[]
   readonly orders: ReadonlyMap<string, OrderRow>
   readonly enqueued: ReadonlyMap<string, EnqueuedRow>
-  /** Events that a restore threw away: nothing has to become of them any more, and they may be in the topic. */
+  /** Events that a restore threw away: they need not arrive, but they may be in the topic. */
   readonly undone: ReadonlyMap<string, UndoneEventRow>
-  /** Orders that have such events: their versions were given twice. */
+  /** Orders that have such events: their versions were used twice. */
   readonly undoneOrders: ReadonlySet<string>
   /** Events of a copied database. */
   readonly copied: ReadonlyMap<string, EnqueuedRow>
@@ -99,7 +99,7 @@ export class Ledger {
     return this.#byOrder.get(order) ?? NOTHING
   }
 
-  /** The event as it was committed, wherever: here, in a database that was restored away, or in a copied one. */
+  /** The event as it was committed: in this database, in one that a restore replaced, or in a copied one. */
   committed (event: string): EnqueuedRow | undefined {
     return this.enqueued.get(event) ?? this.undone.get(event) ?? this.copied.get(event)
   }
@@ -109,7 +109,7 @@ export class Ledger {
     return (key === undefined ? undefined : this.#undoneAnswers.get(key)) ?? NONE
   }
 
-  /** Whether the database that gave this answer to the request was thrown away by a restore, and does not have it any more. */
+  /** Whether a restore threw away the answer that the request got. */
   isUndone ({ key, order, version }: Pick<Operation, 'key' | 'order' | 'version'>): boolean {
     const stored = key === undefined ? undefined : this.answers.get(key)
     if (stored !== undefined && stored.order === order && stored.version === version) return false
@@ -132,7 +132,7 @@ export class Ledger {
   }
 }
 
-/** From which version on an order's events wait for a dead letter. */
+/** The version from which on an order's events wait behind a dead letter. */
 function blockedFrom ({ deadLetters }: FinalState): Map<string, number> {
   const versions = new Map<string, number>()
   for (const { order, version, blocking, replayed } of deadLetters) {

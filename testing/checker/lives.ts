@@ -1,6 +1,6 @@
 import type { ProcessEntry } from './entry.ts'
 
-/** A process from its start to its end. */
+/** A process from start to end. */
 export interface Life {
   process: string
   from: number

@@ -1,6 +1,6 @@
 import type { Answer, ClientEntry } from './entry.ts'
 
-/** A request from its beginning to its end. */
+/** A request from start to end. */
 export interface Operation {
   f: ClientEntry['f']
   key?: string | undefined
@@ -9,9 +9,9 @@ export interface Operation {
   beganAt: number
   /** Infinity for one that never ended. */
   endedAt: number
-  /** `create` only: what the order carries that it made. */
+  /** `create` only: stored in the order that it created. */
   origin?: string | undefined
-  /** Which order was to be changed, also when nobody knows whether it was; for `create` as it was answered. */
+  /** The order to change, also if the outcome is unknown; for `create` the order of the answer. */
   order?: string | undefined
   version?: number | undefined
   status?: string | undefined
@@ -22,7 +22,7 @@ export interface Operation {
 
 const NONE: readonly never[] = []
 
-/** Puts the beginnings and ends of requests together. */
+/** Joins the start and the end of each request. */
 export class Operations {
   readonly #all = new Map<number, Operation>()
 

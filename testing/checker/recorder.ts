@@ -4,12 +4,12 @@ import type { Entry } from './entry.ts'
 import { JsonLinesFile } from './json-lines.ts'
 import { HISTORY_FOLDER } from './run-folder.ts'
 
-/** An entry as it is recorded: the recorder gives it its time. */
+/** An entry without its time, which the recorder adds. */
 export type Recorded<E extends Entry = Entry> = E extends Entry ? Omit<E, 't'> : never
 
-/** Notes what happens: in one file for each process, or in memory for a short run. */
+/** Writes the history: one file for each process, or in memory for a short run. */
 export class Recorder {
-  /** Empty with a folder: a long run is more than one process should hold. */
+  /** Empty if there is a folder: the history of a long run does not fit into memory. */
   readonly entries: Entry[] = []
   readonly #folder: string | undefined
   readonly #files = new Map<string, JsonLinesFile>()

@@ -10,11 +10,11 @@ import type { Run, RunDescription } from './run.ts'
  *
  *     run.json              RunDescription: seed, settings, schedule of the faults
  *     history/NAME.jsonl    what each process did, one operation a line
- *     final/NAME.jsonl      the final state, one row a line; what is no table is in final/values.json
+ *     final/NAME.jsonl      the final state, one row a line; other values are in final/values.json
  */
 export const HISTORY_FOLDER = 'history'
 const FINAL_FOLDER = 'final'
-/** A table without rows has a file too; these were no part of older runs. */
+/** Older runs have no files for these tables. */
 const UNDISTURBED: Pick<FinalState, 'restores' | 'undoneEvents' | 'undoneAnswers' | 'undoneFence' | 'copies' | 'copiedEvents'> = {
   restores: [], undoneEvents: [], undoneAnswers: [], undoneFence: [], copies: [], copiedEvents: []
 }

@@ -1,7 +1,7 @@
 import type { Entry } from './entry.ts'
 import type { FinalState } from './final-state.ts'
 
-/** What was run, and under which conditions the promises are to be judged. */
+/** The settings of a run that the invariants depend on. */
 export interface RunDescription {
   /** Decides the schedule of the faults and the load; the same seed gives the same schedule. */
   seed: number
@@ -12,7 +12,7 @@ export interface RunDescription {
   refused: 'block' | 'skip'
   /** RELAY_BATCH_EVENTS. */
   batchEvents: number
-  /** How soon after the last fault nothing may be on its way any more. */
+  /** How soon after the last fault everything must have arrived. */
   recoveryDeadlineMs: number
   /** When everything had arrived after the last fault, in milliseconds since the run began; undefined: it never did. */
   recoveredAt?: number | undefined
@@ -27,7 +27,7 @@ export interface PlannedFault {
   target: string
 }
 
-/** All that a verdict is made of. */
+/** All that a verdict is based on. */
 export interface Run {
   description: RunDescription
   entries: Iterable<Entry>

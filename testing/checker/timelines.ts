@@ -1,17 +1,17 @@
 import type { FenceRow, FinalState } from './final-state.ts'
 
-/** The record of who changed the outbox as one database had it, from the first row to its last. */
+/** The audit of the outbox as one database had it, from the first row to the last. */
 export interface Timeline {
   rows: readonly FenceRow[]
-  /** Rows up to this number stand in an earlier timeline too. */
+  /** Rows up to this number are in an earlier timeline too. */
   from: number
-  /** Which restore threw it away; undefined: it is the one that lasted. */
+  /** Which restore threw it away; undefined: the final timeline. */
   restore: number | undefined
 }
 
 /**
- * Each restore cuts the record off at its backup and lets it grow anew: there is one record for each restore, and the last one.
- * A backup's record is what the last one has up to the backup's last row.
+ * Each restore cuts the audit off at its backup, and it grows anew from there: one timeline for each restore, and the final one.
+ * The final one holds a backup's audit, up to the backup's last row.
  */
 export function timelinesOf ({ fence, undoneFence, restores }: Pick<FinalState, 'fence' | 'undoneFence' | 'restores'>): Timeline[] {
   let from = -Infinity

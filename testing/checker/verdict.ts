@@ -1,7 +1,7 @@
-/** One thing that should not be, with what shows it. */
+/** A violated property, with the rows that show it. */
 export type Violation = Readonly<Record<string, unknown>> & { problem: string }
 
-/** `not checked`: the run had nothing to look at, so nothing is proved. */
+/** `not checked`: the run had nothing to check, so it shows nothing. */
 export type VerdictResult = 'holds' | 'broken' | 'not checked'
 
 export interface Verdict {
@@ -9,18 +9,18 @@ export interface Verdict {
   invariant: string
   title: string
   result: VerdictResult
-  /** How many things were looked at. */
+  /** How many things were checked. */
   checked: number
   violations: number
   /** The first of them. */
   examples: readonly Violation[]
-  /** What was otherwise than in a run without restores, and is explained by one: counted, and no violation. */
+  /** Differences that a restore or a copied database explains: counted, but no violations. */
   explained: number
 }
 
 const MAX_EXAMPLES = 10
 
-/** Collects what one invariant finds. */
+/** Collects the results of one invariant. */
 export class Findings {
   checked = 0
   violations = 0
@@ -32,7 +32,7 @@ export class Findings {
     return this.checked > 0 ? 'holds' : 'not checked'
   }
 
-  /** Counts one thing looked at; `broken` says what is wrong with it, and is asked only if `holds` is false. */
+  /** Counts one check. `broken` describes the violation, and is called only if `holds` is false. */
   expect (holds: boolean, broken: () => Violation): void {
     this.checked++
     if (!holds) this.violation(broken())

@@ -22,7 +22,7 @@ function wrongClock (title: string, settings: Record<string, string>): Fault {
       const relay = random.pick(relays)
       await relay.end('SIGTERM')
       await relay.start({ LD_PRELOAD: FAKETIME ?? '', FAKETIME_NO_CACHE: '1', ...settings })
-      // The others leave the lead to it.
+      // The others stop, so that this one becomes the leader.
       for (const other of relays.filter((other) => other !== relay)) await other.end('SIGTERM')
       await Promise.all(relays.filter((other) => other !== relay).map((other) => other.start()))
       return {
@@ -42,6 +42,6 @@ export const clockFaults: readonly Fault[] = [
   wrongClock('a relay\'s clock is an hour behind', { FAKETIME: '-3600s' }),
   wrongClock('a relay\'s clocks run a fifth too fast', { FAKETIME: '+0 x1.2' }),
   wrongClock('a relay\'s clocks run a fifth too slow', { FAKETIME: '+0 x0.8' }),
-  // Only the wall clock: this catches who does arithmetic of leases with it.
+  // Only the wall clock: finds code that computes lease times with it.
   wrongClock('a relay\'s wall clock runs twice as fast', { FAKETIME: '+0 x2', FAKETIME_DONT_FAKE_MONOTONIC: '1' })
 ]

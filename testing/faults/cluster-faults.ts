@@ -13,7 +13,7 @@ async function kill ({ brokers }: System, ...killed: readonly Kafka[]): Promise<
   return {
     target: killed.map((broker) => nameOf(brokers, broker)).join(', '),
     affects: ['kafka'],
-    // Together: where a majority was killed, none of them is ready alone.
+    // Together: without a majority no broker becomes ready.
     heal: () => Promise.all(killed.map((broker) => broker.start()))
   }
 }
@@ -32,7 +32,7 @@ function coordinator (system: System, kind: 'group' | 'transaction'): Promise<Ka
   return coordinatorOf(system, kind, `${system.relayName}-0`)
 }
 
-/** What can only be done to one of several brokers. */
+/** Faults that need several brokers. */
 export const clusterFaults: readonly Fault[] = [
   {
     f: 'F13',
@@ -97,7 +97,7 @@ export const clusterFaults: readonly Fault[] = [
       const { topic } = system
       await retryWithAdmin(system, 'other leaders', async (admin) => {
         const partitions = await admin.describePartitions([topic, ...MOVED_TOPICS])
-        // The same replicas, another one first: the controller moves the lead to it within seconds.
+        // The same replicas with another one first: the controller makes it the leader within seconds.
         await admin.reassignReplicas(partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: [...replicas.slice(1), ...replicas.slice(0, 1)] })))
         return true
       })
@@ -106,7 +106,7 @@ export const clusterFaults: readonly Fault[] = [
   },
   {
     f: 'F35',
-    title: 'the coordinator of the position is frozen until another one has its place, then thawed',
+    title: 'the coordinator of the position is frozen until another one takes its place, then thawed',
     places: ['kafka'],
     // It loses its place when its session ends, which takes 9 s.
     forMs: [9_500, 14_000],
@@ -124,7 +124,7 @@ export const clusterFaults: readonly Fault[] = [
   },
   {
     f: 'F36',
-    title: 'the coordinator of the transactions is frozen until another one has its place, then thawed',
+    title: 'the coordinator of the transactions is frozen until another one takes its place, then thawed',
     places: ['kafka'],
     forMs: [9_500, 14_000],
     needs: 'three-brokers',

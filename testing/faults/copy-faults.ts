@@ -13,7 +13,7 @@ import { relaySettings } from '../system/services.ts'
 
 const WRITE_EVERY_MS = 100
 
-/** A database that somebody copied, with a relay that was not given another name. */
+/** A copied database whose relay still has the same name. */
 export const copyFaults: readonly Fault[] = [
   {
     f: 'F33',
@@ -33,7 +33,7 @@ export const copyFaults: readonly Fault[] = [
         ...relaySettings({ databaseUrl: `${url('outbox_relay')}?application_name=copy-relay`, brokers: brokers.direct, names: system.names }),
         ...system.relaySettings,
         RELAY_IDENTITY: 'copy-relay',
-        // Its own: two releases have two leases, and both lead.
+        // A lease of its own: two releases have two leases, so both relays lead.
         RELAY_LEASE: 'postgres'
       }, (line) => { log.write(line) })
       await relay.start()
@@ -62,7 +62,7 @@ async function readOutbox (url: string): Promise<string[]> {
   return rows.map(({ event }) => event)
 }
 
-/** Orders that are placed in the copy alone. */
+/** Places orders in the copy only. */
 class Writer {
   readonly #stop = new AbortController()
   readonly #written: string[] = []

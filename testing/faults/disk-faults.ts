@@ -7,7 +7,7 @@ function disksOf ({ disks }: System) {
   return disks
 }
 
-/** File systems without room. Either server may give up; then it is started again when there is room. */
+/** Full disks. The server may exit; it is started again when there is space. */
 export const diskFaults: readonly Fault[] = [
   {
     f: 'F23',
@@ -44,7 +44,7 @@ export const diskFaults: readonly Fault[] = [
         affects: ['kafka'],
         async heal () {
           await disk.free()
-          // With a log that failed they do not serve any more, whether they have ended or not.
+          // A broker with a failed log directory does not serve any more, even if it still runs.
           await Promise.all(system.brokers.cluster.nodes.map(async (broker) => {
             broker.kill('SIGKILL')
             await broker.exited()

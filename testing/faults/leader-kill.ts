@@ -8,13 +8,13 @@ export interface LeaderKill {
   signal: KillSignal
   /** When the signal was sent, in milliseconds since 1970, as records and logs have it. */
   at: number
-  /** From then until another replica had taken over. */
+  /** Until another replica had taken over. */
   tookOverMs: number
 }
 
 const DEADLINE_MS = 60_000
 
-/** The replica that publishes the shard now. */
+/** The relay that publishes the shard now. */
 export async function leaderOf (relays: readonly ServiceProcess[], shard = 0): Promise<ServiceProcess> {
   return until(async () => {
     for (const relay of relays.filter(({ running }) => running)) if (await leads(relay, shard)) return relay

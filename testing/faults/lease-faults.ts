@@ -16,7 +16,7 @@ function accountOf ({ account }: System) {
   return account
 }
 
-/** What says who should lead, and the links to it. */
+/** The lease store, and the links to it. */
 export const leaseFaults: readonly Fault[] = [
   {
     f: 'F9',
@@ -80,7 +80,7 @@ export const leaseFaults: readonly Fault[] = [
   },
   {
     f: 'F8',
-    title: 'packets between a relay and the API server vanish: its watch is dead and does not know',
+    title: 'packets between a relay and the API server are lost: its watch is dead without a disconnect',
     places: ['links to the lease'],
     forMs: [4_000, 14_000],
     needs: 'kubernetes',
@@ -106,7 +106,7 @@ export const leaseFaults: readonly Fault[] = [
     f: 'F10',
     title: 'the relays\' credentials are revoked, and replaced later: the API server answers 401',
     places: ['lease'],
-    // For the first ten seconds the API server goes by what it remembers of a token.
+    // The API server caches the check of a token for ten seconds.
     forMs: [14_000, 22_000],
     needs: 'kubernetes',
     async start (system) {
@@ -142,7 +142,7 @@ async function deleteLease (system: System): Promise<void> {
     const call = request(`${server}/apis/coordination.k8s.io/v1/namespaces/default/leases/${system.leaseName}`, {
       method: 'DELETE', timeout: 5_000, ca: Buffer.from(ca, 'base64'), headers: { authorization: `Bearer ${config.users[0].user.token}` }
     }, (response) => { response.resume().once('end', resolve) })
-    // Another fault may have been here first.
+    // Another fault may have deleted it already.
     call.once('timeout', () => { call.destroy() })
     call.once('error', () => { resolve() })
     call.end()

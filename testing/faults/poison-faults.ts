@@ -11,10 +11,10 @@ let operations = 0
 async function place ({ admin, recorder }: System, payload: (orderId: string) => NewEvent['payload']): Promise<void> {
   const orderId = randomUUID()
   const origin = `poison-${orderId}`
-  // Below zero: the clients count their operations from one.
+  // Negative: the clients number their operations from one.
   const entry = { kind: 'client' as const, process: 'poisoner', f: 'create' as const, op: -++operations }
   recorder.record({ ...entry, type: 'invoke', origin })
-  // Another fault was here first; then there is no poison this time.
+  // Postgres may be down because of another fault; then nothing is sent this time.
   const client = await admin.connect().catch(() => undefined)
   if (client === undefined) return
   try {
@@ -59,7 +59,7 @@ export const poisonFaults: readonly Fault[] = [
     places: ['topic'],
     forMs: [500, 1_000],
     async start ({ connection, topic }) {
-      // Another fault may have taken the broker away: then there are none this time.
+      // Kafka may be down because of another fault; then nothing is sent this time.
       const publisher = await openPlainPublisher(connection, { sendDeadlineMs: 5_000 }).catch(() => undefined)
       await publisher?.publish([
         { topic, key: 'poison', value: 'no JSON', headers: {} },

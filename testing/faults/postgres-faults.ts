@@ -9,17 +9,17 @@ import type { System } from '../system/system.ts'
 
 const RESTART_DEADLINE_MS = 120_000
 
-/** Sessions of a killed server hold its memory for a moment: until they have noticed, it does not start. */
+/** The sessions of a killed server keep its shared memory for a moment. Until they end, the server does not start. */
 export async function startAgain (server: Postgres): Promise<void> {
   await until(async () => { await server.start(); return true }, { what: 'Postgres to start again', deadlineMs: RESTART_DEADLINE_MS })
 }
 
-/** Of every server: where databases are restored there are two. */
+/** Of every server: a run with restores has two. */
 function each ({ databases: { servers } }: System, work: (server: Postgres) => unknown): Promise<unknown> {
   return Promise.all(servers.map(async (server) => work(server)))
 }
 
-/** One that uses Postgres, and what its loss takes away. */
+/** A client of Postgres, and the parts that fail without it. */
 function client (system: System, random: { pick: <T>(list: readonly T[]) => T }): Replica {
   return random.pick([system.api, leaderOf(system), system.consumer])
 }
@@ -115,7 +115,7 @@ export const postgresFaults: readonly Fault[] = [
       for (let count = 0; count < MAX_CONNECTIONS; count++) {
         const client = new pg.Client({ connectionString: `${system.ordersUrl}?application_name=chaos`, connectionTimeoutMillis: 5_000 })
         client.on('error', () => {})
-        // The last ones are refused: that is what it is for.
+        // The last connections are refused, which is the purpose.
         if (!await client.connect().then(() => true, () => false)) break
         taken.push(client)
       }

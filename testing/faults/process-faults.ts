@@ -2,7 +2,7 @@ import type { Fault } from './fault.ts'
 import type { Replica } from '../system/replica.ts'
 import type { System } from '../system/system.ts'
 
-/** The relay that leads, or any when none does. */
+/** The leading relay, or any relay if none leads. */
 export function leaderOf ({ leader, relays }: System): Replica {
   const found = leader?.process === undefined ? relays.find(({ process }) => process !== undefined) : leader
   return found ?? relays[0] ?? fail()
@@ -12,7 +12,7 @@ function fail (): never {
   throw new Error('expected at least one relay, found none')
 }
 
-/** Processes of ours that are killed, frozen, slowed down and restarted. */
+/** Services that are killed, frozen, slowed down and restarted. */
 export const processFaults: readonly Fault[] = [
   {
     f: 'F1',
@@ -99,7 +99,7 @@ export const processFaults: readonly Fault[] = [
     async start ({ api, relays, consumer }) {
       return {
         target: 'all services',
-        // There is one order-api here: while it restarts nobody accepts orders.
+        // There is one order-api here, so no orders are accepted during its restart.
         affects: ['order-api', 'outbox-relay', 'order-consumer'],
         async heal () {
           for (const replica of [api, ...relays, consumer]) {

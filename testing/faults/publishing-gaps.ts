@@ -7,8 +7,8 @@ export interface Takeover {
 }
 
 /**
- * How long nothing was published because of each kill: the longest pause between two records that overlaps the time from the
- * kill to the next one. Means something only where events arrive much more often than that.
+ * How long publishing paused after each kill: the longest pause between two records that overlaps the time from the kill to the
+ * next one. Only meaningful if events arrive much more often than that.
  *
  * @param publishedAt when each record was published, in milliseconds since 1970, in any order
  */

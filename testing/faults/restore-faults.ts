@@ -9,11 +9,11 @@ import { startAgain } from './postgres-faults.ts'
 import type { System } from '../system/system.ts'
 
 const DEADLINE_MS = 90_000
-/** Between the clocks of a row and of its commit. */
+/** A row's time is older than its commit by up to this. */
 const COMMIT_MARGIN_MS = 60_000
 const IDLE_DEADLINE_MS = 15_000
 
-/** What was committed since the backup: a little more than that, for whoever compares it with what is there afterwards. */
+/** Marks the backup. Rows since then, and a few before, are compared with those after the restore. */
 interface Since {
   /** No transaction before this one was open when the backup was made. */
   xid: string
@@ -21,7 +21,7 @@ interface Since {
   fenceSeq: number
 }
 
-/** Everything that has to be known of a restore can be seen in two moments only: just before, and just after. */
+/** What a restore threw away is only visible by reading the database just before and just after it. */
 async function restore (system: System, backup: PostgresBackup, since: Since): Promise<void> {
   const { databases: { orders, links }, recorder, ordersUrl, undone } = system
   const id = undone.restores.length + 1
@@ -46,7 +46,7 @@ async function restore (system: System, backup: PostgresBackup, since: Since): P
   }
 }
 
-/** What is committed now stays as it is until the server ends. */
+/** Resolves when no client can commit any more before the server ends. */
 async function untilAlone ({ admin }: System): Promise<void> {
   await until(async () => {
     const { rows: [row] } = await admin.query<{ others: number }>(`
@@ -64,7 +64,7 @@ async function readSince (url: string, { xid, answeredAt, fenceSeq }: Since) {
   }))
 }
 
-/** While Postgres is away. The brokers may be away too: then it stays away until they are there. */
+/** Called while Postgres is down. If the brokers are down too, waits for them. */
 async function topicEnds ({ connection, topic }: System): Promise<Array<{ partition: number, offset: number }>> {
   return until(async () => {
     const admin = await createAdmin(connection)
@@ -93,10 +93,10 @@ async function begin (system: System, heal: (backup: PostgresBackup, since: Sinc
   }
 }
 
-/** The places of everything that could commit between the last look at what is thrown away and its end. */
+/** The places of everything that could commit between the last read of the database and its restore. */
 const PLACES = ['postgres', 'links to postgres', 'topic'] as const
 
-/** Postgres goes back to the state of some seconds ago, as after a restore, or a fail-over to a replica that lags. */
+/** Postgres goes back to its state of some seconds ago, as after a restore or a failover to a replica that lags. */
 export const restoreFaults: readonly Fault[] = [
   {
     f: 'F32',
@@ -117,7 +117,7 @@ export const restoreFaults: readonly Fault[] = [
       const api = system.link(system.api, 'postgres')
       api.cut()
       try {
-        // Faults of other parts may keep the relays from it; then they are at work.
+        // Faults of other parts may keep the relays busy; then the restore happens anyway.
         await until(async () => (await system.admin.query('SELECT FROM outbox_events LIMIT 1')).rowCount === 0, { what: 'idle relays', deadlineMs: IDLE_DEADLINE_MS }).catch(() => {})
         await delay(200)
         await restore(system, backup, since)

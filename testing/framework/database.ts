@@ -7,7 +7,7 @@ import { checkoutPath } from './checkout.ts'
 import { testPostgres, type TestContext } from './servers.ts'
 
 const MIGRATION_JOB = checkoutPath('packages/service-kit/src/postgres/migrate.ts')
-/** The same for every database of a server: roles belong to the server. */
+/** The same for every database: roles belong to the server, not to the database. */
 const ROLE_PASSWORD = 'test'
 const TEMPLATE_LOCK = 3_141_592
 
@@ -25,7 +25,7 @@ export interface TestDatabase {
   url: (role: string) => string
 }
 
-/** A migrated database of this test's own, dropped afterwards. */
+/** A migrated database for this test, dropped afterwards. */
 export async function testDatabase (
   t: TestContext, { service, server }: { service: DatabaseOwner, server?: { url: string } }
 ): Promise<TestDatabase> {
@@ -33,7 +33,7 @@ export async function testDatabase (
   const template = await ensureTemplate(url, service)
   const name = `${template}_${randomBytes(5).toString('hex')}`
   await withClient(url, async (client) => {
-    // Only one copy of a template can be made at a time.
+    // Postgres makes only one copy of a template at a time.
     await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
     await copyDatabaseRights(client, template, name)
@@ -50,7 +50,7 @@ export async function testDatabase (
   }
 }
 
-/** Migrated once for each server and state of the migrations and of their job, which grants rights too. */
+/** Migrated once for each server and each version of the migrations and of the migration job, which grants rights too. */
 async function ensureTemplate (url: string, service: DatabaseOwner): Promise<string> {
   const hash = createHash('sha256')
   const folder = checkoutPath(`services/${service}/migrations/`)
@@ -64,13 +64,13 @@ async function ensureTemplate (url: string, service: DatabaseOwner): Promise<str
     await client.query(`DROP DATABASE IF EXISTS ${name}_new WITH (FORCE)`)
     await client.query(`CREATE DATABASE ${name}_new`)
     await migrateService(service, withDatabase(url, `${name}_new`).href, ROLE_PASSWORD)
-    // Renamed when it is whole: a run that was killed here leaves no template that looks finished.
+    // Renamed when it is complete: a run killed here leaves no template that looks finished.
     await client.query(`ALTER DATABASE ${name}_new RENAME TO ${name}`)
   })
   return name
 }
 
-/** A copy has everything that is in its template, and not the rights on the database itself. */
+/** CREATE DATABASE copies everything in the template, but not the rights on the database itself. */
 async function copyDatabaseRights (client: pg.Client, template: string, copy: string): Promise<void> {
   const { rows } = await client.query<{ grant: string }>(`
     SELECT format('GRANT %s ON DATABASE %I TO %s', privilege_type, $2::text, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS grant
@@ -79,7 +79,7 @@ async function copyDatabaseRights (client: pg.Client, template: string, copy: st
   await client.query([`REVOKE ALL ON DATABASE ${copy} FROM PUBLIC`, ...rows.map(({ grant }) => grant)].join('; '))
 }
 
-/** Runs a service's own migration job; `password` is set on its roles, which are left alone without one. */
+/** Runs the service's own migration job. With `password`, the service's roles get it; without, they are not changed. */
 export async function migrateService (service: DatabaseOwner, url: string, password?: string): Promise<void> {
   const env = password === undefined ? {} : Object.fromEntries(ROLES[service].map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, password]))
   await runCommand(process.execPath, ['--conditions=@orders/source', checkoutPath(`services/${service}/src/bin/migrate.ts`)], {

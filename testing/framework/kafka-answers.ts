@@ -1,9 +1,9 @@
 import type { Filter } from './tcp-proxy.ts'
 
 /**
- * Swallows the answers to one kind of Kafka's requests: done, and nobody hears of it. A request is length, api key, version,
- * correlation id; its answer begins with length and correlation id, which every connection counts for itself. kafkajs writes one
- * request at a time, and the small answers come in a chunk each.
+ * Drops the answers to one kind of request to Kafka: the broker does it, and the client never learns. A request begins with
+ * length, api key, version and correlation id; its answer with length and correlation id, which are unique for a connection.
+ * kafkajs writes one request at a time, and each small answer arrives in one chunk.
  *
  * @param apiKey https://kafka.apache.org/protocol#protocol_api_keys
  */

@@ -13,7 +13,7 @@ export class Link {
     return this.#proxies.map(({ address }) => address).join(',')
   }
 
-  /** Closes all connections, and new ones at once. */
+  /** Closes all connections, and each new one at once. */
   cut (): void {
     for (const proxy of this.#proxies) proxy.cut()
   }

@@ -5,21 +5,21 @@ import { readWithJava, type JavaRecord } from '../servers/java-reader.ts'
 const MAX_EXAMPLES = 10
 
 export interface ReadersRow {
-  /** Records that either reader saw. */
+  /** Records that at least one reader saw. */
   records: number
   differences: number
-  /** The first of them, each in words. */
+  /** The first of them, as sentences. */
   first: string[]
 }
 
 /**
- * Compares what our reader saw of a topic with what Kafka's own Java consumer sees: the same records, in key, headers and value.
- * Of each record only a digest is kept, for a topic of an hour has a million.
+ * Compares the records that our reader saw in a topic with those of Kafka's own Java consumer: key, headers and value. Keeps only
+ * a digest of each record, because the topic of an hour has a million.
  */
 export class ReaderComparison {
   readonly #ours = new Map<number, Map<number, string>>()
 
-  /** What our reader saw. */
+  /** A record that our reader saw. */
   add ({ partition, offset, key, value, headers }: StoredRecord): void {
     const digests = this.#ours.get(partition) ?? new Map<number, string>()
     this.#ours.set(partition, digests)
@@ -57,7 +57,7 @@ export class ReaderComparison {
   }
 }
 
-/** Reads the topic with both and compares. */
+/** Reads the topic with both readers and compares. */
 export async function compareReaders (connection: KafkaConnection, brokers: string, topic: string): Promise<ReadersRow> {
   const admin = await createAdmin(connection)
   try {
@@ -70,7 +70,7 @@ export async function compareReaders (connection: KafkaConnection, brokers: stri
   }
 }
 
-/** Headers by name: our client keeps their order among those of one name only. */
+/** Sorts headers by name: our client keeps the order only among headers of one name. */
 function digestOf ({ key, value, headers }: Pick<JavaRecord, 'key' | 'value' | 'headers'>): string {
   const sorted = headers.map((header, index) => ({ header, index })).sort((a, b) => a.header[0] < b.header[0] ? -1 : a.header[0] > b.header[0] ? 1 : a.index - b.index)
   return createHash('sha1').update(JSON.stringify([key, value, sorted.map(({ header }) => header)])).digest('base64')

@@ -9,14 +9,14 @@ export type TopicOperation = Permission['operation']
 
 export interface SecuredKafka {
   broker: Kafka
-  /** As the user `client`, whose password is its name, and who has the grants and no other. */
+  /** As the user `client` (password `client`), which has only the given grants. */
   connection: KafkaConnection
-  /** The same broker by a listener where everybody may do everything, for a test's own looks. */
+  /** The same broker by a listener without permissions, for the test's own checks. */
   open: { brokers: string }
   admin: {
     grant: (topic: string, operation: TopicOperation) => Promise<void>
     revoke: (topic: string, operation: TopicOperation) => Promise<void>
-    /** The groups and transactional ids that begin so. */
+    /** For groups and transactional ids with this prefix. */
     grantPrefix: (prefix: string) => Promise<void>
   }
   topics: string[]
@@ -27,7 +27,7 @@ export interface SecuredKafkaOptions {
   grants: ReadonlyArray<readonly [topic: string, operation: TopicOperation]>
 }
 
-/** A broker with permissions, its topics of one partition, and a user that has these grants alone. */
+/** A broker with permissions, topics of one partition, and a user with only these grants. */
 export async function securedKafka (t: TestContext, { topics, grants }: SecuredKafkaOptions): Promise<SecuredKafka> {
   const broker = await Kafka.start({
     settings: {
@@ -36,7 +36,7 @@ export async function securedKafka (t: TestContext, { topics, grants }: SecuredK
       'listener.name.client.plain.sasl.jaas.config':
         'org.apache.kafka.common.security.plain.PlainLoginModule required user_client="client";',
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
-      // The broker itself, and a test, come in by the listeners without a user.
+      // The broker itself and the test use the listeners without a user.
       'super.users': 'User:ANONYMOUS'
     }
   })

@@ -2,7 +2,7 @@ import { Kafka } from '../servers/kafka.ts'
 import { Kubernetes } from '../servers/kubernetes.ts'
 import { Postgres } from '../servers/postgres.ts'
 
-/** What the helpers need of a test of tap. */
+/** The part of a tap test that the helpers need. */
 export interface TestContext {
   teardown: (work: () => Promise<unknown> | unknown) => unknown
 }

@@ -12,14 +12,14 @@ export type ServiceName = 'order-api' | 'outbox-relay' | 'order-consumer'
 export type LogLine = Record<string, unknown> & { msg?: string, level?: string }
 
 export interface ServiceOptions {
-  /** As images run it, compiled (`npm run build`), and not from its sources: stripping types takes time and memory at the start. */
+  /** Runs the compiled code (`npm run build`), as images do. Stripping types would cost time and memory at the start. */
   built?: boolean
 }
 
-/** One of the services as a process, started from its sources unless asked otherwise. */
+/** One of the services as a process, from its sources unless `built` is set. */
 export class ServiceProcess {
   readonly name: ServiceName
-  /** What it logged, over all its lives; the newest lines only, for a demo may run for days. No JSON: as `{ msg }`. */
+  /** Its log over all its lives, limited to the newest lines because a demo may run for days. A line that is not JSON becomes `{ msg }`. */
   readonly logs: LogLine[] = []
   readonly #env: Record<string, string>
   readonly #onLog: (line: LogLine) => void
@@ -64,7 +64,7 @@ export class ServiceProcess {
       args: this.#built ? [checkoutPath(`services/${this.name}/dist/bin/main.js`)] : ['--conditions=@orders/source', checkoutPath(`services/${this.name}/src/bin/main.ts`)],
       stopSignal: 'SIGKILL'
     }), {
-      // Its own process group: the terminal's Ctrl-C is for us, who stop it in the right order.
+      // A process group of its own: the terminal's Ctrl-C must not reach the services, which are stopped in order.
       detached: true,
       env: {
         PATH: process.env.PATH, HTTP_HOST: '127.0.0.1', HTTP_PORT: '0', OPS_HOST: '127.0.0.1', OPS_PORT: '0', ...this.#env

@@ -13,8 +13,8 @@ type ChunkAction = 'forward' | 'swallow'
 export type Filter = (chunk: Buffer, direction: Direction, link: number) => ChunkAction | Promise<ChunkAction>
 
 /**
- * A TCP proxy that breaks links on demand: cut connections, refused ones, half-open ones whose packets vanish, delay, and
- * single answers that get lost.
+ * A TCP proxy that breaks links on demand: closed, refused and half-open connections (their packets are lost), delay, and single
+ * lost answers.
  */
 export class TcpProxy {
   readonly #server: Server
@@ -31,7 +31,7 @@ export class TcpProxy {
     server.on('connection', (client) => { this.#accept(client) })
   }
 
-  /** @param target `host:port`; may be set later, for a server that has to know its proxy first */
+  /** @param target `host:port`; can be set later, if the server has to know the proxy's address first */
   static async start (target?: string): Promise<TcpProxy> {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
@@ -50,7 +50,7 @@ export class TcpProxy {
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  /** Closes all connections, and new ones at once. */
+  /** Closes all connections, and each new one at once. */
   cut (): void {
     this.#refusing = true
     for (const socket of this.#sockets) socket.destroy()
@@ -69,7 +69,7 @@ export class TcpProxy {
     this.#filter = filter
   }
 
-  /** Forwards again. Connections that hung are closed: their streams have holes. */
+  /** Forwards again. Connections that lost packets are closed: their streams have gaps. */
   heal (): void {
     if (this.#hanging) for (const socket of this.#sockets) socket.destroy()
     this.#refusing = false
@@ -114,12 +114,12 @@ export class TcpProxy {
         to.write(chunk)
         return
       }
-      // After the chunk before it, also when the delay became shorter meanwhile.
+      // After the previous chunk, even if the delay became shorter since.
       const turn = Promise.all([action, last, delay(this.#delayMs)]).then(([action]) => {
         if (action === 'forward' && !this.#hanging) to.write(chunk)
         if (last !== turn) return
         last = undefined
-        // The end of the stream behind a chunk that was held back must not overtake it.
+        // The end of the stream must not overtake a chunk that was held back.
         from.resume()
       })
       last = turn

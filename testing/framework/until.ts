@@ -7,8 +7,10 @@ export interface UntilOptions {
 }
 
 /**
- * Waits until `probe` gives something else than false, undefined or null, and returns it. What the probe throws counts as
- * not yet. @throws Error that says what was waited for and what the probe said last
+ * Waits until `probe` returns something other than false, undefined or null, and returns that. An error of the probe counts as
+ * not yet.
+ *
+ * @throws Error that says what was waited for, and the probe's last result
  */
 export async function until<T> (
   probe: () => Promise<T | false | undefined | null> | T | false | undefined | null, { what, deadlineMs = 30_000 }: UntilOptions

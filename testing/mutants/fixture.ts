@@ -15,7 +15,7 @@ import { readFinalState } from '../checker/observation/final-state.ts'
 
 const MARKERS_DEADLINE_MS = 5_000
 
-/** The invariants that the writer and the relay answer for, and those of the consumer. */
+/** The invariants that depend on the writer and the relay, and those that depend on the consumer. */
 const PUBLISHING = ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7', 'I8', 'I10', 'I11', 'I17', 'I18']
 const CONSUMING = ['I9', 'I12', 'I13']
 
@@ -26,19 +26,19 @@ const CHANGES = {
 
 export type Change = keyof typeof CHANGES
 
-export interface StageOptions {
-  /** A broker behind a proxy, for links that break. */
+export interface FixtureOptions {
+  /** A broker behind a proxy, to break the link. */
   server?: { brokers: string }
   partitions?: number
   delivery?: 'exactly-once' | 'at-least-once'
   consumer?: { group: string, deadLetterTopic: string }
 }
 
-/** What the writer does in its transaction, after the order was written. */
+/** Runs in the writer's transaction, after the order was written. */
 export type Enqueue = (client: pg.PoolClient, order: Order, eventType: OrderEventType) => Promise<unknown>
 
-/** Databases and a topic for one scenario, a writer that records, and a verdict in the end. */
-export class Stage {
+/** Databases and a topic for one mutant, a writer that records its requests, and the checker at the end. */
+export class Fixture {
   readonly orders: TestDatabase
   readonly views: TestDatabase
   readonly topic: string
@@ -46,20 +46,20 @@ export class Stage {
   readonly recorder = new Recorder()
   readonly admin: pg.Pool
   readonly writer: pg.Pool
-  readonly #options: StageOptions
+  readonly #options: FixtureOptions
   #operations = 0
 
-  private constructor (orders: TestDatabase, views: TestDatabase, topic: string, connection: KafkaConnection, options: StageOptions) {
+  private constructor (orders: TestDatabase, views: TestDatabase, topic: string, connection: KafkaConnection, options: FixtureOptions) {
     this.orders = orders
     this.views = views
     this.topic = topic
     this.connection = connection
-    this.admin = openPool(orders.ownerUrl, 'stage')
+    this.admin = openPool(orders.ownerUrl, 'fixture')
     this.writer = openPool(orders.url('order_api'), 'writer')
     this.#options = options
   }
 
-  static async open (t: TestContext, options: StageOptions = {}): Promise<Stage> {
+  static async open (t: TestContext, options: FixtureOptions = {}): Promise<Fixture> {
     const { server, partitions = 1 } = options
     const [orders, views, { topic, connection }] = await Promise.all([
       testDatabase(t, { service: 'order-api' }),
@@ -67,9 +67,9 @@ export class Stage {
       testTopic(t, { partitions, ...(server === undefined ? {} : { server }) })
     ])
     await installAudit(orders.ownerUrl)
-    const stage = new Stage(orders, views, topic, connection, options)
-    t.teardown(async () => { await Promise.all([stage.admin.end(), stage.writer.end()]) })
-    return stage
+    const fixture = new Fixture(orders, views, topic, connection, options)
+    t.teardown(async () => { await Promise.all([fixture.admin.end(), fixture.writer.end()]) })
+    return fixture
   }
 
   /** One request: a change of an order with its event, in one transaction, recorded as a client would see it. */
@@ -145,8 +145,8 @@ export class Stage {
     }, { what })
   }
 
-  /** The verdicts of those who took part. */
-  async judge (): Promise<Verdict[]> {
+  /** The verdicts on the parts that ran. */
+  async check (): Promise<Verdict[]> {
     const { consumer, delivery = 'exactly-once' } = this.#options
     const final = await this.#settledState()
     const verdicts = check({
@@ -156,13 +156,13 @@ export class Stage {
       entries: this.recorder.entries,
       final
     })
-    const judged = consumer === undefined ? PUBLISHING : [...PUBLISHING, ...CONSUMING]
-    return verdicts.filter(({ invariant }) => judged.includes(invariant))
+    const relevant = consumer === undefined ? PUBLISHING : [...PUBLISHING, ...CONSUMING]
+    return verdicts.filter(({ invariant }) => relevant.includes(invariant))
   }
 
   /**
-   * Kafka answers a commit before it has written the markers that make the records visible: read again until every event is
-   * somewhere, and nothing has come since. What a mutant has lost does not come.
+   * Kafka answers a commit before it has written the markers that make the records visible. So this reads again until every event
+   * is somewhere and nothing new arrives. An event that a mutant lost never arrives.
    */
   async #settledState (): Promise<FinalState> {
     const read = () => readFinalState({
@@ -186,11 +186,11 @@ export class Stage {
   }
 
   async broken (): Promise<string[]> {
-    return broken(await this.judge())
+    return broken(await this.check())
   }
 }
 
-/** Nobody else's: the checker finds the create of an order by it. */
+/** Unique, so that the checker finds the create of an order by it. */
 function customerOf (origin: string): string {
   return `customer-of-${origin}`
 }
@@ -199,7 +199,7 @@ function toAnswer ({ id, version, status }: Order): Answer {
   return { order: id, version, status }
 }
 
-/** For a process of its own: its application name tells it apart in the record. */
+/** A pool of one process: the audit tells processes apart by the application name. */
 export function openPool (url: string, applicationName: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, application_name: applicationName, max: 5, connectionTimeoutMillis: 5_000 })
   pool.on('error', () => {})

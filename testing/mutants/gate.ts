@@ -1,15 +1,15 @@
-/** Where a scenario lets one of its processes wait, for as long as the other one needs. */
+/** Blocks one process of a test until the other one has done its part. */
 export class Gate {
   readonly #arrived = Promise.withResolvers<void>()
   readonly #open = Promise.withResolvers<void>()
 
-  /** Called by the one that is to wait. Once open it stays so. */
+  /** Called by the process that waits. Once open, the gate stays open. */
   async pass (): Promise<void> {
     this.#arrived.resolve()
     await this.#open.promise
   }
 
-  /** Resolves when somebody waits. */
+  /** Resolves when a process waits. */
   get arrived (): Promise<void> {
     return this.#arrived.promise
   }

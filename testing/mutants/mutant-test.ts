@@ -1,23 +1,23 @@
 import t, { type Test } from 'tap'
-import type { Stage } from './fixture.ts'
+import type { Fixture } from './fixture.ts'
 
-export interface Scenario {
-  /** The mistake. */
+export interface MutantTest {
+  /** The bug. */
   mutant: string
-  /** What happens to both, the mutant and the product's own code. */
+  /** The fault that both the mutant and the original code go through. */
   fault: string
-  /** The invariants that have to convict the mutant: all of these, and no other. */
-  convictedBy: readonly string[]
-  play: (t: Test, mutated: boolean) => Promise<Stage>
+  /** The invariants that the mutant has to break: all of these, and no other. */
+  breaks: readonly string[]
+  run: (t: Test, mutated: boolean) => Promise<Fixture>
 }
 
-/** Plays the scenario twice: the product's own code has to be acquitted, and the mutant convicted. */
-export function convict ({ mutant, fault, convictedBy, play }: Scenario): void {
-  t.test(`${mutant}, and ${fault}: convicted by ${convictedBy.join(' and ')}`, async (t) => {
-    t.same(await (await play(t, false)).broken(), [], 'without the mistake everything holds')
-    const verdicts = await (await play(t, true)).judge()
+/** Runs the original code, which must break no invariant, and then the mutant, which must break exactly the given ones. */
+export function testMutant ({ mutant, fault, breaks, run }: MutantTest): void {
+  t.test(`${mutant}, and ${fault}: breaks ${breaks.join(' and ')}`, async (t) => {
+    t.same(await (await run(t, false)).broken(), [], 'the original code breaks no invariant')
+    const verdicts = await (await run(t, true)).check()
     const found = verdicts.filter(({ result }) => result === 'broken')
-    t.same(found.map(({ invariant }) => invariant), convictedBy, 'the mistake is found')
+    t.same(found.map(({ invariant }) => invariant), breaks, 'the checker finds the mutant')
     for (const { invariant, examples } of found) t.comment(invariant, JSON.stringify(examples[0]))
   })
 }

@@ -17,7 +17,7 @@ import { TopicGate } from '../../services/outbox-relay/src/publishing/topic-gate
 import { TopicMap } from '../../services/outbox-relay/src/publishing/topics.ts'
 import { Wakeups } from '../../services/outbox-relay/src/publishing/wakeups.ts'
 import type { TestContext } from '../framework/index.ts'
-import { openPool, type Stage } from './fixture.ts'
+import { openPool, type Fixture } from './fixture.ts'
 
 const SEND_DEADLINE_MS = 2_000
 
@@ -26,39 +26,39 @@ export interface RelayOptions {
   delivery?: 'exactly-once' | 'at-least-once'
   batchEvents?: number
   maxRecordBytes?: number
-  /** The seams: what stands between the relay's parts. A mutant changes what goes through one; the control does not. */
+  /** The seams between the relay's parts. A mutant changes what passes through one; the original does not. */
   throughDb?: ((db: SqlClient) => SqlClient) | undefined
   throughDelivery?: ((delivery: Delivery, db: SqlClient) => Delivery) | undefined
 }
 
 export interface RunningRelay {
-  /** Tidily, as at SIGTERM. */
+  /** A clean shutdown, as after SIGTERM. */
   stop: () => Promise<void>
 }
 
-/** The relay of the product in this process: its own parts, put together here so that one of them can be replaced. */
-export function startRelay (t: TestContext, stage: Stage, options: RelayOptions = {}): RunningRelay {
+/** The real relay in this process: its own parts, put together here so that one of them can be replaced. */
+export function startRelay (t: TestContext, fixture: Fixture, options: RelayOptions = {}): RunningRelay {
   const { name = 'relay-a', batchEvents = 1_000, maxRecordBytes = 1_048_576, throughDb = same, throughDelivery = same } = options
-  const pool = openPool(stage.orders.url('outbox_relay'), name)
+  const pool = openPool(fixture.orders.url('outbox_relay'), name)
   const db = throughDb(pool as SqlClient)
   const logger = pino({ level: process.env.MUTANTS_LOG ?? 'silent', name })
   const metrics = new RelayMetrics(new Registry())
-  const probe = createTopicProbe(stage.connection, { deadlineMs: SEND_DEADLINE_MS })
+  const probe = createTopicProbe(fixture.connection, { deadlineMs: SEND_DEADLINE_MS })
   const relay = new ShardRelay({
     shard: 0,
     holder: name,
     db,
     layout: new LayoutGuard({
-      db, settings: { relayName: relayNameOf(stage), shards: 1, positionTopic: stage.topic, delivery: options.delivery ?? 'exactly-once' }
+      db, settings: { relayName: relayNameOf(fixture), shards: 1, positionTopic: fixture.topic, delivery: options.delivery ?? 'exactly-once' }
     }),
-    foreignPositions: new ForeignPositions(relayNameOf(stage), 0),
-    delivery: recorded(throughDelivery(createDelivery(stage, db, options), db), name, stage),
+    foreignPositions: new ForeignPositions(relayNameOf(fixture), 0),
+    delivery: recorded(throughDelivery(createDelivery(fixture, db, options), db), name, fixture),
     createReader: () => new OutboxReader({
       db,
       shard: 0,
       shards: 1,
       wakeups: new Wakeups(),
-      topics: TopicMap.parse('', stage.topic),
+      topics: TopicMap.parse('', fixture.topic),
       source: '/test',
       maxBatchEvents: batchEvents,
       maxBatchBytes: 1_048_576,
@@ -70,7 +70,7 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
       db, policy: 'block', maxBatchEvents: batchEvents, logger, onDeadLetter: () => {}
     }),
     gate: new TopicGate({
-      topics: TopicMap.parse('', stage.topic), positionTopic: undefined, probe, graceMs: undefined, logger
+      topics: TopicMap.parse('', fixture.topic), positionTopic: undefined, probe, graceMs: undefined, logger
     }),
     backoff: new Backoff({ minMs: 20, maxMs: 100 }),
     progressDeadlineMs: 60_000,
@@ -78,7 +78,7 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
     logger
   })
   const stop = new AbortController()
-  // A long pause: one that was fenced stays away, and does not fence its successor in turn.
+  // A long pause: a fenced relay stays away, and does not fence its successor in turn.
   const running = runAlone(relay, 60_000, logger, stop.signal)
   let stopped: Promise<void> | undefined
   const end = async () => {
@@ -97,18 +97,18 @@ export function startRelay (t: TestContext, stage: Stage, options: RelayOptions 
   return handle
 }
 
-function relayNameOf ({ topic }: Stage): string {
+function relayNameOf ({ topic }: Fixture): string {
   return `relay-of-${topic}`
 }
 
-function createDelivery (stage: Stage, db: SqlClient, { delivery = 'exactly-once', name = 'relay-a' }: RelayOptions): Delivery {
-  const options = { db, kafka: stage.connection, shard: 0, sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: 1_048_576, logger: pino({ level: process.env.MUTANTS_LOG ?? 'silent', name }) }
+function createDelivery (fixture: Fixture, db: SqlClient, { delivery = 'exactly-once', name = 'relay-a' }: RelayOptions): Delivery {
+  const options = { db, kafka: fixture.connection, shard: 0, sendDeadlineMs: SEND_DEADLINE_MS, maxSendBytes: 1_048_576, logger: pino({ level: process.env.MUTANTS_LOG ?? 'silent', name }) }
   if (delivery === 'at-least-once') return new AtLeastOnce(options)
-  return new ExactlyOnce({ ...options, name: relayNameOf(stage), positionTopic: stage.topic, transactionTimeoutMs: 10_000 })
+  return new ExactlyOnce({ ...options, name: relayNameOf(fixture), positionTopic: fixture.topic, transactionTimeoutMs: 10_000 })
 }
 
-/** What a relay's log tells of a process, told by the relay's parts themselves. */
-function recorded (delivery: Delivery, process: string, { recorder }: Stage): Delivery {
+/** Records what a relay's log says of a process elsewhere. */
+function recorded (delivery: Delivery, process: string, { recorder }: Fixture): Delivery {
   const relay = { kind: 'relay' as const, process, shard: 0 }
   return {
     async begin (taken) {

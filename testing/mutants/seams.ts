@@ -2,12 +2,12 @@ import type { Fence, SqlClient, Statement } from '@orders/outbox'
 import type { Batch } from '../../services/outbox-relay/src/publishing/batch.ts'
 import type { Delivery } from '../../services/outbox-relay/src/publishing/delivery.ts'
 
-/** Changes the relay's statements on their way, by their names. */
+/** Changes the relay's SQL statements, found by their names. */
 export function changeStatements (db: SqlClient, change: (statement: Statement) => Statement): SqlClient {
   return { query: (statement) => db.query(change(statement)) }
 }
 
-/** What a mutant of {@link changePublish} has of the term. Its `publish` also completes the batch before; who does without it, completes what it sent. */
+/** The part of the term that a mutant of {@link changePublish} gets. Its `publish` also completes the previous batch; a mutant that does not call it completes its own. */
 export interface ChangedTerm {
   readonly fence: Fence
   publish: (batch: Batch) => Promise<void>

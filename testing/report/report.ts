@@ -16,7 +16,7 @@ interface Series {
   values: Array<{ t: number, value: number | undefined }>
 }
 
-/** A page without anything from outside: figures, verdicts, and what happened when. */
+/** A page without external resources: figures, verdicts and a timeline. */
 export function renderReport (run: Run, verdicts: readonly Verdict[]): string {
   const entries = [...run.entries]
   const samples = entries.filter((entry): entry is SampleEntry => entry.kind === 'sample')

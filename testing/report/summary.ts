@@ -57,5 +57,5 @@ export function summarise ({ entries, final, description }: Run, verdicts: reado
 export function summaryLine (summary: Summary): string {
   const { operations, unanswered, events, faults, takeOvers, lost, duplicates, duplicatesExplained, outOfOrder, recoveredAfterMs } = summary
   const recovered = recoveredAfterMs === undefined ? 'did not recover' : `recovered ${(recoveredAfterMs / 1_000).toFixed(1)} s after the last fault`
-  return `${operations} operations (${unanswered} unanswered), ${events} events, ${faults} faults, ${takeOvers} take-overs: lost ${lost}, duplicates ${duplicates}${duplicatesExplained === 0 ? '' : ` (and ${duplicatesExplained} that a restore or a copy explains)`}, out of order ${outOfOrder}; ${recovered}`
+  return `${operations} operations (${unanswered} unanswered), ${events} events, ${faults} faults, ${takeOvers} takeovers: lost ${lost}, duplicates ${duplicates}${duplicatesExplained === 0 ? '' : ` (and ${duplicatesExplained} that a restore or a copy explains)`}, out of order ${outOfOrder}; ${recovered}`
 }

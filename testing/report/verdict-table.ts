@@ -1,6 +1,6 @@
 import type { Verdict } from '../checker/verdict.ts'
 
-/** The verdicts as a table for a terminal, with what shows each violation. */
+/** The verdicts as a table for a terminal, with examples of each violation. */
 export function verdictTable (verdicts: readonly Verdict[]): string {
   const lines: string[] = []
   for (const verdict of verdicts) {
@@ -27,7 +27,7 @@ const PROMISES = [
   ['out of order', 'I7']
 ] as const
 
-/** What a user asks first: how many were lost, twice or out of order, and what of it a restore or a copied database explains. */
+/** The counts that matter most: lost, duplicated, out of order, and how many a restore or a copied database explains. */
 export function promiseTable (verdicts: readonly Verdict[]): string {
   const row = (name: string, broken: string, explained: string) => `  ${name.padEnd(44)}${broken.padStart(12)}${explained.padStart(36)}`
   return [

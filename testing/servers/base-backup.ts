@@ -5,7 +5,7 @@ import pg from 'pg'
 import type { User } from './unprivileged-user.ts'
 
 const SLOT = 'local_stack_backup'
-/** Of this life of the server, and no part of a backup. */
+/** Files of the running server only; a backup leaves them out. */
 const LEFT_OUT = new Set(['postmaster.pid', 'postmaster.opts', 'pg_wal', 'pg_replslot', 'pg_stat_tmp'])
 
 export interface BackupOptions {
@@ -17,15 +17,15 @@ export interface BackupOptions {
 }
 
 /**
- * What pg_basebackup does, which the npm package does not bring: copies the files of a server at work, and the log that makes one
- * state of them. https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+ * Does the work of pg_basebackup, which the npm package does not contain: copies the files of a running server, and the log that
+ * makes them consistent. https://www.postgresql.org/docs/18/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
  */
 export async function writeBackup ({ url, dataDirectory, folder, user }: BackupOptions): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
   try {
-    // Without it a checkpoint meanwhile could remove the log that the copy begins with.
+    // Without it a checkpoint during the copy could remove the log that the copy needs.
     await client.query('SELECT pg_create_physical_replication_slot($1, true, true)', [SLOT])
     await client.query('SELECT pg_backup_start($1, true)', [SLOT])
     await copyTree(dataDirectory, folder, user, LEFT_OUT)
@@ -40,7 +40,7 @@ export async function writeBackup ({ url, dataDirectory, folder, user }: BackupO
   }
 }
 
-/** Copies the data of a server that does not run. */
+/** Copies the data of a stopped server. */
 export async function copyData (from: string, to: string, user: User | undefined): Promise<void> {
   await copyTree(from, to, user)
 }
@@ -62,7 +62,7 @@ async function copyTree (from: string, to: string, user: User | undefined, leftO
         if (user !== undefined) await chown(target, user.uid, user.gid)
       }
     } catch (error) {
-      // A server at work removes files: what the log says of them is enough.
+      // A running server removes files; the log has their content.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }

@@ -7,12 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Progress } from './progress.ts'
 
 const BEAT_MS = 1_000
-/** Whoever did not beat for so long is gone. */
+/** A builder without a heartbeat for so long has died. */
 const SILENT_MS = 30_000
-/** Not at SILENT_MS: a machine that slept would remove what is still being filled. */
+/** Longer than SILENT_MS: after a suspend, a folder that is still being filled would be removed. */
 const ABANDONED_MS = 24 * 3_600_000
 
-/** Where what was downloaded or built is kept between runs; outside the checkout, so that a fresh clone finds it. */
+/** Keeps downloads and builds between runs; outside the checkout, so that a fresh clone finds them. */
 export function cacheDirectory (): string {
   const { ORDERS_OUTBOX_CACHE: own, XDG_CACHE_HOME: cache } = process.env
   return own ?? join(cache ?? join(homedir(), '.cache'), 'orders-outbox')
@@ -24,9 +24,9 @@ export function publicCacheDirectory (): string {
 }
 
 /**
- * Makes a folder once. `fill` works on a folder beside it that is renamed when it is complete: whoever is interrupted
- * leaves nothing that looks finished. Of several that want it at once, in any process, the first one works and the others
- * wait for it, as long as it shows that it is alive; should two work at once nevertheless, one wins.
+ * Makes a folder once. `fill` works on a folder beside it that is renamed when it is complete, so an interrupted fill leaves
+ * nothing that looks finished. If several processes need it at once, the first one fills it. The others wait as long as it has
+ * a heartbeat. If two fill it at once nevertheless, one of them wins.
  */
 export async function cachedFolder (folder: string, fill: (folder: string) => Promise<void>, progress: Progress = () => {}): Promise<string> {
   if (existsSync(folder)) return folder
@@ -51,7 +51,7 @@ function prefixOf (folder: string): string {
   return `.${basename(folder)}-`
 }
 
-/** Resolves when the folder is there, or nobody who is alive began before us. */
+/** Resolves when the folder is there, or when no living process began before this one. */
 async function untilFirst (unfinished: string, folder: string, progress: Progress): Promise<void> {
   for (let round = 0; !existsSync(folder); round++) {
     const siblings = (await readdir(dirname(folder))).filter((name) => name.startsWith(prefixOf(folder)))

@@ -3,16 +3,16 @@ import { randomInt } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 
 /**
- * Below the ports that the system gives to outgoing connections. From among those, a server that is stopped for a while
- * could find its port taken, and a client that calls it meanwhile could even be connected to itself.
+ * Below the ports that the system gives to outgoing connections. One of those could be taken while its server is stopped for a
+ * while, and a client that connects meanwhile could even be connected to itself.
  */
 const FIRST = 20_000
 const LAST = 29_999
 const HOST = '127.0.0.1'
-/** Where a port is kept for the life of this process: its server is not there yet, or stopped for a while. */
+/** Reserves a port for the life of this process, also while its server is not started yet or stopped for a while. */
 const RESERVATION_HOST = '127.0.0.2'
 
-/** A port of 127.0.0.1 that nobody listens on, and that neither this process nor another has got from here. */
+/** A port of 127.0.0.1 that has no listener and that this function has not given out before, to this process or another. */
 export async function freePort (): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, LAST + 1)

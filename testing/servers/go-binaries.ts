@@ -5,7 +5,7 @@ import { builtOnce } from './go-build.ts'
 import type { Progress } from './progress.ts'
 
 const VERSION = 'v1.34.4'
-/** Which says what the binaries are for, and the variable to set instead. */
+/** For the error: the purpose of the binaries, and the variable to set instead. */
 const NEEDED_FOR = ['the Kubernetes API server', 'LOCAL_STACK_KUBECONFIG (or KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver)'] as const
 
 export interface KubernetesBinaries {

@@ -8,7 +8,7 @@ import { withProgress, type Progress } from './progress.ts'
 import { runCommand } from './run-command.ts'
 
 const MODULES = fileURLToPath(new URL('./go/', import.meta.url))
-/** Of etcd's module. From 1.21 on, Go fetches a newer one of itself where a module asks for it. */
+/** Of etcd's module. Since 1.21, Go downloads a newer version of itself if a module requires it. */
 const GO = '1.26'
 const OLDEST_GO = { major: 1, minor: 21 }
 

@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
 /**
- * Stands between us and a process, because a process that is killed cannot stop anything. It reads a pipe that we hold
- * open: when the pipe ends, we are gone, however that came, and it ends the process and removes what was asked.
+ * The parent of every child process: a parent that is killed cannot stop its children. The guard reads a pipe that the owner
+ * holds open. When the pipe ends, the owner has ended, and the guard ends the process and removes the given folder.
  *
- * A process that ended by itself ends the watch too: Node closes our end of the pipe then, and a server that is to be
- * started again would find its data removed. A watch that has begun to clean up is not disturbed any more.
+ * A process that ends by itself ends the guard too. Otherwise Node would close the owner's end of the pipe, and a server that
+ * is started again later would find its data removed. A guard that has begun to clean up cannot be interrupted.
  *
- * What the process started itself, and stayed in its group, ends with it: the compilers of a build, for example.
+ * Processes that the child started in its own group end with it: the compilers of a build, for example.
  *
  * $1: the signal that stops the process; $2: the folder to remove, or nothing; the rest: the command.
  */
@@ -67,7 +67,7 @@ export async function guardedPid (guard: ChildProcess): Promise<number | undefin
   return pid > 0 ? pid : undefined
 }
 
-/** The process is gone a moment before its guard is, which is what we hear of. */
+/** The process ends a moment before its guard, and only the end of the guard is reported. */
 export function signalUnlessGone (pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal)

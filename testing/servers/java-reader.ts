@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { kafkaJars } from './kafka-jars.ts'
 
 const SOURCE = fileURLToPath(new URL('./kafka/TopicReader.java', import.meta.url))
-/** What a consumer needs of a broker's jars; without a binding for slf4j it logs nothing, and its output is ours alone. */
+/** The jars that a consumer needs. Without a binding for slf4j it logs nothing, so its output is the records only. */
 const NEEDED = /^(kafka-clients|slf4j-api|zstd-jni|snappy-java|lz4-java)-/
 
 /** A record as Kafka's own client gives it. */
@@ -31,8 +31,8 @@ export interface JavaReadOptions {
 }
 
 /**
- * Reads a topic with Kafka's own Java consumer, read-committed: an opinion that shares no code with our client. Needs a JDK, which
- * compiles the reader each time it is run (a second).
+ * Reads a topic with Kafka's own Java consumer, read-committed, which shares no code with our client. Needs a JDK, which compiles
+ * the reader on every run (one second).
  *
  * @throws Error with what Java said, when it did not reach the ends
  */

@@ -23,7 +23,7 @@ export class KafkaCluster {
     const controllers = new Map<number, string>()
     for (const id of ids) controllers.set(id, `127.0.0.1:${await freePort()}`)
     const cluster = clusterId()
-    // All at once: the first one is not ready before it has a majority.
+    // Together: a broker is not ready before the controllers have a majority.
     const starting = await Promise.allSettled(ids.map((id) => Kafka.start({
       ...options, settings: settings(id, controllers.get(id) ?? ''), member: { id, clusterId: cluster, controllers }
     })))

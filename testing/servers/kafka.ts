@@ -65,7 +65,7 @@ export class Kafka {
       'process.roles': 'broker,controller',
       'node.id': String(id),
       'controller.quorum.voters': [...controllers].map(([id, address]) => `${id}@${address}`).join(','),
-      // The broker talks to itself past any proxy.
+      // The broker's connections to itself bypass every proxy.
       listeners: `CLIENT://127.0.0.1:${port},INTERNAL://127.0.0.1:${internalPort},CONTROLLER://${controllers.get(id)}`,
       'advertised.listeners': `CLIENT://${advertise ?? `127.0.0.1:${port}`},INTERNAL://127.0.0.1:${internalPort}`,
       'listener.security.protocol.map': 'CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
@@ -157,7 +157,7 @@ export class Kafka {
       await this.stop()
       return
     }
-    // Nothing of its data is kept: no reason to wait for a tidy end.
+    // Its data is removed: no reason to wait for a clean shutdown.
     this.#process?.kill('SIGKILL')
     await this.#process?.exited
     await rm(this.#folder, { recursive: true, force: true })
@@ -168,10 +168,10 @@ export class Kafka {
     return this.#process
   }
 
-  /** Its own word, in the log: what it advertises may lead to a proxy that does not run yet. */
+  /** By its log: the advertised address may be that of a proxy that does not run yet. */
   async #probe (): Promise<void> {
     const log = await readFile(join(this.#folder, 'kafka.log'), 'utf8')
-    if ((log.match(/Kafka Server started/g)?.length ?? 0) < this.#starts) throw new Error('it has not said that it is started')
+    if ((log.match(/Kafka Server started/g)?.length ?? 0) < this.#starts) throw new Error('its log has no "Kafka Server started" yet')
   }
 }
 

@@ -90,7 +90,7 @@ export class Kubernetes {
       `--service-account-signing-key-file=${join(this.#folder, 'service-accounts.key')}`,
       '--service-account-issuer=https://kubernetes.default.svc',
       '--service-cluster-ip-range=10.0.0.0/24', '--allow-privileged=true',
-      // It would hold every pod back until a controller, which does not run here, has made its token.
+      // It would block every pod until a controller has made its token, and no controller runs here.
       '--disable-admission-plugins=ServiceAccount',
       '--shutdown-delay-duration=0s'
     ])

@@ -22,7 +22,7 @@ export interface LocalStack {
 
 /**
  * Starts the servers that are asked for, side by side. One that already exists is used instead: `DATABASE_URL`,
- * `KAFKA_BROKERS`, `LOCAL_STACK_KUBECONFIG` (not `KUBECONFIG`, which may lead to somebody's cluster).
+ * `KAFKA_BROKERS`, `LOCAL_STACK_KUBECONFIG` (not `KUBECONFIG`, which may point to a real cluster).
  *
  * @throws MissingToolError | ServerError
  */
@@ -52,7 +52,7 @@ export async function startLocalStack (options: LocalStackOptions): Promise<Loca
       close
     }
   } catch (error) {
-    // The others may still be on their way up.
+    // The others may still be starting.
     await Promise.allSettled(starting)
     await close()
     throw error

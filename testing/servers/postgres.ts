@@ -121,7 +121,7 @@ export class Postgres {
       max_connections: '200',
       shared_buffers: '256MB',
       max_wal_size: '2GB',
-      // A session whose client vanished has to end: it may hold the lock that a successor waits for.
+      // A session whose client vanished has to end: its lock may block the next leader.
       tcp_keepalives_idle: '10',
       tcp_keepalives_interval: '2',
       tcp_keepalives_count: '3',
@@ -166,7 +166,7 @@ export class Postgres {
 
   async #probe (): Promise<void> {
     const client = new pg.Client({ connectionString: this.url, connectionTimeoutMillis: 2_000 })
-    // A server that ends just now reports it after the connect has failed, too.
+    // A server that is shutting down may report its end only after the connect has failed.
     client.on('error', () => {})
     try {
       await client.connect()

@@ -1,10 +1,10 @@
-/** Told what takes long, one line at a time. */
+/** Receives a line for each step that takes long. */
 export type Progress = (line: string) => void
 
-/** Somebody looks at a terminal; elsewhere the lines are kept, and too many hide the others. */
+/** Often in a terminal; rarely in a log file, where too many lines hide the others. */
 const REPEAT_EVERY_MS = { terminal: 2_000, log: 15_000 }
 
-/** Reports that `what` began, how far it is every few seconds, and how long it took, or until when it went well. */
+/** Reports the start of `what`, its progress every few seconds, and how long it took or after how long it failed. */
 export async function withProgress<T> (progress: Progress, what: string, howFar: () => string, work: () => Promise<T>): Promise<T> {
   const startedAt = performance.now()
   const soFar = () => `${howFar()}, ${Math.round((performance.now() - startedAt) / 1_000)} s`

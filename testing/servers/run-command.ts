@@ -7,11 +7,11 @@ export interface CommandOptions {
   env?: NodeJS.ProcessEnv
   uid?: number | undefined
   gid?: number | undefined
-  /** A folder that is of no use without the command's end. */
+  /** Removed if the command does not complete. */
   removeWithParent?: string | undefined
   /** Given each line of output as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void
-  /** Ends the command, and all that it started. */
+  /** Ends the command and its children. */
   signal?: AbortSignal
 }
 
@@ -21,7 +21,7 @@ export class CommandError extends Error {
 }
 
 /**
- * Runs a command to its end, or to ours: a build that is left alone would go on for minutes.
+ * Runs a command until it ends. Ends it with this process: an orphaned build would go on for minutes.
  *
  * @returns its output, both streams together
  * @throws CommandError with the end of that output
@@ -29,7 +29,7 @@ export class CommandError extends Error {
 export async function runCommand (command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { uid, gid, cwd, env, removeWithParent, onLine, signal } = options
   const child = spawn('/bin/sh', guardArguments({ name: command, command, args, stopSignal: 'SIGTERM', removeWithParent }), {
-    // Its own process group, with all that the command starts: the guard ends them together.
+    // A process group of its own, with the command's children: the guard ends them together.
     detached: true,
     ...(cwd === undefined ? {} : { cwd }),
     ...(env === undefined ? {} : { env }),
@@ -45,7 +45,7 @@ export async function runCommand (command: string, args: readonly string[], opti
     stream.on('data', (chunk: Buffer) => { output = (output + chunk.toString()).slice(-100_000) })
     if (onLine !== undefined) createInterface({ input: stream }).on('line', (line) => { onLine(line, name) })
   }
-  // The guard takes it for our end.
+  // The guard treats the end of the pipe as the end of this process.
   const endInput = () => { child.stdin?.end() }
   signal?.addEventListener('abort', endInput)
   if (signal?.aborted === true) endInput()

@@ -13,15 +13,15 @@ export interface ServerOptions {
   env?: NodeJS.ProcessEnv
   /** Both streams of the server go here. */
   logFile: string
-  /** The signal that makes the server end at once and tidily. */
+  /** The signal for a fast, clean shutdown. */
   stopSignal: NodeJS.Signals
-  /** Removed when this process is gone; not when the server just ends, for it may be started again. */
+  /** Removed when this process has ended; not when only the server ends, because it may be started again. */
   removeWithParent: string | undefined
   uid?: number | undefined
   gid?: number | undefined
 }
 
-/** A server as a child process that does not outlive us. */
+/** A server as a child process that ends with this process. */
 export class ServerProcess {
   /** The server's own, not its guard's. */
   readonly pid: number
@@ -39,7 +39,7 @@ export class ServerProcess {
     const { name, command, args, env, logFile, stopSignal, removeWithParent, uid, gid } = options
     const log = openSync(logFile, 'a')
     const guard = spawn('/bin/sh', guardArguments({ name, command, args, stopSignal, removeWithParent }), {
-      // Its own process group: the terminal's Ctrl-C is for us, and we stop the servers last.
+      // A process group of its own: the terminal's Ctrl-C must not reach the servers, which are stopped last.
       detached: true,
       env: { ...process.env, ...env },
       ...(uid === undefined ? {} : { uid }),
@@ -91,7 +91,7 @@ export class ServerProcess {
   }
 }
 
-/** A server that did not come up is still a process, and a folder: whoever asked for it has nothing to close them with. */
+/** A server that did not become ready still has a process and a folder, and its caller got nothing to close them with. */
 export async function closedOnFailure (server: { close: () => Promise<void> }, starting: Promise<void>): Promise<void> {
   try {
     await starting

@@ -5,7 +5,7 @@ export interface User {
   gid: number
 }
 
-/** Postgres refuses to run as root. Then: an existing user without rights; otherwise undefined, for ourselves. */
+/** For root, as which Postgres refuses to run: an existing user without rights. For other users undefined. */
 export async function unprivilegedUser (): Promise<User | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'))

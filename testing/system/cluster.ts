@@ -4,7 +4,7 @@ import { until } from '../framework/index.ts'
 import type { Brokers } from './servers.ts'
 import type { System } from './system.ts'
 
-/** As the settings of the local stack have them. */
+/** As in the settings of testing/servers/kafka.ts. */
 const COORDINATOR_PARTITIONS = 4
 const DEADLINE_MS = 60_000
 
@@ -22,7 +22,7 @@ export async function coordinatorOf (system: System, kind: 'group' | 'transactio
   })
 }
 
-/** Again until it works: the brokers may still be recovering from the fault before. */
+/** Repeats the work until it succeeds: the brokers may still be recovering from a fault. */
 export async function retryWithAdmin<T> ({ connection }: System, what: string, work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
   return until(async () => {
     const admin = await createAdmin(connection)
@@ -34,7 +34,7 @@ export async function retryWithAdmin<T> ({ connection }: System, what: string, w
   }, { what, deadlineMs: DEADLINE_MS }) as Promise<T>
 }
 
-/** Java's String.hashCode, which Kafka takes for it. */
+/** Java's String.hashCode, which Kafka uses to find the partition. */
 function partitionOf (name: string): number {
   let hash = 0
   for (const letter of name) hash = (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0

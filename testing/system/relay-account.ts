@@ -10,7 +10,7 @@ const METADATA = { name: NAME, namespace: NAMESPACE }
 const TOKEN_SECONDS = 86_400
 const ANSWER_DEADLINE_MS = 60_000
 
-/** The service account of the relays: what it may do and the tokens that prove it can be taken away and given back. */
+/** The service account of the relays. Its rights and its tokens can be revoked and granted again. */
 export class RelayAccount {
   readonly #kubernetes: Kubernetes
   readonly #folder: string
@@ -39,7 +39,7 @@ export class RelayAccount {
     const account = new RelayAccount(kubernetes, folder, servers)
     await account.#rbac.createNamespacedRole({
       namespace: NAMESPACE,
-      // Create too: the lease is deleted in F9, and nobody else makes it here.
+      // Create too: F9 deletes the lease, and only the relays create it here.
       body: { metadata: METADATA, rules: [{ apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get', 'create', 'update', 'watch'] }] }
     })
     await account.grantRights()
@@ -84,9 +84,9 @@ export class RelayAccount {
 }
 
 /**
- * Until the API server says that it is done: it may still be recovering from the fault before.
+ * Repeats the call until it succeeds: the API server may still be recovering from a fault.
  *
- * @param done its answer when a former try, whose answer was an error, had done it
+ * @param done the status that means that an earlier try succeeded although its answer was an error
  */
 async function insist (done: number, call: () => Promise<unknown>): Promise<void> {
   await until(async () => {

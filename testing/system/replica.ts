@@ -3,10 +3,10 @@ import { ServiceProcess, until, type LogLine, type ServiceName } from '../framew
 
 const READY_DEADLINE_MS = 120_000
 const RESTART_PAUSE_MS = 1_000
-/** What Node itself prints of mistakes of ours. A mistake that a service notices has level fatal. */
+/** Warnings that Node prints for bugs in our code. A bug that a service notices itself has level fatal. */
 const NODE_WARNINGS = /TimeoutNegativeWarning|unhandledRejection|MaxListenersExceeded/
 
-/** One process of the system over all its lives, as a pod's place in a deployment: it is started again when it ends by itself. */
+/** One process over all its lives, like a pod of a deployment: it is started again when it ends by itself. */
 export class Replica {
   readonly name: string
   readonly service: ServiceName
@@ -20,10 +20,10 @@ export class Replica {
   #frozen = false
 
   constructor (name: string, service: ServiceName, { env, recorder, log, onLine }: {
-    /** Each life may have its own. */
+    /** The environment of each life. */
     env: (life: number) => Record<string, string>
     recorder: Recorder
-    /** Everything that it says. */
+    /** The file for its log. */
     log: string
     onLine: (replica: Replica, line: LogLine) => void
   }) {
@@ -58,7 +58,7 @@ export class Replica {
     this.#process = process
     const starting = process.start()
     void this.#watch(process)
-    // It may be told to end while it starts.
+    // It may be stopped while it starts.
     await starting.catch((error: Error) => { if (this.#wanted) this.#record('fail', error.message) })
   }
 

@@ -7,12 +7,12 @@ import type { SmallDisk } from './small-disk.ts'
 export interface Brokers {
   cluster: KafkaCluster
   links: Map<string, Link>
-  /** Past all links, for the inspection of the topic. */
+  /** Past all links, to inspect the topic. */
   direct: string
   /**
-   * Starts a stopped broker so that it advertises addresses that nobody has heard of; the links stay as what clients begin with.
+   * Starts a stopped broker so that it advertises new addresses; the links stay as the bootstrap addresses of the clients.
    *
-   * @returns brings it back to the links; nothing is at the other addresses any more then
+   * @returns moves it back to the links, and closes the new addresses
    */
   move: (broker: Kafka) => Promise<() => Promise<void>>
 }
@@ -51,7 +51,7 @@ export async function startKafka (clients: readonly string[], { brokers, progres
       'advertised.listeners': advertised(id, memberOf(id).proxies),
       'listener.security.protocol.map': [...listeners, 'CONTROLLER'].map((listener) => `${listener}:PLAINTEXT`).join(','),
       'log.retention.ms': '-1',
-      // A leader that was moved away is moved back within seconds, which is a move more.
+      // A moved leader is moved back within seconds: one more move to test.
       'leader.imbalance.check.interval.seconds': '5'
     })
   })

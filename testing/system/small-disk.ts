@@ -30,7 +30,7 @@ export async function mountSmallDisk (): Promise<SmallDisk> {
   return {
     folder,
     async fill () {
-      // Ends when nothing more fits, which is what it is for; the smaller blocks take what the larger ones leave.
+      // Ends when the disk is full. The smaller blocks fill the space that the larger ones leave.
       for (const block of ['1M', '4k']) await run('dd', ['if=/dev/zero', `of=${ballast}-${block}`, `bs=${block}`]).catch(() => {})
     },
     async free () {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer, ClientEntry, Recorder } from '../checker/index.ts'
 import type { Random } from '../framework/random.ts'
-import { sendOrderRequest, type OrderAnswer, type OrderRequest } from './order-client.ts'
+import { isFinal, sendOrderRequest, type OrderAnswer, type OrderRequest } from './order-client.ts'
 import { atRate } from './pace.ts'
 
 const CUSTOMERS = 50
@@ -105,10 +105,7 @@ export class ClientOperations {
   async #try (request: OrderRequest): Promise<OrderAnswer | 'refused' | number> {
     const answer = await sendOrderRequest(this.#url(), request)
     if (!('refusedWith' in answer)) return answer
-    const { refusedWith: status, type } = answer
-    // An earlier try with this key is still in progress.
-    if (type?.endsWith('request-in-flight') === true) return status
-    return status >= 400 && status < 500 ? 'refused' : status
+    return isFinal(answer) ? 'refused' : answer.refusedWith
   }
 }
 

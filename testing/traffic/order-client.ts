@@ -1,6 +1,7 @@
 import type { OrderStatus } from '@orders/contracts'
 
 const ANSWER_DEADLINE_MS = 10_000
+const IN_FLIGHT = 'urn:problem:request-in-flight'
 
 /** A request that may be sent more than once: the key makes it one request for the API. */
 export interface OrderRequest {
@@ -22,6 +23,14 @@ export interface Refusal {
   refusedWith: number
   /** Of problem details, for example `urn:problem:overloaded`. */
   type?: string | undefined
+}
+
+/**
+ * Whether the answer says that the request was not carried out and never will be. Not 408, which a busy machine gets for a request
+ * that was sent in time: an earlier try with this key may have been carried out. Nor an earlier try that is still in progress.
+ */
+export function isFinal ({ refusedWith: status, type }: Refusal): boolean {
+  return status >= 400 && status < 500 && status !== 408 && type !== IN_FLIGHT
 }
 
 /** Sends the request once. Never throws. @param url of the API */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AcceptedOrder } from '../checker/observation/reconcile.ts'
-import { sendOrderRequest, type OrderAnswer } from './order-client.ts'
+import { isFinal, sendOrderRequest, type OrderAnswer } from './order-client.ts'
 import { atRate } from './pace.ts'
 
 const CUSTOMERS = 50
@@ -91,8 +91,7 @@ export class OrderLoad {
       }
       if (type !== SHED) {
         this.refused.set(status, (this.refused.get(status) ?? 0) + 1)
-        // The load's own mistake, which no repetition mends. Except 409: the first try with this key is still in progress.
-        if (status >= 400 && status < 500 && status !== 409) return undefined
+        if (isFinal(answer)) return undefined
       }
       await delay(pauseMs, undefined, { signal: giveUp }).catch(() => {})
     }

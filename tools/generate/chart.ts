@@ -1,4 +1,4 @@
-// `npm run chart`: writes what is made of the chart: its README's table of values, and how each value set renders.
+// `npm run chart`: writes the files generated from the chart: its README's table of values, and each rendered value set.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { helmProgram } from '@orders/testing/servers'
 import { renderReadme } from './chart/render-readme.ts'

@@ -9,7 +9,7 @@ import { TapReading, type Failure } from './tap-reading.ts'
 
 const REPORT = '.tap/report.tap'
 const FIRST_LINES = 30
-/** As a shell has it for SIGINT. */
+/** The exit code of a shell for SIGINT. */
 const INTERRUPTED = 130
 
 const tapArguments = process.argv.slice(2)
@@ -42,7 +42,7 @@ async function checkTypes (): Promise<void> {
 async function startServers (what: LocalStackOptions): Promise<LocalStack | undefined> {
   const starting = startLocalStack({ ...what, progress: (line) => { console.log(line) } })
   try {
-    // A build may take minutes; it ends with us.
+    // A build may take minutes; it ends with this process.
     return await Promise.race([starting, aborted()])
   } catch (error) {
     fail('servers', (error as Error).message.split('\n'))
@@ -50,7 +50,7 @@ async function startServers (what: LocalStackOptions): Promise<LocalStack | unde
   }
 }
 
-/** Here, and not by the first test that needs it: where helm is not installed it is built, which takes longer than a test may. */
+/** Before the tests: helm may have to be built, which takes longer than the timeout of a test. */
 async function prepareHelm (): Promise<void> {
   try {
     const program = await Promise.race([helmProgram((line) => { console.log(line) }), aborted()])
@@ -96,7 +96,7 @@ const [stack] = await Promise.all([
 ])
 const servers = { DATABASE_URL: stack?.postgres?.url, KAFKA_BROKERS: stack?.kafka?.brokers }
 const goesOn = () => stack !== undefined && !interruption.signal.aborted
-// A test that needs an API server all the same must not wait for a build until its time is up: it fails with what is missing.
+// Any other test that needs an API server must not wait for a build until its timeout: it fails at once and names the missing tool.
 const NOT_LISTED = '/needed-by-a-test-that-tools/test/test-files.ts-does-not-list'
 if (goesOn() && parts.first.length > 0) await runTests(parts.first, { ...servers, KUBEBUILDER_ASSETS: NOT_LISTED, HELM: NOT_LISTED })
 if (goesOn() && !isPrepared) console.log('waiting for the API server and helm, which the other tests need')

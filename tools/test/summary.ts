@@ -3,7 +3,7 @@ import type { Failure, TestFile } from './tap-reading.ts'
 const SLOWEST = 8
 const SLOW_SECONDS = 10
 
-/** Why it failed, for a reader who sees only the end. The last line is the count. */
+/** The failures with their reasons, for readers of the last lines only. The last line is the count. */
 export function summary (failures: readonly Failure[], files: readonly TestFile[], counts: { passed: number, failed: number }): string {
   const slow = files.filter(({ seconds }) => seconds >= SLOW_SECONDS).sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST)
   return [

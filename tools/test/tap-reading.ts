@@ -1,5 +1,5 @@
 export interface Failure {
-  /** File and test, or what else failed. */
+  /** File and test, or the step that failed. */
   title: string
   details: readonly string[]
 }
@@ -13,10 +13,10 @@ export interface TestFile {
 
 const INDENT = 4
 const DETAIL_LINES = 40
-/** What a process says at its end, if it dies before its first test. */
+/** The last lines of a process that dies before its first test. */
 const LAST_WORDS = 15
 
-/** Counts the tests of each file from the output of `tap run --reporter=tap`, and keeps why one failed. */
+/** Counts the tests of each file from the output of `tap run --reporter=tap`, and keeps the reason of each failure. */
 export class TapReading {
   passed = 0
   failed = 0
@@ -34,7 +34,7 @@ export class TapReading {
     this.#onFile = onFile
   }
 
-  /** What the tests wrote to stderr, tap's own reports apart. */
+  /** The stderr of the tests, without tap's own reports. */
   readError (line: string): void {
     this.#lastWords = [...this.#lastWords, line].slice(-LAST_WORDS)
   }
@@ -59,7 +59,7 @@ export class TapReading {
 
   #fail (depth: number, name: string, indent: string): void {
     const failuresBefore = this.#open[depth]?.failuresBefore ?? this.failures.length
-    // What failed inside has been told; that its test and its file failed with it is no news.
+    // The inner failure has been reported; its test and its file failed only because of it.
     if (this.failures.length > failuresBefore) return
     const lines: string[] = depth === 0 ? this.#lastWords : []
     this.failures.push({ title: [...this.#open.slice(0, depth).map(({ name }) => name), name].join(' › '), details: lines })
@@ -74,7 +74,7 @@ export class TapReading {
   }
 
   #endFile (name: string, ok: boolean, directive: string): void {
-    // It died before its first test, or between two.
+    // The process died before its first test, or between two tests.
     if (!ok && !this.failures.some(({ title }) => title.startsWith(`${name} › `))) this.failed++
     const file = { name, ok, tests: this.#tests, seconds: Number(/time=([\d.]+)/.exec(directive)?.[1] ?? 0) / 1_000 }
     this.files.push(file)

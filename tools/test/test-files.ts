@@ -1,15 +1,15 @@
 import { globSync } from 'node:fs'
 
-/** As `include` and `exclude` of .taprc have them. */
+/** The same as `include` and `exclude` of .taprc. */
 const TESTS = ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'testing/**/test/**/*.test.ts', 'demo/test/**/*.test.ts', 'bench/test/**/*.test.ts', 'tools/**/test/**/*.test.ts', 'test/**/*.test.ts']
 const NOT_TESTS = /^test\/e2e\//
 
-/** Files that need a Kubernetes API server or helm, each the beginning of a path. Any other one that does fails at once, see tools/test/run.ts. */
+/** Files that need a Kubernetes API server or helm, each the start of a path. Any other test that needs one fails at once, see tools/test/run.ts. */
 export const WITH_KUBERNETES = [
   'packages/leader-election/test/kubernetes/',
   'packages/leader-election/test/process/',
-  'testing/servers/test/local-stack.test.ts',
-  'testing/servers/test/missing-tools.test.ts',
+  'testing/framework/test/servers/local-stack.test.ts',
+  'testing/framework/test/servers/missing-tools.test.ts',
   'services/outbox-relay/test/kubernetes-lease.test.ts',
   'test/chart/',
   'testing/chaos/test/chaos.test.ts'

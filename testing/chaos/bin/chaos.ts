@@ -1,4 +1,4 @@
-// `make chaos`: the whole system under load and faults, and a verdict.
+// `make chaos`: runs the whole system under load and faults, and checks the invariants.
 import { broken, unchecked } from '../../checker/index.ts'
 import { MissingToolError } from '../../servers/index.ts'
 import { again, parseChaosOptions, USAGE, type ChaosOptions } from '../options.ts'
@@ -17,7 +17,7 @@ function optionsOrExit (): ChaosOptions {
 
 const options = optionsOrExit()
 const interrupt = new AbortController()
-// The first Ctrl-C ends the faults and judges what there is; the second one gives everything up.
+// The first Ctrl-C ends the faults and checks what was recorded; the second one exits at once.
 process.on('SIGINT', () => {
   if (interrupt.signal.aborted) process.exit(130)
   interrupt.abort()
@@ -26,9 +26,9 @@ try {
   const { run, verdicts } = await runChaos(options, interrupt.signal)
   console.log(`\n${verdictTable(verdicts)}\n\n${promiseTable(verdicts)}\n\n${summaryLine(summarise(run, verdicts))}`)
   const open = unchecked(verdicts)
-  if (open.length > 0) console.log(`NOT CHECKED, for there was nothing to look at: ${open.join(', ')}`)
+  if (open.length > 0) console.log(`NOT CHECKED, nothing to look at: ${open.join(', ')}`)
   console.log(`report: ${options.folder}/report.html; again: ${again(options)}; judge again: npm run check -- ${options.folder}`)
-  // A run with faults of every kind that gave an invariant nothing to look at is no proof of it.
+  // In a run with all faults, an invariant that had nothing to check was not tested: that is a failure.
   process.exitCode = broken(verdicts).length === 0 && (open.length === 0 || options.fault !== undefined) ? 0 : 1
 } catch (error) {
   console.error(error instanceof MissingToolError ? error.message : error)

@@ -11,5 +11,5 @@ const run = await loadRun(folder)
 const verdicts = check(run)
 console.log(`seed ${run.description.seed}, ${run.description.delivery}, begun ${run.description.startedAt}, ${Math.round(run.description.durationMs / 1_000)} s`)
 console.log(`${verdictTable(verdicts)}\n\n${promiseTable(verdicts)}`)
-if (unchecked(verdicts).length > 0) console.log(`NOT CHECKED, for there was nothing to look at: ${unchecked(verdicts).join(', ')}`)
+if (unchecked(verdicts).length > 0) console.log(`NOT CHECKED, nothing to look at: ${unchecked(verdicts).join(', ')}`)
 process.exitCode = broken(verdicts).length === 0 ? 0 : 1

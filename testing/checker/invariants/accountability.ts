@@ -2,8 +2,8 @@ import type { OrderRow } from '../final-state.ts'
 import type { Invariant } from '../invariant.ts'
 
 /**
- * Judged from the orders and their events, and not from what the service stored about requests: a service that forgets its
- * Idempotency-Keys carries a repeated request out twice, and stores nothing that contradicts it.
+ * Checks the orders and their events, not the stored answers: a service that loses its Idempotency-Keys processes a repeated
+ * request twice, and stores nothing that contradicts it.
  */
 export const accountability: Invariant = {
   id: 'I17',

@@ -1,6 +1,6 @@
 import type { Invariant } from '../invariant.ts'
 
-/** Our reader is a part of what is proved: when it leaves something out, nothing else would notice. */
+/** Without a second reader, a record that ours leaves out would never be noticed. */
 export const agreement: Invariant = {
   id: 'I19',
   title: 'Kafka\'s own consumer reads the same records as ours',

@@ -11,7 +11,7 @@ export const boundedDuplicates: Invariant = {
     const { description, firstCopies, laterCopies, relay } = ledger
     findings.checked = firstCopies.size
     const uncertain = relay.filter(({ f, type }) => f === 'publish' && type === 'info').length
-    // The first take-over finds nothing in flight.
+    // The first takeover finds nothing in flight.
     const takeOvers = Math.max(0, relay.filter(({ f }) => f === 'take-over').length - 1)
     const allowed = description.delivery === 'exactly-once' ? 0 : (uncertain + takeOvers) * description.batchEvents
     const explained = laterCopies.length === 0 ? () => false : explanations(ledger)
@@ -27,7 +27,7 @@ export const boundedDuplicates: Invariant = {
  *
  * - a restore that brought the event back into the outbox, for a copy behind the end that the topic had while Postgres was away;
  * - a copy of the database that was made with the event in its outbox: there are two of it then;
- * - a take-over beside such a copy that found the other's position in Kafka: it cannot know whether the batch that was in flight is in the topic.
+ * - a takeover beside such a copy that found the other's position in Kafka: it cannot know whether the batch that was in flight is in the topic.
  *
  * @returns takes one of them for a later copy, if there is any
  */
@@ -42,7 +42,7 @@ function explanations (ledger: Ledger): (row: TopicRow) => boolean {
   }
 }
 
-/** By take-over that found a stranger's position, the events that were claimed and not completed then. */
+/** By takeover that found a stranger's position, the events that were claimed and not completed then. */
 function batchesInDoubt ({ relay, final, enqueued }: Ledger): Array<Set<string>> {
   const epochs = foreignEpochs(relay, final.copies)
   if (epochs.size === 0) return []
@@ -59,7 +59,7 @@ function batchesInDoubt ({ relay, final, enqueued }: Ledger): Array<Set<string>>
   })
 }
 
-/** The take-overs beside a copied database that found its position, as `shard/epoch`. */
+/** The takeovers beside a copied database that found its position, as `shard/epoch`. */
 function foreignEpochs (relay: readonly RelayEntry[], copies: readonly CopyRow[]): Set<string> {
   const epochs = new Set<string>()
   for (const [index, { f, t, shard = 0, epoch }] of relay.entries()) {

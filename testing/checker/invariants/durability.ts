@@ -14,7 +14,7 @@ export const durability: Invariant = {
       }
       const stored = orders.get(order)
       const event = ledger.eventsOf(order).find((row) => row.version === version)
-      // That there is an event at all is for I2 to say.
+      // I2 checks that there is an event at all.
       const kept = stored !== undefined && stored.version >= version && (stored.version > version || stored.status === status)
       findings.expect(kept && (event === undefined || event.status === status), () => ({
         problem: stored === undefined ? 'the order is not there' : 'the change is not there', f, key, order, version, status, stored, event

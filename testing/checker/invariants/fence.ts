@@ -24,7 +24,7 @@ function judge (rows: readonly FenceRow[], from: number, findings: Findings): vo
     const { seq, what, by, shard = 0, epoch = 0, ids = [] } = row
     if (what === 'take-over') {
       const before = held.get(shard)?.epoch ?? 0
-      if (seq > from) findings.expect(epoch === before + 1, () => ({ problem: 'a take-over has to raise the epoch by one', ...row, before }))
+      if (seq > from) findings.expect(epoch === before + 1, () => ({ problem: 'a takeover has to raise the epoch by one', ...row, before }))
       held.set(shard, { by, epoch })
       continue
     }

@@ -4,9 +4,9 @@ import type { Invariant } from '../invariant.ts'
 import { livesOf } from '../lives.ts'
 
 const MINUTE_MS = 60_000
-/** While a process is young its heap grows to its working size, which says nothing. */
+/** A young process grows to its working size, which is no leak. */
 const WARM_UP_MS = 5 * MINUTE_MS
-/** What is left of a shorter life is too short to tell growth from noise. */
+/** In a shorter life, growth cannot be told from noise. */
 const LONG_LIFE_MS = 10 * MINUTE_MS
 const ALLOWED_GROWTH = 1.25
 const ALLOWED_GROWTH_BYTES = 40_000_000
@@ -17,7 +17,7 @@ export const hygiene: Invariant = {
   check ({ processes, samples, final, relay }, findings) {
     for (const { process, type, f, detail, t } of processes) {
       findings.expect(!(f === 'life' && type === 'fail') && f !== 'log', () => ({
-        problem: f === 'log' ? 'said what it should never say' : 'ended by itself', process, detail, t
+        problem: f === 'log' ? 'logged a line that should never appear' : 'ended by itself', process, detail, t
       }))
     }
     for (const { f, process, t, shard } of relay) {
@@ -25,7 +25,7 @@ export const hygiene: Invariant = {
     }
     findings.expect(final.idleInTransaction === 0, () => ({ problem: 'sessions left idle in a transaction', sessions: final.idleInTransaction }))
     const runEndedAt = samples.at(-1)?.t ?? 0
-    // Life by life: what leaks is gone with the process that leaked it, and processes of different ages cannot be compared.
+    // Each life alone: a leak ends with its process, and processes of different ages cannot be compared.
     for (const life of livesOf(processes)) {
       const to = Math.min(life.to, runEndedAt)
       if (to - life.from < LONG_LIFE_MS) continue

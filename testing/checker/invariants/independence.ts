@@ -2,11 +2,11 @@ import type { Part, SampleEntry } from '../entry.ts'
 import { Intervals, type FaultWindow } from '../fault-windows.ts'
 import type { Invariant } from '../invariant.ts'
 
-/** What order-api needs. */
+/** The parts that order-api needs. */
 const NEEDED: readonly Part[] = ['postgres', 'order-api']
-/** For so long after such a fault a request may still meet a connection that it broke, or a client's own pause. */
+/** So long after such a fault a request may still use a broken connection, or wait for a client's retry. */
 const AFTERMATH_MS = 15_000
-/** A Postgres this slow by itself (a machine that is short of disk or processors) is not what is judged here. */
+/** A Postgres this slow by itself (a machine short of disk or CPU) is not checked here. */
 const SLOW_COMMIT_MS = 100
 
 export const independence: Invariant = {
@@ -26,7 +26,7 @@ export const independence: Invariant = {
   }
 }
 
-/** From the last sample at which Postgres was well to the one at which it was not. */
+/** From the last sample with a fast Postgres to the one with a slow one. */
 function slowTimes (samples: readonly SampleEntry[]): Array<{ from: number, to: number }> {
   let wellAt = 0
   return samples.flatMap(({ t, commitMs = Infinity }) => {

@@ -1,6 +1,6 @@
 import type { Invariant } from '../invariant.ts'
 
-/** What exists in Postgres at the end is judged, also when it came back with a restore; what a restore threw away is gone. */
+/** Checks the events that are in Postgres at the end, also those that a restore brought back, but not those it threw away. */
 export const noLoss: Invariant = {
   id: 'I3',
   title: 'every committed event is in the topic',

@@ -289,7 +289,7 @@ function quietRun (run: Run): Run {
 }
 
 for (const { id, title } of INVARIANTS) {
-  t.test(`${id}, ${title}: convicts`, async (t) => {
+  t.test(`${id}, ${title}: the tampered histories break it`, async (t) => {
     const tamperings = TAMPERINGS[id] ?? []
     t.ok(tamperings.length > 0, 'there is a tampered run for it')
     for (const { what, tamper } of tamperings) {
@@ -302,7 +302,7 @@ for (const { id, title } of INVARIANTS) {
 }
 
 for (const { invariant, what, tamper } of RESTORED) {
-  t.test(`with a restore, ${invariant} convicts: ${what}`, async (t) => {
+  t.test(`with a restore, ${invariant} is broken by: ${what}`, async (t) => {
     const run = cleanRun({ seed: 42, orders: 300, restored: true })
     t.ok(broken(check(tamper(run, pickOf(run)))).includes(invariant))
   })

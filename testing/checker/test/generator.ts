@@ -20,7 +20,7 @@ const MAX_BATCH = 20
 
 /**
  * A run in which every promise was kept: requests whose answers got lost, requests refused, events that commit out of the
- * order of their ids, take-overs with a batch in flight, faults, a dead letter.
+ * order of their ids, takeovers with a batch in flight, faults, a dead letter.
  */
 export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOptions): Run {
   const random = new Random(seed)
@@ -179,7 +179,7 @@ function consume (topic: readonly TopicRow[], events: ReadonlyMap<string, Enqueu
   return { inbox: [...inbox], effects, views: [...views.values()] }
 }
 
-/** Claims, publishes and deletes batches, with a take-over now and then while one is in flight. */
+/** Claims, publishes and deletes batches, with a takeover now and then while one is in flight. */
 function publish (events: EnqueuedRow[], entries: Entry[], random: Random, tick: () => number, restore?: PlannedRestore) {
   let fence: FenceRow[] = []
   let seq = 0

@@ -46,7 +46,7 @@ class Client {
   }
 }
 
-t.test('a proxy forwards; cut, it closes what there is and what comes, until it is healed', async (t) => {
+t.test('a proxy forwards; after cut it closes all connections, also new ones, until it is healed', async (t) => {
   const { proxy } = await startEcho(t)
   const before = new Client(t, proxy)
   before.send('a')
@@ -60,7 +60,7 @@ t.test('a proxy forwards; cut, it closes what there is and what comes, until it 
   await after.untilReceived('b')
 })
 
-t.test('hanging, everything vanishes and nobody is told; healed, what hung is closed', async (t) => {
+t.test('after hang all packets are lost without a disconnect; heal closes the connections that hung', async (t) => {
   const { proxy, received } = await startEcho(t)
   const [client, witness] = [new Client(t, proxy), await startEcho(t)]
   client.send('a')
@@ -91,7 +91,7 @@ t.test('a filter swallows single chunks of one direction', async (t) => {
   t.equal(received(), 'lost answer b')
 })
 
-t.test('delayed, everything comes later, and in its order, also when the delay ends', async (t) => {
+t.test('a delay keeps the order of the chunks, also when it ends', async (t) => {
   const { proxy } = await startEcho(t)
   const client = new Client(t, proxy)
   proxy.delay(300)
@@ -104,7 +104,7 @@ t.test('delayed, everything comes later, and in its order, also when the delay e
   t.ok(performance.now() - sentAt >= 300)
 })
 
-t.test('until gives what the probe gives in the end, and else says what it waited for and found', async (t) => {
+t.test('until returns the result of the probe; its error says what it waited for and the last result', async (t) => {
   let asked = 0
   t.equal(await until(() => { if (++asked < 3) throw new Error('not yet'); return asked }, { what: 'the third time' }), 3)
   t.equal(await until(() => 0, { what: 'a number' }), 0, '0 is something')

@@ -7,46 +7,46 @@ import { BatchHandler } from '../../../services/order-consumer/src/apply/batch-h
 import { TableHealth } from '../../../services/order-consumer/src/apply/table-health.ts'
 import { ConsumerMetrics } from '../../../services/order-consumer/src/apply/metrics.ts'
 import { DeadLetterTopic } from '../../../services/order-consumer/src/dead-letters/dead-letters.ts'
-import { convict } from '../mutant-test.ts'
+import { testMutant } from '../mutant-test.ts'
 import { Gate } from '../gate.ts'
 import { startRelay } from '../relay-parts.ts'
-import { openPool, Stage } from '../fixture.ts'
+import { openPool, Fixture } from '../fixture.ts'
 
 interface ConsumerOptions {
   pool?: pg.Pool
   throughHandler?: (handle: (batch: ConsumedBatch) => Promise<void>) => (batch: ConsumedBatch) => Promise<void>
 }
 
-/** A stage with three orders in the topic, and what a consumer needs besides. */
-async function openConsumerStage (t: TestContext): Promise<{ stage: Stage, group: string, deadLetterTopic: string }> {
+/** A fixture with three orders in the topic, and the names that a consumer needs. */
+async function openConsumerFixture (t: TestContext): Promise<{ fixture: Fixture, group: string, deadLetterTopic: string }> {
   const { topic: deadLetterTopic } = await testTopic(t, { partitions: 1 })
   const group = `group-${deadLetterTopic}`
-  const stage = await Stage.open(t, { consumer: { group, deadLetterTopic } })
+  const fixture = await Fixture.open(t, { consumer: { group, deadLetterTopic } })
   t.teardown(async () => {
-    const admin = await createAdmin(stage.connection)
+    const admin = await createAdmin(fixture.connection)
     await admin.deleteGroups([group]).finally(() => admin.close())
   })
-  const relay = startRelay(t, stage)
-  const order = await stage.place('create')
-  await stage.place('create')
-  await stage.place('confirm', order?.id)
-  await stage.untilOutboxIsEmpty()
+  const relay = startRelay(t, fixture)
+  const order = await fixture.place('create')
+  await fixture.place('create')
+  await fixture.place('confirm', order?.id)
+  await fixture.untilOutboxIsEmpty()
   await relay.stop()
-  return { stage, group, deadLetterTopic }
+  return { fixture, group, deadLetterTopic }
 }
 
 /** The consumer of the product in this process. */
 async function startConsumer (
-  t: TestContext, { stage, group, deadLetterTopic }: Awaited<ReturnType<typeof openConsumerStage>>, { pool: given, throughHandler = (handle) => handle }: ConsumerOptions = {}
+  t: TestContext, { fixture, group, deadLetterTopic }: Awaited<ReturnType<typeof openConsumerFixture>>, { pool: given, throughHandler = (handle) => handle }: ConsumerOptions = {}
 ): Promise<{ stop: () => Promise<void> }> {
-  const pool = given ?? openPool(stage.views.url('order_consumer'), 'consumer')
+  const pool = given ?? openPool(fixture.views.url('order_consumer'), 'consumer')
   const logger = pino({ level: 'silent' })
-  const deadLetters = new DeadLetterTopic(stage.connection, deadLetterTopic)
+  const deadLetters = new DeadLetterTopic(fixture.connection, deadLetterTopic)
   const handler = new BatchHandler({ pool, deadLetters, metrics: new ConsumerMetrics(new Registry()), logger, poisonAttempts: 3, refusalsInARow: 10, tables: new TableHealth(logger) })
   const consumer = runConsumer({
-    connection: stage.connection,
+    connection: fixture.connection,
     groupId: group,
-    topics: [stage.topic],
+    topics: [fixture.topic],
     onFatal: () => {},
     minRetryDelayMs: 20,
     handleBatch: throughHandler((batch) => handler.handle(batch))
@@ -68,26 +68,26 @@ async function startConsumer (
 }
 
 /** Until everything in the topic has been consumed, in the eyes of the group. */
-async function untilConsumed ({ stage, group }: { stage: Stage, group: string }): Promise<void> {
-  const admin = await createAdmin(stage.connection)
+async function untilConsumed ({ fixture, group }: { fixture: Fixture, group: string }): Promise<void> {
+  const admin = await createAdmin(fixture.connection)
   try {
     await until(async () => {
-      const end = (await admin.endOffsets(stage.topic)).get(0)
-      return end !== undefined && (await admin.committedOffsets(group, stage.topic)).get(0) === end
+      const end = (await admin.endOffsets(fixture.topic)).get(0)
+      return end !== undefined && (await admin.committedOffsets(group, fixture.topic)).get(0) === end
     }, { what: 'the group to have committed everything' })
   } finally {
     await admin.close()
   }
 }
 
-convict({
+testMutant({
   mutant: 'the inbox is written outside the transaction of the effect',
   fault: 'the session is lost between the two',
-  convictedBy: ['I9'],
-  async play (t, mutated) {
-    const parts = await openConsumerStage(t)
-    const { stage } = parts
-    const pool = openPool(stage.views.url('order_consumer'), 'consumer')
+  breaks: ['I9'],
+  async run (t, mutated) {
+    const parts = await openConsumerFixture(t)
+    const { fixture } = parts
+    const pool = openPool(fixture.views.url('order_consumer'), 'consumer')
     let lost = false
     const consumer = await startConsumer(t, parts, {
       pool: throughPool(pool, async (client, query, run) => {
@@ -95,23 +95,23 @@ convict({
         if (query.name === 'write_history' && !lost) {
           lost = true
           const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-          await stage.admin.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
+          await fixture.admin.query('SELECT pg_terminate_backend($1)', [rows[0]?.pid])
         }
         return run()
       })
     })
     await untilConsumed(parts)
     await consumer.stop()
-    return stage
+    return fixture
   }
 })
 
-convict({
+testMutant({
   mutant: 'offsets are committed before the effect',
   fault: 'the consumer ends in between',
-  convictedBy: ['I9', 'I12', 'I13'],
-  async play (t, mutated) {
-    const parts = await openConsumerStage(t)
+  breaks: ['I9', 'I12', 'I13'],
+  async run (t, mutated) {
+    const parts = await openConsumerFixture(t)
     const gate = new Gate()
     const first = await startConsumer(t, parts, {
       // The effect is still to come when its offset is committed; then there is no more consumer for it.
@@ -124,7 +124,7 @@ convict({
     const second = await startConsumer(t, parts)
     await untilConsumed(parts)
     await second.stop()
-    return parts.stage
+    return parts.fixture
   }
 })
 

@@ -5,9 +5,9 @@ import { findOrder } from '../../../services/order-api/src/orders/repository.ts'
 import { findAnswer, storeAnswer } from '../../../services/order-api/src/idempotency/keys.ts'
 import { withIdempotency } from '../../../services/order-api/src/idempotency/with-idempotency.ts'
 import type { Order } from '../../../services/order-api/src/schemas/order.ts'
-import { convict } from '../mutant-test.ts'
+import { testMutant } from '../mutant-test.ts'
 import { startRelay } from '../relay-parts.ts'
-import { Stage } from '../fixture.ts'
+import { Fixture } from '../fixture.ts'
 
 type WithIdempotency = typeof withIdempotency
 
@@ -15,41 +15,41 @@ const keyOf = (request: Parameters<WithIdempotency>[1]) => String(request.header
 const stored = (body: Order) => ({ requestHash: 'hash', statusCode: 201, response: body })
 
 /** As a client does: until there is an answer, with the same key. */
-function insist (stage: Stage, key: string, origin: string, answer: WithIdempotency): Promise<Order> {
-  return until(() => stage.createOnce(key, origin, answer), { what: 'an answer' })
+function insist (fixture: Fixture, key: string, origin: string, answer: WithIdempotency): Promise<Order> {
+  return until(() => fixture.createOnce(key, origin, answer), { what: 'an answer' })
 }
 
-async function finished (stage: Stage, relay: { stop: () => Promise<void> }): Promise<Stage> {
-  await stage.untilOutboxIsEmpty()
+async function finished (fixture: Fixture, relay: { stop: () => Promise<void> }): Promise<Fixture> {
+  await fixture.untilOutboxIsEmpty()
   await relay.stop()
-  return stage
+  return fixture
 }
 
-convict({
+testMutant({
   mutant: 'the Idempotency-Key is ignored',
   fault: 'an answer is lost',
-  convictedBy: ['I17', 'I18'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    const relay = startRelay(t, stage)
+  breaks: ['I17', 'I18'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    const relay = startRelay(t, fixture)
     const [key, origin] = [randomUUID(), randomUUID()]
     const answer: WithIdempotency = mutated
       ? async (pool, _request, work) => ({ done: true, answer: await withTransaction(pool, work) })
       : withIdempotency
-    const finish = stage.begin('create', origin, key)
-    await stage.createOnce(key, origin, answer)
-    finish('ok', await insist(stage, key, origin, answer))
-    return finished(stage, relay)
+    const finish = fixture.begin('create', origin, key)
+    await fixture.createOnce(key, origin, answer)
+    finish('ok', await insist(fixture, key, origin, answer))
+    return finished(fixture, relay)
   }
 })
 
-convict({
+testMutant({
   mutant: 'the answer is stored in a transaction of its own',
   fault: 'the session is lost between the two',
-  convictedBy: ['I17'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    const relay = startRelay(t, stage)
+  breaks: ['I17'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    const relay = startRelay(t, fixture)
     const [key, origin] = [randomUUID(), randomUUID()]
     let lost = false
     const loseSessionOnce = () => {
@@ -71,19 +71,19 @@ convict({
       loseSessionOnce()
       return answer
     })
-    const finish = stage.begin('create', origin, key)
-    finish('ok', await insist(stage, key, origin, mutated ? apart : together))
-    return finished(stage, relay)
+    const finish = fixture.begin('create', origin, key)
+    finish('ok', await insist(fixture, key, origin, mutated ? apart : together))
+    return finished(fixture, relay)
   }
 })
 
-convict({
+testMutant({
   mutant: 'nothing holds a second request with the key back while the first is at work',
   fault: 'a client sends the request twice at a time',
-  convictedBy: ['I17'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    const relay = startRelay(t, stage)
+  breaks: ['I17'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    const relay = startRelay(t, fixture)
     const [key, origin] = [randomUUID(), randomUUID()]
     const bothLooked = Promise.withResolvers<void>()
     let looked = 0
@@ -96,22 +96,22 @@ convict({
       await client.query('INSERT INTO idempotency_keys (key, request_hash, status_code, response) VALUES ($1, $2, 201, $3) ON CONFLICT DO NOTHING', [keyOf(request), 'hash', JSON.stringify(answer.body)])
       return { done: true, answer }
     })
-    const finish = stage.begin('create', origin, key)
-    const answers = await Promise.all([1, 2].map(() => insist(stage, key, origin, mutated ? unlocked : withIdempotency)))
-    const { rows: [row] } = await stage.admin.query<{ id: string }>('SELECT response->>\'id\' AS id FROM idempotency_keys WHERE key = $1', [key])
+    const finish = fixture.begin('create', origin, key)
+    const answers = await Promise.all([1, 2].map(() => insist(fixture, key, origin, mutated ? unlocked : withIdempotency)))
+    const { rows: [row] } = await fixture.admin.query<{ id: string }>('SELECT response->>\'id\' AS id FROM idempotency_keys WHERE key = $1', [key])
     // What the client makes of it: it believes one of the answers, and this one it would be told again.
     finish('ok', answers.find(({ id }) => id === row?.id))
-    return finished(stage, relay)
+    return finished(fixture, relay)
   }
 })
 
-convict({
+testMutant({
   mutant: 'a repeated request is answered with the order as it is now',
   fault: 'the order was changed meanwhile',
-  convictedBy: ['I18'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    const relay = startRelay(t, stage)
+  breaks: ['I18'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    const relay = startRelay(t, fixture)
     const [key, origin] = [randomUUID(), randomUUID()]
     const asItIs: WithIdempotency = async (pool, request, work) => {
       const { done, answer } = await withIdempotency(pool, request, work)
@@ -120,10 +120,10 @@ convict({
       return { done, answer: { ...answer, body: now ?? answer.body } }
     }
     const answer = mutated ? asItIs : withIdempotency
-    const finish = stage.begin('create', origin, key)
-    const order = await stage.createOnce(key, origin, answer)
-    await stage.place('confirm', order.id)
-    finish('ok', order, [await stage.createOnce(key, origin, answer)])
-    return finished(stage, relay)
+    const finish = fixture.begin('create', origin, key)
+    const order = await fixture.createOnce(key, origin, answer)
+    await fixture.place('confirm', order.id)
+    finish('ok', order, [await fixture.createOnce(key, origin, answer)])
+    return finished(fixture, relay)
   }
 })

@@ -3,11 +3,11 @@ import { TcpProxy } from '../../framework/index.ts'
 import { createAdmin } from '@orders/kafka'
 import { complete, NO_EVENTS } from '@orders/outbox'
 import t from 'tap'
-import { convict } from '../mutant-test.ts'
+import { testMutant } from '../mutant-test.ts'
 import { Gate } from '../gate.ts'
 import { startRelay } from '../relay-parts.ts'
 import { changePublish } from '../seams.ts'
-import { Stage } from '../fixture.ts'
+import { Fixture } from '../fixture.ts'
 
 // The broker has to advertise the proxy: else clients go around it.
 const link = await TcpProxy.start()
@@ -18,15 +18,15 @@ t.teardown(async () => {
   await link.close()
 })
 
-convict({
+testMutant({
   mutant: 'events are deleted before Kafka acknowledged them',
   fault: 'Kafka cannot be reached',
-  convictedBy: ['I3'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t, { server })
-    await stage.place('create')
+  breaks: ['I3'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t, { server })
+    await fixture.place('create')
     const [gate, failure] = [new Gate(), new Gate()]
-    const relay = startRelay(t, stage, {
+    const relay = startRelay(t, fixture, {
       throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
         if (mutated) await complete(db, term.fence, batch)
         await gate.pass()
@@ -44,21 +44,21 @@ convict({
     await failure.arrived
     link.heal()
     failure.open()
-    await stage.place('create')
-    await stage.untilOutboxIsEmpty()
+    await fixture.place('create')
+    await fixture.untilOutboxIsEmpty()
     await relay.stop()
-    return stage
+    return fixture
   }
 })
 
-convict({
+testMutant({
   mutant: 'a batch is sent while the one before is not acknowledged yet',
   fault: 'the first one is lost on its way',
-  convictedBy: ['I7'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t, { server, delivery: 'at-least-once' })
-    const order = await stage.place('create')
-    await stage.place('confirm', order?.id)
+  breaks: ['I7'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t, { server, delivery: 'at-least-once' })
+    const order = await fixture.place('create')
+    await fixture.place('confirm', order?.id)
     let lost = false
     link.filter((chunk, direction) => {
       if (lost || direction !== 'toServer' || !chunk.includes('OrderCreated')) return 'forward'
@@ -66,7 +66,7 @@ convict({
       return 'swallow'
     })
     const sent: Array<Promise<void>> = []
-    const relay = startRelay(t, stage, {
+    const relay = startRelay(t, fixture, {
       delivery: 'at-least-once',
       batchEvents: 1,
       throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
@@ -91,33 +91,33 @@ convict({
         await complete(db, term.fence, batch)
       })
     })
-    await stage.untilOutboxIsEmpty()
+    await fixture.untilOutboxIsEmpty()
     await Promise.all(sent)
     await relay.stop()
     link.filter(() => 'forward')
-    return stage
+    return fixture
   }
 })
 
-convict({
+testMutant({
   mutant: 'an idempotent producer is used again after a failure',
   fault: 'an answer of Kafka is lost, and another event comes first',
-  convictedBy: ['I3'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t, { server, delivery: 'at-least-once' })
-    const admin = await createAdmin(stage.connection)
+  breaks: ['I3'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t, { server, delivery: 'at-least-once' })
+    const admin = await createAdmin(fixture.connection)
     t.teardown(() => admin.close())
     const producer = mutated ? await admin.openRawProducer({ idempotent: true, retries: 1 }) : undefined
     t.teardown(() => producer?.close())
-    const slow = await stage.placeSlowly()
-    await stage.place('create')
+    const slow = await fixture.placeSlowly()
+    await fixture.place('create')
     const answer = new Gate()
     let lost = false
-    const relay = startRelay(t, stage, {
+    const relay = startRelay(t, fixture, {
       delivery: 'at-least-once',
       batchEvents: 1,
       throughDelivery: (delivery, db) => changePublish(delivery, async (term, batch) => {
-        const publish = () => producer === undefined ? term.publish(batch) : producer.send(stage.topic, batch.records)
+        const publish = () => producer === undefined ? term.publish(batch) : producer.send(fixture.topic, batch.records)
         if (!lost) {
           lost = true
           // The answer vanishes, and the connection with it: so the failure is known at once.
@@ -137,9 +137,9 @@ convict({
     await answer.arrived
     await slow.commit()
     answer.open()
-    await stage.untilOutboxIsEmpty()
+    await fixture.untilOutboxIsEmpty()
     await relay.stop()
-    return stage
+    return fixture
   }
 })
 

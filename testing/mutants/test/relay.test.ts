@@ -1,26 +1,26 @@
 import { dropClaim, replayDeadLetter, type SqlClient } from '@orders/outbox'
-import { convict } from '../mutant-test.ts'
+import { testMutant } from '../mutant-test.ts'
 import { Gate } from '../gate.ts'
 import { startRelay } from '../relay-parts.ts'
 import { changePublish, changeStatements } from '../seams.ts'
-import { enqueueChange, Stage } from '../fixture.ts'
+import { enqueueChange, Fixture } from '../fixture.ts'
 
-convict({
+testMutant({
   mutant: 'the relay remembers the last id and reads what is above it',
   fault: 'a transaction commits late',
-  convictedBy: ['I3'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    const slow = await stage.placeSlowly()
-    const fast = await stage.place('create')
-    const relay = startRelay(t, stage, { throughDb: mutated ? readAboveLastId : undefined })
-    if (fast !== undefined) await stage.untilPublished(fast)
+  breaks: ['I3'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    const slow = await fixture.placeSlowly()
+    const fast = await fixture.place('create')
+    const relay = startRelay(t, fixture, { throughDb: mutated ? readAboveLastId : undefined })
+    if (fast !== undefined) await fixture.untilPublished(fast)
     await slow.commit()
-    const later = await stage.place('create')
-    if (later !== undefined) await stage.untilPublished(later)
-    if (!mutated) await stage.untilOutboxIsEmpty()
+    const later = await fixture.place('create')
+    if (later !== undefined) await fixture.untilPublished(later)
+    if (!mutated) await fixture.untilOutboxIsEmpty()
     await relay.stop()
-    return stage
+    return fixture
   }
 })
 
@@ -36,15 +36,15 @@ function readAboveLastId (db: SqlClient): SqlClient {
   }
 }
 
-convict({
+testMutant({
   mutant: 'completing does not look at the epoch',
-  fault: 'the leader sleeps through a take-over',
-  convictedBy: ['I10'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    await stage.place('create')
+  fault: 'the leader sleeps through a takeover',
+  breaks: ['I10'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    await fixture.place('create')
     const gate = new Gate()
-    const former = startRelay(t, stage, {
+    const former = startRelay(t, fixture, {
       name: 'former',
       throughDb: (db) => changeStatements(db, (statement) => mutated && statement.name?.startsWith('outbox_complete') === true
         ? {
@@ -61,54 +61,54 @@ convict({
       })
     })
     await gate.arrived
-    const successor = startRelay(t, stage, { name: 'successor' })
-    await stage.untilOutboxIsEmpty()
+    const successor = startRelay(t, fixture, { name: 'successor' })
+    await fixture.untilOutboxIsEmpty()
     gate.open()
     await former.stop()
-    await stage.place('create')
-    await stage.untilOutboxIsEmpty()
+    await fixture.place('create')
+    await fixture.untilOutboxIsEmpty()
     await successor.stop()
-    return stage
+    return fixture
   }
 })
 
-convict({
+testMutant({
   mutant: 'the relay goes on with an order whose event was refused',
   fault: 'an event is too large, and replayed later',
-  convictedBy: ['I7'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    const order = await stage.place('create', undefined, (client, order, eventType) => enqueueChange(client, order, eventType, 'x'.repeat(5_000)))
-    await stage.place('confirm', order?.id)
-    const another = await stage.place('create')
-    const strict = startRelay(t, stage, {
+  breaks: ['I7'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    const order = await fixture.place('create', undefined, (client, order, eventType) => enqueueChange(client, order, eventType, 'x'.repeat(5_000)))
+    await fixture.place('confirm', order?.id)
+    const another = await fixture.place('create')
+    const strict = startRelay(t, fixture, {
       name: 'strict',
       maxRecordBytes: 2_000,
       throughDb: (db) => changeStatements(db, (statement) => mutated && statement.text.includes('INSERT INTO outbox_dead_letters')
         ? { ...statement, text: statement.text.replace('true::boolean', 'false::boolean') }
         : statement)
     })
-    if (another !== undefined) await stage.untilPublished(another)
-    if (mutated && order !== undefined) await stage.untilPublished(order)
+    if (another !== undefined) await fixture.untilPublished(another)
+    if (mutated && order !== undefined) await fixture.untilPublished(order)
     await strict.stop()
-    const { rows: [letter] } = await stage.admin.query<{ id: string }>('SELECT id FROM outbox_dead_letters')
-    await replayDeadLetter(stage.admin, BigInt(letter?.id ?? 0))
-    const generous = startRelay(t, stage, { name: 'generous' })
-    await stage.untilOutboxIsEmpty()
+    const { rows: [letter] } = await fixture.admin.query<{ id: string }>('SELECT id FROM outbox_dead_letters')
+    await replayDeadLetter(fixture.admin, BigInt(letter?.id ?? 0))
+    const generous = startRelay(t, fixture, { name: 'generous' })
+    await fixture.untilOutboxIsEmpty()
     await generous.stop()
-    return stage
+    return fixture
   }
 })
 
-convict({
-  mutant: 'a claim is forgotten at a take-over',
+testMutant({
+  mutant: 'a claim is forgotten at a takeover',
   fault: 'the leader crashed after Kafka had the batch',
-  convictedBy: ['I8'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    await stage.place('create')
+  breaks: ['I8'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    await fixture.place('create')
     let crashed = false
-    const relay = startRelay(t, stage, {
+    const relay = startRelay(t, fixture, {
       throughDelivery: (delivery, db) => {
         const crashing = changePublish(delivery, async (term, batch) => {
           await term.publish(batch)
@@ -126,47 +126,47 @@ convict({
         }
       }
     })
-    await stage.untilOutboxIsEmpty()
+    await fixture.untilOutboxIsEmpty()
     await relay.stop()
-    return stage
+    return fixture
   }
 })
 
-convict({
+testMutant({
   mutant: 'records go out without their key',
   fault: 'nothing else',
-  convictedBy: ['I6'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t, { partitions: 2 })
-    const order = await stage.place('create')
+  breaks: ['I6'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t, { partitions: 2 })
+    const order = await fixture.place('create')
     let next = 0
-    const relay = startRelay(t, stage, {
+    const relay = startRelay(t, fixture, {
       throughDelivery: (delivery) => changePublish(delivery, (term, batch) => term.publish(mutated
         ? { ...batch, records: batch.records.map((record) => ({ ...record, key: null, partition: next++ % 2 })) }
         : batch))
     })
-    await stage.untilOutboxIsEmpty()
-    await stage.place('confirm', order?.id)
-    await stage.untilOutboxIsEmpty()
+    await fixture.untilOutboxIsEmpty()
+    await fixture.place('confirm', order?.id)
+    await fixture.untilOutboxIsEmpty()
     await relay.stop()
-    return stage
+    return fixture
   }
 })
 
-convict({
+testMutant({
   mutant: 'the payload is written anew on the way',
   fault: 'nothing else',
-  convictedBy: ['I5'],
-  async play (t, mutated) {
-    const stage = await Stage.open(t)
-    await stage.place('create')
-    const relay = startRelay(t, stage, {
+  breaks: ['I5'],
+  async run (t, mutated) {
+    const fixture = await Fixture.open(t)
+    await fixture.place('create')
+    const relay = startRelay(t, fixture, {
       throughDelivery: (delivery) => changePublish(delivery, (term, batch) => term.publish(mutated
         ? { ...batch, records: batch.records.map((record) => ({ ...record, value: JSON.stringify({ ...JSON.parse(String(record.value)) as object, note: '' }) })) }
         : batch))
     })
-    await stage.untilOutboxIsEmpty()
+    await fixture.untilOutboxIsEmpty()
     await relay.stop()
-    return stage
+    return fixture
   }
 })

@@ -19,7 +19,7 @@ export async function renderReadme (): Promise<string> {
 const HEADING = '## Values'
 const INTRODUCTION = 'This table is generated from the comments of [values.yaml](values.yaml): `npm run chart`.'
 
-/** Values with a `# --` comment. A value that is itself a map is shown whole, where the comment stands above the map. */
+/** Values with a `# --` comment. A map is shown as a whole if the comment is above it. */
 export function readValues (yaml: string): Value[] {
   const values: Value[] = []
   const path: Array<{ indent: number, key: string }> = []

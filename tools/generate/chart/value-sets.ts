@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { checkoutUrl } from '@orders/testing/framework/checkout'
 
 export const CHART = checkoutUrl('deploy/helm/')
-/** Stated, for it is what the chart is tried on; what helm takes without a cluster depends on how it was built. */
+/** The version that the chart is tested on. helm's own default depends on its build. */
 const KUBERNETES = '1.34.4'
 
 const run = promisify(execFile)
@@ -24,7 +24,7 @@ export function goldenFile (name: string): URL {
   return checkoutUrl(`test/chart/golden/${name}.yaml`)
 }
 
-/** helm without a cluster. @throws with what helm said, in `stderr` */
+/** Runs helm without a cluster. @throws Error with helm's output in `stderr` */
 export async function runHelm (helm: string, command: 'lint' | 'template', args: readonly string[], chart = fileURLToPath(CHART)): Promise<string> {
   const { stdout } = await run(helm, [
     command, ...command === 'template' ? ['orders', chart] : [chart], '--kube-version', KUBERNETES, ...args
@@ -36,7 +36,7 @@ export async function renderChart (helm: string, name: string, namespace: string
   return runHelm(helm, 'template', ['--namespace', namespace, '--values', valuesFile(name), ...args])
 }
 
-/** The same every time: what is random in it is replaced. */
+/** Deterministic: random values are replaced. */
 export async function renderValueSet (helm: string, name: string): Promise<string> {
   return (await renderChart(helm, name, 'orders'))
     .replaceAll(/\b[A-Za-z0-9]{32}(?=@|$)/gm, 'RANDOM')

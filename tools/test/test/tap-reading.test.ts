@@ -7,10 +7,10 @@ import { TapReading } from '../tap-reading.ts'
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const FIXTURES = 'tools/test/test/fixtures'
 
-/** What the runner makes of tap's own report on these files. */
+/** The runner's reading of tap's report on these files. */
 async function readingOf (...files: string[]): Promise<TapReading> {
   const reading = new TapReading()
-  // Else the tap in here would take itself for a part of the one that runs this.
+  // Without this the inner tap would report to the outer one.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TAP')))
   await runCommand('tap', ['run', '--reporter=tap', '--allow-empty-coverage', ...files.map((file) => `${FIXTURES}/${file}.ts`)], {
     cwd: ROOT, env, onLine (line, stream) { if (stream === 'stdout') reading.read(line); else reading.readError(line) }
@@ -18,7 +18,7 @@ async function readingOf (...files: string[]): Promise<TapReading> {
   return reading
 }
 
-t.test('tests are counted by the outermost ones of each file; each failure is told once, with its place and its reason', async (t) => {
+t.test('the outermost tests of each file are counted; each failure is reported once, with place and reason', async (t) => {
   const reading = await readingOf('mixed', 'crash', 'late-crash')
   t.match(reading, { passed: 3, failed: 4 }, 'good, bare and good; outer, thrown and two files')
   t.same(new Map(reading.files.map(({ name, ok, tests }) => [name, `${ok ? 'ok' : 'not ok'} ${tests}`])), new Map([

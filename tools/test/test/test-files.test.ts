@@ -1,7 +1,7 @@
 import t from 'tap'
 import { inTwoParts, testFiles, WITH_KUBERNETES } from '../test-files.ts'
 
-t.test('every test file is run, once, and those that need no API server first', async (t) => {
+t.test('every test file runs once, and those without an API server first', async (t) => {
   const files = testFiles()
   const { first, withKubernetes } = inTwoParts(files)
   t.same([...first, ...withKubernetes].sort(), files)

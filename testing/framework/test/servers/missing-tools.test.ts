@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { chmod, symlink, writeFile } from 'node:fs/promises'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import type { LocalStackOptions } from '../index.ts'
+import type { LocalStackOptions } from '../../../servers/index.ts'
 import t, { type Test } from 'tap'
 import { dataFolders, openFolder, startOwner } from './fixtures/own-process.ts'
 

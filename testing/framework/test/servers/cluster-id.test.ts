@@ -1,5 +1,5 @@
 import t from 'tap'
-import { clusterId } from '../cluster-id.ts'
+import { clusterId } from '../../../servers/cluster-id.ts'
 
 t.test('an id that a command line takes for an id', async (t) => {
   const ids = Array.from({ length: 1_000 }, clusterId)

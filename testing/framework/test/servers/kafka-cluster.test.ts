@@ -1,6 +1,6 @@
 import { createAdmin, openPlainPublisher, openTransactionalPublisher } from '@orders/kafka'
-import { KafkaCluster } from '../index.ts'
-import { compareReaders, ReaderComparison, testConnection, testKafka, testTopic, until } from '../../framework/index.ts'
+import { KafkaCluster } from '../../../servers/index.ts'
+import { compareReaders, ReaderComparison, testConnection, testKafka, testTopic, until } from '../../index.ts'
 import t from 'tap'
 
 t.test('three brokers: what was acknowledged is there while one of them is dead, and both readers see it', async (t) => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startLocalStack } from '../index.ts'
-import { until } from '../../framework/index.ts'
+import { startLocalStack } from '../../../servers/index.ts'
+import { until } from '../../index.ts'
 import t from 'tap'
 import { dataFolders, isListening, openFolder, startOwner, type Servers } from './fixtures/own-process.ts'
 

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { until } from '../../framework/index.ts'
+import { until } from '../../index.ts'
 import t from 'tap'
-import { ServerProcess } from '../server-process.ts'
+import { ServerProcess } from '../../../servers/server-process.ts'
 
 const OWNER = new URL('fixtures/guarded.ts', import.meta.url).pathname
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { Postgres } from '../index.ts'
-import { until } from '../../framework/index.ts'
+import { Postgres } from '../../../servers/index.ts'
+import { until } from '../../index.ts'
 import pg from 'pg'
 import t from 'tap'
 

@@ -1,6 +1,6 @@
 import { createAdmin, openPlainPublisher } from '@orders/kafka'
-import { Kafka } from '../index.ts'
-import { TcpProxy, testConnection, testTopic, until } from '../../framework/index.ts'
+import { Kafka } from '../../../servers/index.ts'
+import { TcpProxy, testConnection, testTopic, until } from '../../index.ts'
 import t, { type Test } from 'tap'
 import { isListening } from './fixtures/own-process.ts'
 

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { until } from '../../framework/index.ts'
+import { checkoutPath } from '../../checkout.ts'
+import { until } from '../../index.ts'
 import t, { type Test } from 'tap'
-import { cacheDirectory, cachedFolder, publicCacheDirectory } from '../cache.ts'
+import { cacheDirectory, cachedFolder, publicCacheDirectory } from '../../../servers/cache.ts'
 
-const CHECKOUT = fileURLToPath(new URL('../../../', import.meta.url))
+const CHECKOUT = checkoutPath('./')
 
 function folderIn (t: Test): string {
   return join(t.testdir({}), 'made')
