@@ -9,7 +9,7 @@ export class Random {
     this.#state = seed >>> 0
   }
 
-  /** A number from 0 up to, not including, 1. Every other method takes exactly one of these, unless it says otherwise. */
+  /** A number from 0 up to, not including, 1. Every other method takes exactly one of these. */
   next (): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1)
@@ -41,10 +41,5 @@ export class Random {
   pick<T> (list: readonly T[]): T {
     if (list.length === 0) throw new Error('expected a list to pick from, found an empty one')
     return list[this.below(list.length)] as T
-  }
-
-  /** Takes one number for each byte. */
-  bytes (length: number): Buffer {
-    return Buffer.from(Array.from({ length }, () => this.below(256)))
   }
 }
