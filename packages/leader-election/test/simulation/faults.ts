@@ -1,5 +1,5 @@
 import type { Network } from './network.ts'
-import type { Random } from './random.ts'
+import type { Random } from '@orders/testing/framework/random'
 import type { Replica } from './replica.ts'
 import type { Rules } from './rules.ts'
 
@@ -41,27 +41,27 @@ export const FAULTS: Record<string, Fault> = {
   freeze (world) {
     const frozen = victim(world)
     frozen?.freeze()
-    world.later(world.random.real(10, 12_000), () => frozen?.thaw())
+    world.later(world.random.uniform(10, 12_000), () => frozen?.thaw())
   },
   giveUp (world) {
     pickReplica(world, ({ leads }) => leads)?.endWork()
   },
   outage (world) {
     world.network.outage = world.random.pick(['hang', 'refuse'])
-    world.later(world.random.real(100, 12_000), () => { world.network.outage = 'none' })
+    world.later(world.random.uniform(100, 12_000), () => { world.network.outage = 'none' })
   },
   cutOff (world) {
     const cut = victim(world)
     if (cut === undefined) return
     cut.link.outage = world.random.pick(['hang', 'refuse'])
-    world.later(world.random.real(100, 12_000), () => { cut.link.outage = 'none' })
+    world.later(world.random.uniform(100, 12_000), () => { cut.link.outage = 'none' })
   },
   forbid (world) {
     const refused = victim(world)
     // It rightly ends the term of a fenced leader, but no invariant can tell that from outside.
     if (refused === undefined || world.rules.fenced) return
     refused.link.outage = 'forbid'
-    world.later(world.random.real(100, 12_000), () => { refused.link.outage = 'none' })
+    world.later(world.random.uniform(100, 12_000), () => { refused.link.outage = 'none' })
   },
   deleteLease ({ network }) {
     network.lease.delete()

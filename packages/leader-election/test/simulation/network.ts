@@ -1,7 +1,7 @@
 import { LeaseStoreError, type LeaderElectionRecord, type LeaseObserver, type LeaseSnapshot, type LeaseStore, type LeaseWatch, type StoreRequest } from '@orders/leader-election'
 import type { MemoryLease } from '../fakes/memory-lease.ts'
 import type { Scheduler } from '../fakes/scheduler.ts'
-import type { Random } from './random.ts'
+import type { Random } from '@orders/testing/framework/random'
 
 /** The probability of each network fault, per request. */
 export interface Weather {
@@ -130,7 +130,7 @@ export class Link implements LeaseStore {
 
   #latencyMs (): number {
     const { random, weather } = this.#network
-    return random.chance(weather.slow) ? random.real(100, 3_000) : random.real(1, 30)
+    return random.chance(weather.slow) ? random.uniform(100, 3_000) : random.uniform(1, 30)
   }
 }
 
@@ -160,7 +160,7 @@ export class Network {
     const { record } = this.lease
     for (const link of this.links) {
       if (this.random.chance(this.weather.loseHint) || this.outage !== 'none' || link.outage !== 'none') continue
-      const delayMs = this.random.chance(this.weather.slowHint) ? this.random.real(100, 10_000) : this.random.real(1, 30)
+      const delayMs = this.random.chance(this.weather.slowHint) ? this.random.uniform(100, 10_000) : this.random.uniform(1, 30)
       this.scheduler.schedule(delayMs, () => { link.hint(record) })
     }
   }

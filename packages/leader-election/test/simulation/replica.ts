@@ -3,7 +3,7 @@ import { FakeClock } from '../fakes/fake-clock.ts'
 import type { Scheduler } from '../fakes/scheduler.ts'
 import type { Invariants, Sent } from './invariants.ts'
 import { Link, type Network, type Request } from './network.ts'
-import type { Random } from './random.ts'
+import type { Random } from '@orders/testing/framework/random'
 import type { Rules } from './rules.ts'
 
 /** A run, as far as a replica needs it. */
@@ -49,9 +49,9 @@ export class Replica {
     this.#world = world
     this.name = name
     this.clock = new FakeClock(scheduler, {
-      rate: random.real(1, rules.clockRateRatio),
-      startsAt: random.real(0, 1e9),
-      dateOffsetMs: random.real(-1, 1) * 86_400_000
+      rate: random.uniform(1, rules.clockRateRatio),
+      startsAt: random.uniform(0, 1e9),
+      dateOffsetMs: random.uniform(-1, 1) * 86_400_000
     })
     this.link = new Link(world.network, (work) => { this.#deliver(work) }, world.invariants.observe(this))
     this.elector = new world.Elector({
@@ -132,7 +132,7 @@ export class Replica {
     await ended
     this.#endWork.clear()
     if (term.signal.aborted) {
-      await new Promise<void>((resolve) => { this.clock.setTimer(random.real(0, rules.windDownMs), resolve) })
+      await new Promise<void>((resolve) => { this.clock.setTimer(random.uniform(0, rules.windDownMs), resolve) })
     }
     this.working = false
     if (random.chance(0.2)) throw new Error('simulated')

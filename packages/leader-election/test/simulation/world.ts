@@ -5,7 +5,7 @@ import { FAULTS } from './faults.ts'
 import { Invariants, InvariantViolation } from './invariants.ts'
 import { CALM, Network, type Weather } from './network.ts'
 import { Replica } from './replica.ts'
-import { Random } from './random.ts'
+import { Random } from '@orders/testing/framework/random'
 import { TIMINGS, type Rules } from './rules.ts'
 
 const STORMY_MS = 60_000
@@ -53,7 +53,7 @@ export class World {
   async run (): Promise<Outcome> {
     try {
       const count = 2 + Math.floor(this.random.next() * 3)
-      for (let index = 0; index < count; index++) this.later(this.random.real(0, 1_000), () => { this.#start() })
+      for (let index = 0; index < count; index++) this.later(this.random.uniform(0, 1_000), () => { this.#start() })
       this.#faultLater()
       await this.#pass(STORMY_MS)
       this.#stormy = false
@@ -76,12 +76,12 @@ export class World {
   }
 
   restartLater (): void {
-    this.later(this.random.real(0, 3_000), () => { this.#start() })
+    this.later(this.random.uniform(0, 3_000), () => { this.#start() })
   }
 
   proveDead (dead: Replica): void {
     this.note(`${dead.name} is reported dead`)
-    this.later(this.random.real(1, 20), () => {
+    this.later(this.random.uniform(1, 20), () => {
       for (const replica of this.replicas) {
         if (replica !== dead && replica.candidate && !replica.frozen && this.random.chance(0.7)) replica.elector.challenge(dead.elector.identity)
       }
@@ -95,7 +95,7 @@ export class World {
   }
 
   #faultLater (): void {
-    this.later(this.random.real(100, 6_000), () => {
+    this.later(this.random.uniform(100, 6_000), () => {
       if (!this.#stormy || this.#diet.length === 0) return
       const name = this.random.pick(this.#diet)
       this.note(`fault: ${name}`)
@@ -146,7 +146,7 @@ export class World {
 
   #drawWeather (): Weather {
     const { random } = this
-    const mild = () => random.chance(0.5) ? random.real(0, 0.15) : 0
+    const mild = () => random.chance(0.5) ? random.uniform(0, 0.15) : 0
     return {
       slow: mild(), loseRequest: mild(), loseReply: mild(), failBefore: mild(), failAfter: mild(), loseHint: random.next(), slowHint: mild()
     }
