@@ -68,7 +68,7 @@ export default {
       comment: 'kafkajs must be repaired before anybody uses it; also its types say what only our version of it keeps.',
       severity: 'error',
       from: { pathNot: '^packages/kafka/src/kafkajs/' },
-      to: { path: '(^|/)node_modules/kafkajs(/|$)' }
+      to: { path: '(^|/)node_modules/kafkajs(/|$)', pathNot: '/package\\.json$' }
     },
     {
       name: 'resolvable',

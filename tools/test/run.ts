@@ -92,7 +92,7 @@ const preparing = Promise.all([
 const [stack] = await Promise.all([
   startServers({ postgres: true, kafka: true }),
   check('tap', 'tap', ['build']),
-  ...isWhole ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), checkTypes()] : []
+  ...isWhole ? [check('lint', 'eslint', ['.', '--max-warnings', '0']), check('imports', 'npm', ['run', '--silent', 'lint:imports']), checkTypes()] : []
 ])
 const servers = { DATABASE_URL: stack?.postgres?.url, KAFKA_BROKERS: stack?.kafka?.brokers }
 const goesOn = () => stack !== undefined && !interruption.signal.aborted
