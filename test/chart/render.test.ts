@@ -52,7 +52,7 @@ for (const name of await valueSets()) {
   })
 }
 
-t.test('replicas are left to whoever scales', async (t) => {
+t.test('the chart leaves replicas to the autoscaler or to kubectl scale', async (t) => {
   const deployments = splitManifests(await renderChart(helm, 'ha', 'orders')).filter(({ object }) => object.kind === 'Deployment')
   const replicas = Object.fromEntries(deployments.map(({ object }) => [object.metadata.name, (object.spec as { replicas?: number }).replicas]))
   t.same(replicas, { 'orders-order-api': undefined, 'orders-order-consumer': undefined, 'orders-outbox-relay': 3 })

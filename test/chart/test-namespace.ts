@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { TestContext } from '@orders/testing/framework'
 import type { ApiServer } from './api-server.ts'
 
-/** A namespace in which pods have to keep to Pod Security `restricted`, and whoever makes them is warned if they would not. */
+/** A namespace that enforces Pod Security `restricted`, and warns of pods that break it. */
 export async function testNamespace (t: TestContext, server: ApiServer): Promise<string> {
   const name = `chart-${randomBytes(4).toString('hex')}`
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted', 'pod-security.kubernetes.io/warn': 'restricted' }

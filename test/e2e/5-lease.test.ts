@@ -9,7 +9,7 @@ t.setTimeout(900_000)
 
 const API_SERVER_POLICY = `${RELAY}-api-server`
 
-t.test('the Lease is deleted under load, and made again by whoever may', async (t) => {
+t.test('the Lease is deleted under load, and a relay creates it again', async (t) => {
   const lease = await leaseName()
   const load = await Load.start(t)
   await kubectl('delete', 'lease', lease)
