@@ -2,6 +2,7 @@ import { createAdmin, openPlainPublisher, type EventRecord, type KafkaAdmin, typ
 import {
   startService, testDatabase, testKafka, testTopic, until, type ServiceProcess, type TestDatabase, type TestTopic
 } from '@orders/testing/framework'
+import { fetchMetrics } from '@orders/testing/framework/metrics'
 import pg from 'pg'
 import type { Test } from 'tap'
 
@@ -135,7 +136,5 @@ export async function getJson (url: string): Promise<{ status: number, type: str
 
 /** A metric of the service, summed over its labels. */
 export async function metric (service: ServiceProcess, name: string): Promise<number> {
-  const response = await fetch(`${service.ops}/metrics`, { signal: AbortSignal.timeout(15_000) })
-  const values = [...(await response.text()).matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))]
-  return values.reduce((sum, [, value]) => sum + Number(value), 0)
+  return (await fetchMetrics(service)).sum(name)
 }
