@@ -9,7 +9,8 @@ import { testPostgres, type TestContext } from './servers.ts'
 const MIGRATION_JOB = checkoutPath('packages/service-kit/src/postgres/migrate.ts')
 /** The same for every database: roles belong to the server, not to the database. */
 const ROLE_PASSWORD = 'test'
-const TEMPLATE_LOCK = 3_141_592
+/** Any constant. See {@link withServerLock}. */
+const SERVER_LOCK = 3_141_592
 
 export const ROLES = {
   'order-api': ['order_api', 'outbox_relay', 'outbox_operator'],
@@ -32,9 +33,8 @@ export async function testDatabase (
   const { url } = server ?? await testPostgres(t)
   const template = await ensureTemplate(url, service)
   const name = `${template}_${randomBytes(5).toString('hex')}`
-  await withClient(url, async (client) => {
-    // Postgres makes only one copy of a template at a time.
-    await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
+  // Postgres makes only one copy of a template at a time.
+  await withServerLock(url, async (client) => {
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
     await copyDatabaseRights(client, template, name)
   })
@@ -57,8 +57,7 @@ async function ensureTemplate (url: string, service: DatabaseOwner): Promise<str
   for (const file of (await readdir(folder)).sort()) hash.update(await readFile(join(folder, file)))
   hash.update(await readFile(MIGRATION_JOB))
   const name = `test_${service.replace('-', '_')}_${hash.digest('hex').slice(0, 8)}`
-  await withClient(url, async (client) => {
-    await client.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK])
+  await withServerLock(url, async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
     if (rowCount !== 0) return
     await client.query(`DROP DATABASE IF EXISTS ${name}_new WITH (FORCE)`)
@@ -84,6 +83,18 @@ export async function migrateService (service: DatabaseOwner, url: string, passw
   const env = password === undefined ? {} : Object.fromEntries(ROLES[service].map((role) => [`MIGRATE_${role.toUpperCase()}_PASSWORD`, password]))
   await runCommand(process.execPath, ['--conditions=@orders/source', checkoutPath(`services/${service}/src/bin/migrate.ts`)], {
     env: { ...process.env, ...env, DATABASE_URL: url, LOG_LEVEL: 'warn' }
+  })
+}
+
+/**
+ * Lends a client that is alone on this server with what every database shares: a template, and the services' roles. Without it
+ * a demo that ends could drop a role between a migration's CREATE ROLE and its first GRANT to that role. With it, the role has
+ * rights in the migrated database by then, and Postgres refuses to drop it.
+ */
+export async function withServerLock<T> (url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  return withClient(url, async (client) => {
+    await client.query('SELECT pg_advisory_lock($1)', [SERVER_LOCK])
+    return work(client)
   })
 }
 

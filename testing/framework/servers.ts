@@ -9,15 +9,17 @@ export interface TestContext {
 
 /** The Postgres of this test run (`npm test` starts one for all files), or one for this test. */
 export async function testPostgres (t: TestContext): Promise<{ url: string }> {
-  return shared('DATABASE_URL', (url) => ({ url })) ?? close(t, await Postgres.start())
+  return shared('DATABASE_URL', (url) => ({ url })) ?? ofTest(t, Postgres)
 }
 
+/** As {@link testPostgres}. */
 export async function testKafka (t: TestContext): Promise<{ brokers: string }> {
-  return shared('KAFKA_BROKERS', (brokers) => ({ brokers })) ?? close(t, await Kafka.start())
+  return shared('KAFKA_BROKERS', (brokers) => ({ brokers })) ?? ofTest(t, Kafka)
 }
 
+/** As {@link testPostgres}. */
 export async function testKubernetes (t: TestContext): Promise<{ kubeconfig: string }> {
-  return shared('LOCAL_STACK_KUBECONFIG', (kubeconfig) => ({ kubeconfig })) ?? close(t, await Kubernetes.start())
+  return shared('LOCAL_STACK_KUBECONFIG', (kubeconfig) => ({ kubeconfig })) ?? ofTest(t, Kubernetes)
 }
 
 function shared<T> (variable: string, toServer: (value: string) => T): T | undefined {
@@ -25,7 +27,21 @@ function shared<T> (variable: string, toServer: (value: string) => T): T | undef
   return value === undefined || value === '' ? undefined : toServer(value)
 }
 
-function close<Server extends { close: () => Promise<void> }> (t: TestContext, server: Server): Server {
+interface Closable {
+  close: () => Promise<void>
+}
+
+const started = new WeakMap<TestContext, Map<unknown, Promise<Closable>>>()
+
+/** One of each for a test, however often it asks: two topics of one test are on the same brokers, also when its file runs alone. */
+async function ofTest<Server extends Closable> (t: TestContext, kind: { start: () => Promise<Server> }): Promise<Server> {
+  const servers = started.get(t) ?? new Map<unknown, Promise<Closable>>()
+  started.set(t, servers)
+  const known = servers.get(kind) as Promise<Server> | undefined
+  if (known !== undefined) return known
+  const starting = kind.start()
+  servers.set(kind, starting)
+  const server = await starting
   t.teardown(() => server.close())
   return server
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
-import { migrateService, ROLES, withClient, withDatabase, type DatabaseOwner } from '../framework/database.ts'
+import { migrateService, ROLES, withClient, withDatabase, withServerLock, type DatabaseOwner } from '../framework/database.ts'
 
 /** The database of each service that has one. */
 export const DATABASES = { 'order-api': 'orders', 'order-consumer': 'order_views' } as const satisfies Record<DatabaseOwner, string>
@@ -16,8 +16,10 @@ export interface SystemDatabases {
 /** Creates and migrates a service's database. @returns its URL, as the user of `server` */
 export async function createDatabase (server: { url: string }, service: DatabaseOwner, { name = DATABASES[service], password }: { name?: string, password?: string } = {}): Promise<string> {
   const url = withDatabase(server.url, name).href
-  await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name}`))
-  await migrateService(service, url, password)
+  await withServerLock(server.url, async (client) => {
+    await client.query(`CREATE DATABASE ${name}`)
+    await migrateService(service, url, password)
+  })
   return url
 }
 
@@ -30,7 +32,7 @@ export async function createDatabase (server: { url: string }, service: Database
 export async function createDatabases (server: { url: string, external: boolean }, run: string, stack: AsyncDisposableStack): Promise<SystemDatabases> {
   const { url, external } = server
   const rolesBefore = await withClient(url, listRoles)
-  if (external) stack.defer(() => withClient(url, (client) => dropNewRoles(client, rolesBefore, run)))
+  if (external) stack.defer(() => withServerLock(url, (client) => dropNewRoles(client, rolesBefore, run)))
   const users = new Map<string, string>()
   const create = async (service: DatabaseOwner): Promise<string> => {
     const name = external ? `${DATABASES[service]}_demo_${run}` : DATABASES[service]
