@@ -2,7 +2,7 @@ export { createAdmin, type KafkaAdmin, type PartitionState, type TopicToCreate }
 export type { Permission } from './admin/permissions.ts'
 export type { RawProducer, RawProducerOptions } from './admin/raw-producer.ts'
 export type { ReadOptions, StoredRecord, TopicFollower } from './admin/read-topic.ts'
-export { createTopicProbe, findTopic, type TopicAccess, type TopicProbe, type TopicState } from './admin/topic-state.ts'
+export { createTopicProbe, type TopicAccess, type TopicProbe } from './admin/topic-state.ts'
 export { createKafka, type KafkaOptions } from './connection.ts'
 export type { ConsumerHealth } from './consumer/consumer-health.ts'
 export { runConsumer, type ConsumerOptions, type RunningConsumer } from './consumer/consumer-runner.ts'

@@ -1,28 +1,32 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { findTopic, type KafkaConnection, type TopicState } from '@orders/kafka'
+import type { TopicAccess, TopicProbe } from '@orders/kafka'
 import type { Logger } from 'pino'
 
 const INTERVAL_MS = 2_000
+/** Kafka's name for a missing right. Every other reason means that there is no such topic. */
+const FORBIDDEN = 'TOPIC_AUTHORIZATION_FAILED'
 
-/** Topics by the setting that names them. */
-export type TopicsToFind = Readonly<Record<string, string>>
+/** A topic of the settings, and what the consumer does with it. */
+export interface NeededTopic {
+  setting: string
+  topic: string
+  right: 'read' | 'write'
+}
 
 /**
- * Looks for the topics of the settings until each was found once. Otherwise a missing dead-letter topic would be noticed only
- * when the first record needs it, perhaps after months.
+ * Looks for the topics of the settings, with the right that each needs, until each was found once. Otherwise a missing dead-letter
+ * topic, or one that may not be written to, would be noticed only when the first record needs it, perhaps after months.
  */
 export class TopicsCheck {
-  readonly #connection: KafkaConnection
-  readonly #topics: TopicsToFind
+  readonly #probe: TopicProbe
   readonly #logger: Logger
-  /** The topics that were not found yet, by setting. */
-  readonly #problems = new Map<string, string>()
+  /** The topics that were not found yet, and why not. */
+  readonly #problems: Map<NeededTopic, string>
 
-  constructor (connection: KafkaConnection, topics: TopicsToFind, logger: Logger) {
-    this.#connection = connection
-    this.#topics = topics
+  constructor (probe: TopicProbe, topics: readonly NeededTopic[], logger: Logger) {
+    this.#probe = probe
     this.#logger = logger
-    for (const [setting, topic] of Object.entries(topics)) this.#problems.set(setting, `the topic ${topic} (${setting}) has not been found yet`)
+    this.#problems = new Map(topics.map((needed) => [needed, `the topic ${needed.topic} (${needed.setting}) has not been found yet`]))
   }
 
   /** A readiness check. Found once is enough: the read model does not need Kafka later. @throws while a topic is missing */
@@ -33,30 +37,39 @@ export class TopicsCheck {
 
   /** Resolves when all topics were found, or `signal` is aborted. Never throws. */
   async run (signal: AbortSignal): Promise<void> {
-    const states = new Map<string, TopicState>()
+    const reported = new Map<NeededTopic, string>()
     while (this.#problems.size > 0 && !signal.aborted) {
-      for (const setting of [...this.#problems.keys()]) {
-        const topic = this.#topics[setting] ?? ''
-        try {
-          const state = await findTopic(this.#connection, topic)
-          if (state === 'found') this.#problems.delete(setting)
-          else this.#report(setting, topic, state, states.get(setting) !== state)
-          states.set(setting, state)
-        } catch (error) {
-          this.#problems.set(setting, `Kafka did not answer a query for the topic ${topic} (${setting}): ${(error as Error).message}`)
-        }
+      const missing = [...this.#problems.keys()]
+      try {
+        const found = await this.#probe.look(missing.map(({ topic }) => topic))
+        for (const needed of missing) this.#take(needed, found.find(({ topic }) => topic === needed.topic), reported)
+      } catch (error) {
+        for (const needed of missing) this.#problems.set(needed, `Kafka did not answer a query for the topic ${needed.topic} (${needed.setting}): ${(error as Error).message}`)
       }
       if (this.#problems.size > 0) await delay(INTERVAL_MS, undefined, { signal }).catch(() => {})
     }
+    await this.#probe.close()
   }
 
-  #report (setting: string, topic: string, state: 'missing' | 'forbidden', isNew: boolean): void {
-    const found = state === 'missing' ? 'no such topic' : 'that this client may not use it'
-    const problem = `expected the topic ${topic} of ${setting}, found ${found}`
-    this.#problems.set(setting, problem)
-    if (isNew) {
-      this.#logger.error({ event: state === 'missing' ? 'topic_missing' : 'topic_forbidden', setting, topic, detail: `${problem}; create it or grant it, or correct ${setting}` },
-        `a topic of the settings is ${state}: not ready until it can be used`)
+  /** @param access undefined: its state is unknown now, because it has no leader */
+  #take (needed: NeededTopic, access: TopicAccess | undefined, reported: Map<NeededTopic, string>): void {
+    const { setting, topic, right } = needed
+    if (access === undefined) {
+      this.#problems.set(needed, `the topic ${topic} of ${setting} has no leader now`)
+      return
     }
+    const reason = right === 'read' ? access.readProblem : access.writeProblem
+    if (reason === undefined) {
+      this.#problems.delete(needed)
+      return
+    }
+    const found = reason === FORBIDDEN ? `that this client may not ${right === 'read' ? 'read it' : 'write to it'}` : 'no such topic'
+    const problem = `expected the topic ${topic} of ${setting}, found ${found} (${reason})`
+    this.#problems.set(needed, problem)
+    if (reported.get(needed) === reason) return
+    reported.set(needed, reason)
+    const state = reason === FORBIDDEN ? 'forbidden' : 'missing'
+    this.#logger.error({ event: state === 'missing' ? 'topic_missing' : 'topic_forbidden', setting, topic, right, detail: `${problem}; create it or grant it, or correct ${setting}` },
+      `a topic of the settings is ${state}: not ready until it can be used`)
   }
 }

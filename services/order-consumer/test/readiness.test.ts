@@ -1,4 +1,4 @@
-import { testDatabase, until } from '@orders/testing/framework'
+import { securedKafka, testDatabase, until } from '@orders/testing/framework'
 import t from 'tap'
 import { getJson, setUp } from './order-consumer.ts'
 import { lives } from './order-events.ts'
@@ -24,6 +24,24 @@ for (const [setting, check] of [['CONSUMER_TOPIC', 'consumer group'], ['CONSUMER
     await until(async () => (await getJson(`${service.ops}/readyz`)).status === 200, { what: 'the topic to be found', deadlineMs: 60_000 })
   })
 }
+
+t.test('a dead-letter topic that may not be written to: not ready, and the log names setting and topic, before any record needs it', async (t) => {
+  const { admin, broker, open } = await securedKafka(t, { topics: [], grants: [] })
+  const fixture = await setUp(t, { kafka: open })
+  await admin.grant(fixture.topic, 'Read')
+  await admin.grant(fixture.deadLetterTopic, 'Read')
+  await admin.grantPrefix(fixture.group)
+  const service = await fixture.start({
+    KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
+  })
+  await until(async () => (await failuresOf(service)).length === 1, { what: 'the rest to be ready', deadlineMs: 60_000 })
+  t.match(await failuresOf(service), [{ check: 'topics', reason: new RegExp(`${fixture.deadLetterTopic} of CONSUMER_DEAD_LETTER_TOPIC.*may not write`) }])
+  t.match(service.logs.filter(({ event }) => event === 'topic_forbidden'), [
+    { level: 'error', setting: 'CONSUMER_DEAD_LETTER_TOPIC', topic: fixture.deadLetterTopic, right: 'write' }
+  ])
+  await admin.grant(fixture.deadLetterTopic, 'Write')
+  await until(async () => (await getJson(`${service.ops}/readyz`)).status === 200, { what: 'the right to be found' })
+})
 
 t.test('the database of another service: not ready, and the log names the setting, once', async (t) => {
   const fixture = await setUp(t)

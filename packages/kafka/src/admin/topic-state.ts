@@ -6,36 +6,6 @@ import type { PartitionWithOperations } from '../kafkajs/patches/authorized-meta
 import type { WithFailures } from '../kafkajs/patches/named-failures.ts'
 import { causesOf, toPublishError } from '../publisher/publish-errors.ts'
 
-// Both ways to ask about topics read metadata only: they write nothing and create no topic.
-
-/** `forbidden`: this client may not know whether the topic exists. */
-export type TopicState = 'found' | 'missing' | 'forbidden'
-
-const STATES: Readonly<Record<string, TopicState>> = {
-  UNKNOWN_TOPIC_OR_PARTITION: 'missing',
-  INVALID_TOPIC_EXCEPTION: 'missing',
-  TOPIC_AUTHORIZATION_FAILED: 'forbidden'
-}
-
-/**
- * Asks once whether a topic exists.
- *
- * @throws Error when Kafka cannot be reached, or the topic has no leader
- */
-export async function findTopic (connection: KafkaConnection, topic: string): Promise<TopicState> {
-  const admin = clientOf(connection).admin()
-  try {
-    await admin.connect()
-    const { answers: [answer], error } = await describeTopics(admin, [topic])
-    if (error === undefined) return 'found'
-    const state = STATES[nameOf(answer?.code ?? 0)]
-    if (state === undefined) throw error
-    return state
-  } finally {
-    await admin.disconnect()
-  }
-}
-
 /** What this client may do with one topic. */
 export interface TopicAccess {
   topic: string
@@ -45,7 +15,7 @@ export interface TopicAccess {
   readProblem: string | undefined
 }
 
-/** Asks again and again, over one connection. */
+/** Asks again and again, over one connection. It reads metadata only: it writes nothing and creates no topic. */
 export interface TopicProbe {
   /**
    * @returns one entry for each topic, without those whose state is unknown now (no leader)
@@ -78,7 +48,7 @@ export function createTopicProbe (connection: KafkaConnection, { deadlineMs }: {
     admin = undefined
     await former?.disconnect().catch(() => {})
   }
-  const look = async (topics: readonly string[]) => (await describeTopics(await connected(), topics)).answers.flatMap(toAccess)
+  const look = async (topics: readonly string[]) => (await describeTopics(await connected(), topics)).flatMap(toAccess)
   return {
     async look (topics) {
       try {
@@ -115,17 +85,16 @@ interface TopicAnswer {
  * The broker's answer for each topic. kafkajs throws the answer away and an error instead when one topic of many has an error; the
  * answer is taken from that error then.
  *
- * @returns `error`: what kafkajs threw, when one of the topics or partitions has an error
  * @throws when there is no answer
  */
-async function describeTopics (admin: Admin, topics: readonly string[]): Promise<{ answers: TopicAnswer[], error?: unknown }> {
+async function describeTopics (admin: Admin, topics: readonly string[]): Promise<TopicAnswer[]> {
   try {
     const { topics: found } = await admin.fetchTopicMetadata({ topics: [...topics] })
-    return { answers: found.map(({ name, partitions }) => ({ topic: name, code: 0, partitions: partitions as unknown as Partition[] })) }
+    return found.map(({ name, partitions }) => ({ topic: name, code: 0, partitions: partitions as unknown as Partition[] }))
   } catch (error) {
     const refused = causesOf(error).find((cause) => (cause as Partial<WithFailures>).failures?.some(({ request }) => request === 'Metadata'))
     if (refused === undefined) throw error
     const { answer } = refused as unknown as { answer: { topicMetadata: ReadonlyArray<{ topic: string, topicErrorCode: number, partitionMetadata: Partition[] }> } }
-    return { answers: answer.topicMetadata.map(({ topic, topicErrorCode, partitionMetadata }) => ({ topic, code: topicErrorCode, partitions: partitionMetadata })), error }
+    return answer.topicMetadata.map(({ topic, topicErrorCode, partitionMetadata }) => ({ topic, code: topicErrorCode, partitions: partitionMetadata }))
   }
 }

@@ -1,11 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { createTopicProbe, findTopic, openPlainPublisher, PublishUncertainError, TopicUnavailableError, type EventRecord } from '@orders/kafka'
+import { createTopicProbe, openPlainPublisher, PublishUncertainError, TopicUnavailableError, type EventRecord } from '@orders/kafka'
 import { securedKafka, testConnection, testTopic, until } from '@orders/testing/framework'
-import { pino } from 'pino'
 import t from 'tap'
-import { toConnection } from '../../src/kafkajs/client.ts'
-import type { Kafka } from '../../src/kafkajs/index.ts'
-import type { WithFailures } from '../../src/kafkajs/patches/named-failures.ts'
 
 const DEADLINE_MS = 5_000
 
@@ -14,10 +10,13 @@ t.test('topics that exist, are missing, or have an invalid name are reported one
   const probe = createTopicProbe(connection, { deadlineMs: DEADLINE_MS })
   t.teardown(() => probe.close())
   t.same(await probe.look([topic]), [{ topic, writeProblem: undefined, readProblem: undefined }])
-  const found = await probe.look([topic, 'no-such-topic', '..'])
-  t.same(Object.fromEntries(found.map(({ topic, writeProblem }) => [topic, writeProblem])), {
-    [topic]: undefined, 'no-such-topic': 'UNKNOWN_TOPIC_OR_PARTITION', '..': 'INVALID_TOPIC_EXCEPTION'
-  })
+  const missing = `missing-${randomUUID()}`
+  for (const when of ['at first', 'again: asking does not create it']) {
+    const found = await probe.look([topic, missing, '..'])
+    t.same(Object.fromEntries(found.map(({ topic, writeProblem }) => [topic, writeProblem])), {
+      [topic]: undefined, [missing]: 'UNKNOWN_TOPIC_OR_PARTITION', '..': 'INVALID_TOPIC_EXCEPTION'
+    }, when)
+  }
 })
 
 t.test('an unreachable Kafka is an error, not the state of a topic', async (t) => {
@@ -49,27 +48,4 @@ t.test('a topic that this client may describe but not write to', async (t) => {
 
   await admin.grant(readOnly, 'Write')
   await until(async () => (await problems()).get(readOnly)?.writeProblem === undefined, { what: 'the permission to write' })
-})
-
-t.test('findTopic: a topic is found or missing, or Kafka cannot be reached', async (t) => {
-  const server = await testTopic(t)
-  t.equal(await findTopic(server.connection, server.topic), 'found')
-  const other = `missing-${randomUUID()}`
-  t.equal(await findTopic(server.connection, other), 'missing')
-  t.equal(await findTopic(server.connection, other), 'missing', 'asking does not create it')
-  await t.rejects(findTopic(testConnection('127.0.0.1:1'), server.topic))
-})
-
-t.test('findTopic: a topic that this client may not describe', async (t) => {
-  const refused: WithFailures = {
-    failures: [{ request: 'Metadata', topic: 'topic', code: 29 }],
-    answer: { topicMetadata: [{ topic: 'topic', topicErrorCode: 29, partitionMetadata: [] }] }
-  }
-  const admin = {
-    connect: async () => {},
-    disconnect: async () => {},
-    fetchTopicMetadata: async () => { throw Object.assign(new Error('not authorized'), refused) }
-  }
-  const connection = toConnection({ admin: () => admin } as unknown as Kafka, pino({ level: 'silent' }))
-  t.equal(await findTopic(connection, 'topic'), 'forbidden')
 })

@@ -1,4 +1,4 @@
-import { createKafka, runConsumer } from '@orders/kafka'
+import { createKafka, createTopicProbe, runConsumer } from '@orders/kafka'
 import { createHealth, createMetrics, createOpsServer, createPool, databaseCheck, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from '../app.ts'
 import { BatchHandler } from '../apply/batch-handler.ts'
@@ -8,6 +8,8 @@ import { loadConsumerConfig } from '../config.ts'
 import { DeadLetterTopic } from '../dead-letters/dead-letters.ts'
 import { ConsumerMetrics } from '../apply/metrics.ts'
 import { TopicsCheck } from '../topics-check.ts'
+
+const TOPICS_DEADLINE_MS = 10_000
 
 const health = createHealth()
 
@@ -57,9 +59,10 @@ await runService({
       tables
     })
 
-    const topics = new TopicsCheck(connection, {
-      CONSUMER_TOPIC: config.CONSUMER_TOPIC, CONSUMER_DEAD_LETTER_TOPIC: config.CONSUMER_DEAD_LETTER_TOPIC
-    }, logger)
+    const topics = new TopicsCheck(createTopicProbe(connection, { deadlineMs: TOPICS_DEADLINE_MS }), [
+      { setting: 'CONSUMER_TOPIC', topic: config.CONSUMER_TOPIC, right: 'read' },
+      { setting: 'CONSUMER_DEAD_LETTER_TOPIC', topic: config.CONSUMER_DEAD_LETTER_TOPIC, right: 'write' }
+    ], logger)
     const looking = new AbortController()
     const found = topics.run(looking.signal)
     onStop('topics', () => { looking.abort(); return found })
