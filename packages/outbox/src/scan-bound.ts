@@ -198,10 +198,11 @@ export class ScanBound {
 
   /** Notes the open writers, or checks whether the noted ones have ended. */
   async #settle (): Promise<void> {
+    // Also while a noted writer is open, which may be for hours: the head goes on, and so does the limit of the ids.
+    const newest = await raiseLimit(this.#client)
+    this.#newest = newest
+    this.#moveHeads()
     if (this.#noted === undefined) {
-      const newest = await raiseLimit(this.#client)
-      this.#newest = newest
-      this.#moveHeads()
       if (newest > this.#settled) this.#noted = { newest, writers: await openWriters(this.#client) }
     } else {
       const open = await openWriters(this.#client)

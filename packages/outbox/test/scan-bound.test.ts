@@ -312,6 +312,26 @@ t.test('an event that commits late is found while a writer that never ends holds
   t.equal(found?.aggregateId, 'late')
 })
 
+t.test('what is published while a writer never ends is not looked at by every read', async (t) => {
+  const { pool, client } = await scene(t)
+  const never = await pool.connect()
+  t.teardown(() => { never.release(true) })
+  await never.query('BEGIN')
+  await enqueue(never, event('never', 1))
+  const scan = await begin(client)
+  await settle(scan)
+  for (let times = 0; times < 4; times++) {
+    await fill(pool, MANY)
+    await pool.query('DELETE FROM outbox_events')
+    await settle(scan)
+  }
+  await enqueue(pool, event('new', 1))
+  t.equal(scan.value, 0n)
+  const whole = await blocksOf(client, () => readBatch(client, readAll()))
+  const steady = await blocksOf(client, async () => { t.equal((await ids(scan)).length, 1, 'from the head') })
+  t.ok(steady < whole / 3, `${steady} blocks, from the beginning ${whole}`)
+})
+
 t.test('a former leader keeps no bound after its successor has begun', async (t) => {
   const { pool, client } = await scene(t)
   const former = await begin(pool)
