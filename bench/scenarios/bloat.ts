@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { deadLetter, READ_SESSION_OPTIONS, ScanBound, takeOverShard } from '@orders/outbox'
+import { BacklogMeter, deadLetter, READ_SESSION_OPTIONS, ScanBound, takeOverShard } from '@orders/outbox'
 import pg from 'pg'
 import { median } from '../measure/percentiles.ts'
 import { claimCost } from '../claim-cost.ts'
@@ -7,6 +7,7 @@ import { outboxBench } from '../outbox-bench.ts'
 import type { Bench, Case, Scenario } from '../scenario.ts'
 
 const TIMES = 300
+const REPORTS = 30
 const EVENTS_PER_POLL = 10
 /** A value of base 16 hardly compresses. */
 const LARGE_BYTES = 900_000
@@ -43,17 +44,19 @@ export const bloat: Scenario = {
 interface PollTimes {
   first: number
   poll: number
+  report: number
 }
 
 type Prepare = (client: pg.Client) => Promise<void>
 
-function pollCase (name: string, { first, poll }: PollTimes, against?: PollTimes): Case {
+function pollCase (name: string, { first, poll, report }: PollTimes, against?: PollTimes): Case {
   return {
     name,
     figures: [
       { name: 'median', value: poll, unit: 'ms' },
       ...(against === undefined ? [] : [ratio(poll / against.poll)]),
-      { name: 'first read', value: first, unit: 'ms' }
+      { name: 'first read', value: first, unit: 'ms' },
+      { name: 'backlog report', value: report, unit: 'ms' }
     ]
   }
 }
@@ -130,7 +133,9 @@ function pollTimes (bench: Bench, prepare: Prepare, shards = 1): Promise<PollTim
       quiet = scan.value === before ? quiet + 1 : 0
       await delay(0)
     }
-    return { first, poll: await medianOf(read, TIMES) }
+    const poll = await medianOf(read, TIMES)
+    const meter = new BacklogMeter()
+    return { first, poll, report: await medianOf(async () => { await meter.measure(client) }, REPORTS) }
   })
 }
 

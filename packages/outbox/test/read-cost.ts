@@ -7,7 +7,7 @@ export async function blocksOf (client: pg.Client, work: () => Promise<unknown>)
   const query = client.query.bind(client) as (statement: Statement | string, values?: unknown[]) => Promise<pg.QueryResult>
   const patched = client as unknown as { query: unknown }
   patched.query = async (statement: Statement) => {
-    if (/^outbox_(read|lowest)/.test(statement.name ?? '')) {
+    if (/^outbox_(read|lowest|backlog|oldest|count)/.test(statement.name ?? '')) {
       const { rows: [row] } = await query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${statement.text}`, statement.values)
       const { Plan: plan } = (row as { 'QUERY PLAN': [{ Plan: Record<string, number> }] })['QUERY PLAN'][0]
       blocks += (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0)
