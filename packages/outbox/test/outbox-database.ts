@@ -4,9 +4,9 @@ import { readDdlOfRecord, type EventNames, type NewEvent, type ReadOptions } fro
 import pg from 'pg'
 import type { Test } from 'tap'
 
-/** A database of this test's own with the outbox's tables; dropped afterwards. */
-export async function outboxDatabase (t: Test): Promise<{ pool: pg.Pool, url: string }> {
-  const server = await testPostgres(t)
+/** A database of this test's own with the outbox's tables; dropped afterwards. @param own a server of the test's own */
+export async function outboxDatabase (t: Test, own?: { url: string }): Promise<{ pool: pg.Pool, url: string }> {
+  const server = own ?? await testPostgres(t)
   const name = `outbox_${randomBytes(6).toString('hex')}`
   await admin(server.url, `CREATE DATABASE ${name}`)
   const url = new URL(server.url)

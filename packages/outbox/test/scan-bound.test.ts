@@ -1,4 +1,5 @@
 import { until } from '@orders/testing/framework'
+import { Postgres } from '@orders/testing/servers'
 import {
   complete, deadLetter, discardDeadLetter, enqueue, READ_SESSION_OPTIONS, readBatch, replayDeadLetter, ScanBound, takeOverShard, type Fence,
   type ScanReadOptions, type SqlClient, type TypeFilter
@@ -20,8 +21,8 @@ interface Scene {
   fence: Fence
 }
 
-async function scene (t: Test): Promise<Scene> {
-  const { pool, url } = await outboxDatabase(t)
+async function scene (t: Test, server?: { url: string }): Promise<Scene> {
+  const { pool, url } = await outboxDatabase(t, server)
   const client = new pg.Client({ connectionString: url, options: READ_SESSION_OPTIONS })
   await client.connect()
   t.teardown(() => client.end())
@@ -95,6 +96,28 @@ t.test('a writer that began after the newest id was noted does not hold it up', 
   t.equal(scan.value, 1n)
   await later.query('ROLLBACK')
   later.release()
+})
+
+t.test('the bound does not pass the id of a transaction that is prepared and not committed yet (two-phase commit)', async (t) => {
+  const server = await Postgres.start({ settings: { max_prepared_transactions: '10' } })
+  t.teardown(() => server.close())
+  const { pool, client } = await scene(t, server)
+  const prepared = await pool.connect()
+  await prepared.query('BEGIN')
+  await enqueue(prepared, event('a', 1))
+  const scan = await begin(client)
+  await scan.advance()
+  await prepared.query("PREPARE TRANSACTION 'late'")
+  prepared.release()
+  for (let step = 0; step < 4; step++) await scan.advance()
+  t.equal(scan.value, 0n, 'the writer has another name now, and is open')
+
+  await pool.query("COMMIT PREPARED 'late'")
+  await enqueue(pool, event('a', 2))
+  t.same(await ids(scan), [1, 2])
+  await pool.query('DELETE FROM outbox_events')
+  await settle(scan)
+  t.equal(scan.value, 2n)
 })
 
 t.test('events in flight are not passed', async (t) => {
