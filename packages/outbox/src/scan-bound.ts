@@ -13,6 +13,8 @@ const WALK_BUDGET_MS = 100
 const READ_BUDGET_MS = 50
 /** Between two passes behind the head, while a writer that does not end holds the bound up. */
 const PASS_INTERVAL_MS = 1_000
+/** Of the bound, of the head, and of the next head. */
+const MOST_NOTES = 3
 const LOWEST_ID = -9_223_372_036_854_775_808n
 /** The number of filters to remember: for the reads, for expired topics, and for no filter. */
 const POSITIONS = 4
@@ -36,6 +38,19 @@ interface Position {
   /** When the cursor left the bound, and when it starts from the bound again if the bound has not reached the head. */
   passBeganAt: number
   nextPassAt: number
+  /** The writers that could still add an event behind the head when the pass began; undefined: not known. */
+  passWriters: Writers | undefined
+  /** Behind the head there is no event, as long as all of these writers are open: a complete pass found none, and no other writer can add one. */
+  clearWhileOpen: Writers | undefined
+}
+
+/** Open transactions that hold the table's lock, by their virtual ids. */
+type Writers = ReadonlySet<string>
+
+/** Of the writers that were open when this was the newest id, those that still are: only they can add an event up to it. */
+interface Note {
+  newest: bigint
+  writers: Writers
 }
 
 /**
@@ -56,9 +71,12 @@ interface Position {
  *
  * Events in flight still exist, and the bound does not pass them. Each filter of types has a bound of its own, in memory only.
  *
- * **The head.** The bound of a new leader may be far behind, and so may a lowered one. The ids in between are scanned in ranges of
- * bounded cost. Reads meanwhile begin at the head. They leave out events whose aggregate has an event between the bound and the head,
- * because that one has to be published first. When the bound reaches the head, the two are one again.
+ * **The head.** The bound of a new leader may be far behind, and so may a lowered one, or one that a writer holds up for hours. The ids
+ * in between are scanned in ranges of bounded cost. Reads meanwhile begin at the head. They leave out events whose aggregate has an event
+ * between the bound and the head, because that one has to be published first. When the bound reaches the head, the two are one again.
+ *
+ * That search for earlier events steps over all dead rows of an aggregate. So it is left out where nothing can be found: a pass from the
+ * bound to the head found nothing, and every writer that could have added an event since is still open after the read.
  *
  * **A sweep** scans from the lowest id once in a while, a range at a time, for events that no trigger has reported.
  */
@@ -74,7 +92,8 @@ export class ScanBound {
   /** Up to here, no event can still appear except one that comes back. */
   #settled: bigint
   #newest: bigint
-  #noted: { newest: bigint, writers: Set<string> } | undefined
+  /** In the order of ids, MOST_NOTES at most. The first one with open writers holds the bound up. */
+  #notes: Note[] = []
   #sweptUpTo: bigint | undefined
   /** Counts how often a bound was lowered: a scan that began before must not move it. */
   #lowered = 0
@@ -166,14 +185,17 @@ export class ScanBound {
     const now = performance.now()
     const giveUpAt = now + READ_BUDGET_MS
     // A transaction may have committed an event behind the cursor since.
-    if (position.bound < position.head && position.cursor === position.head && now > position.nextPassAt) startPass(position)
+    if (position.bound < position.head && position.cursor === position.head && now > position.nextPassAt) this.#startPass(position)
     const lowered = this.#lowered
     while (position.cursor < position.head && performance.now() < giveUpAt) {
       const upTo = min(position.cursor + this.#readRange.size, position.head)
       const stamp = this.#stamp
       const events = await this.#readRange.time(() => this.#readFrom(position, position.cursor, upTo, options))
       if (events === undefined) continue
-      if (events.length > 0) return events
+      if (events.length > 0) {
+        position.clearWhileOpen = undefined
+        return events
+      }
       // With an outdated stamp the range was not searched, so it is not known to be empty.
       if (stamp !== this.#stamp || !await this.#isCurrent() || lowered !== this.#lowered) return []
       if (upTo > position.cursor) position.cursor = upTo
@@ -183,6 +205,13 @@ export class ScanBound {
   }
 
   async #readHead (position: Position, options: ScanReadOptions): Promise<OutboxEvent[]> {
+    if (position.bound < position.head && position.clearWhileOpen !== undefined) {
+      const { clearWhileOpen } = position
+      const events = await this.#readFrom({ bound: position.head }, position.head, undefined, options)
+      // After the read: a writer that is open now had committed nothing that the read could have missed.
+      if (events.length === 0 || clearWhileOpen.isSubsetOf(await openWriters(this.#client))) return events
+      position.clearWhileOpen = undefined
+    }
     try {
       return await this.#readFrom(position, position.head, undefined, options)
     } catch (error) {
@@ -192,32 +221,46 @@ export class ScanBound {
     }
   }
 
-  #readFrom (position: Position, after: bigint, upTo: bigint | undefined, options: ScanReadOptions): Promise<OutboxEvent[]> {
-    return readBatch(this.#client, { ...this.#options, ...options, after, upTo, bound: position.bound, stamp: this.#stamp })
+  #readFrom ({ bound }: Pick<Position, 'bound'>, after: bigint, upTo: bigint | undefined, options: ScanReadOptions): Promise<OutboxEvent[]> {
+    return readBatch(this.#client, { ...this.#options, ...options, after, upTo, bound, stamp: this.#stamp })
   }
 
-  /** Notes the open writers, or checks whether the noted ones have ended. */
+  /** Notes the newest id and the open writers, and which of the noted ones have ended. */
   async #settle (): Promise<void> {
     // Also while a noted writer is open, which may be for hours: the head goes on, and so does the limit of the ids.
     const newest = await raiseLimit(this.#client)
     this.#newest = newest
-    this.#moveHeads()
-    if (this.#noted === undefined) {
-      if (newest > this.#settled) this.#noted = { newest, writers: await openWriters(this.#client) }
-    } else {
-      const open = await openWriters(this.#client)
-      for (const writer of this.#noted.writers) if (!open.has(writer)) this.#noted.writers.delete(writer)
+    if (this.#notes.length === 0 && newest <= this.#settled) return
+    // After the newest id was read: whichever writer took an id up to it has the lock by now, or has ended.
+    const open = await openWriters(this.#client)
+    for (const note of this.#notes) note.writers = note.writers.intersection(open)
+    const last = this.#notes.at(-1)
+    if (last === undefined || newest - last.newest >= HEAD) {
+      if (last !== undefined) this.#moveHeads(last)
+      if (this.#notes.length === MOST_NOTES) this.#notes.splice(1, 1)
+      this.#notes.push({ newest, writers: open })
     }
-    if (this.#noted?.writers.size !== 0) return
-    this.#settled = this.#noted.newest
-    this.#noted = undefined
+    const settled = this.#notes.findLastIndex(({ writers }) => writers.size === 0)
+    if (settled === -1) return
+    this.#settled = max(this.#settled, this.#notes[settled]!.newest)
+    this.#notes.splice(0, settled + 1)
   }
 
   /** A writer that never ends holds the bound up. Reads must not scan all that is published meanwhile. */
-  #moveHeads (): void {
+  #moveHeads ({ newest, writers }: Note): void {
     for (const position of this.#positions.values()) {
-      if (this.#newest - position.head > 2n * HEAD) position.head = this.#newest - HEAD
+      if (newest - position.head < HEAD) continue
+      position.head = newest
+      // The pass goes on from the former head. Of the writers of its first part, none may have ended.
+      position.passWriters = position.passWriters?.isSubsetOf(writers) === true ? writers : undefined
+      position.clearWhileOpen = undefined
     }
+  }
+
+  #startPass (position: Position): void {
+    position.cursor = position.bound
+    position.passBeganAt = performance.now()
+    position.passWriters = this.#notes.find(({ newest }) => newest >= position.head)?.writers
   }
 
   async #walk (position: Position): Promise<void> {
@@ -228,7 +271,10 @@ export class ScanBound {
       if (lowest === 'unknown') return
       raise(position, lowest === undefined ? upTo : lowest - 1n)
       if (lowest === undefined) continue
-      if (lowest <= position.cursor) startPass(position)
+      if (lowest <= position.cursor) {
+        position.clearWhileOpen = undefined
+        this.#startPass(position)
+      }
       return
     }
   }
@@ -282,7 +328,7 @@ export class ScanBound {
     this.#kept = bound
     this.#newest = newest
     this.#settled = min(this.#settled, newest)
-    if (this.#noted !== undefined && this.#noted.newest > newest) this.#noted = undefined
+    this.#notes = this.#notes.filter((note) => note.newest <= newest)
     for (const position of this.#positions.values()) position.head = min(position.head, newest)
     this.#lower(bound)
     return false
@@ -293,8 +339,9 @@ export class ScanBound {
     for (const position of this.#positions.values()) {
       // The head stays: the ids above it are read from there, as before.
       position.bound = min(position.bound, bound)
-      startPass(position)
       position.head = max(position.head, position.bound)
+      position.clearWhileOpen = undefined
+      this.#startPass(position)
     }
   }
 
@@ -358,18 +405,14 @@ function headOf (bound: bigint, newest: bigint): bigint {
 }
 
 function positionAt (types: TypeFilter | undefined, bound: bigint, head: bigint): Position {
-  return { types, bound, cursor: bound, head, passBeganAt: performance.now(), nextPassAt: 0 }
+  return { types, bound, cursor: bound, head, passBeganAt: performance.now(), nextPassAt: 0, passWriters: undefined, clearWhileOpen: undefined }
 }
 
-function startPass (position: Position): void {
-  position.cursor = position.bound
-  position.passBeganAt = performance.now()
-}
-
-/** Passes take a tenth of the time at most, however long they are. */
+/** Passes take a tenth of the time at most, however long they are; a third, while the writers are not known and each read has to search. */
 function endPass (position: Position): void {
   const now = performance.now()
-  position.nextPassAt = now + Math.max(PASS_INTERVAL_MS, 10 * (now - position.passBeganAt))
+  position.clearWhileOpen = position.passWriters
+  position.nextPassAt = now + Math.max(PASS_INTERVAL_MS, (position.clearWhileOpen === undefined ? 2 : 10) * (now - position.passBeganAt))
 }
 
 function raise (position: Position, bound: bigint): void {
