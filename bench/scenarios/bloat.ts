@@ -14,7 +14,7 @@ const LARGE_BYTES = 900_000
 
 export const bloat: Scenario = {
   title: 'Reads and claims beside what cannot be removed or read',
-  method: 'An old transaction is open, so that vacuum can remove nothing of what was published and deleted since. Each row: the median time of a poll that finds ten events (of the claims: the mean of one claim), against the same on an outbox that never held anything else. The first read is that of a new leader that knows no bound yet. Large events: one read of as much as a batch may hold, against the same where only that much waits.',
+  method: 'An old transaction is open, so that vacuum can remove nothing of what was published and deleted since. Each row: the median time of a poll that finds ten events (of the claims: the mean of one claim), against the same on an outbox that never held anything else. The first read is that of a new leader that knows no bound yet. In one row the old transaction has written an event, which holds the bound up: a read then begins some ten thousand ids behind the newest one. Large events: one read of as much as a batch may hold, against the same where only that much waits.',
   async run (bench) {
     const of = (count: number) => bench.quick ? Math.round(count / 20) : count
     const label = (count: number) => of(count).toLocaleString('en')
@@ -28,6 +28,8 @@ export const bloat: Scenario = {
       bench.say(name)
       cases.push(pollCase(name, await pollTimes(bench, prepare, shards), empty))
     }
+    bench.say('a writer that stays open')
+    cases.push(pollCase(`${label(1_000_000)} published while a writer stays open`, await pollTimes(bench, deadRows(of(1_000_000)), 1, true)))
     bench.say('claims')
     const claims = await claimTimes(bench, of(100_000))
     cases.push({
@@ -99,21 +101,22 @@ function ofAnotherShard (count: number): Prepare {
 }
 
 /** Sessions of a database of their own: one as the relay has it, and an old one that keeps dead rows from being removed. */
-async function withOldSnapshot<T> (bench: Bench, work: (client: pg.Client) => Promise<T>): Promise<T> {
+async function withOldSnapshot<T> (bench: Bench, work: (client: pg.Client) => Promise<T>, isWriter = false): Promise<T> {
   const { database } = await outboxBench(bench)
   const [client, old] = [new pg.Client({ connectionString: database.ownerUrl, options: READ_SESSION_OPTIONS }), new pg.Client({ connectionString: database.ownerUrl })]
   try {
     await Promise.all([client.connect(), old.connect()])
     await client.query('SET synchronous_commit = off')
     await old.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
-    await old.query('SELECT FROM outbox_events LIMIT 1')
+    if (isWriter) await insert(old, "'never'", 1)
+    else await old.query('SELECT FROM outbox_events LIMIT 1')
     return await work(client)
   } finally {
     await Promise.all([client.end(), old.end()])
   }
 }
 
-function pollTimes (bench: Bench, prepare: Prepare, shards = 1): Promise<PollTimes> {
+function pollTimes (bench: Bench, prepare: Prepare, shards = 1, besideWriter = false): Promise<PollTimes> {
   return withOldSnapshot(bench, async (client) => {
     await prepare(client)
     // Of shard 0, whatever the number of shards.
@@ -130,13 +133,14 @@ function pollTimes (bench: Bench, prepare: Prepare, shards = 1): Promise<PollTim
     for (let quiet = 0; quiet < 3;) {
       const before = scan.value
       await scan.advance()
-      quiet = scan.value === before ? quiet + 1 : 0
+      if (besideWriter) await read()
+      quiet = scan.value === before && !scan.isBehind() ? quiet + 1 : 0
       await delay(0)
     }
     const poll = await medianOf(read, TIMES)
     const meter = new BacklogMeter()
     return { first, poll, report: await medianOf(async () => { await meter.measure(client) }, REPORTS) }
-  })
+  }, besideWriter)
 }
 
 /** Each figure has a database of its own, without the dead versions of the other. */
