@@ -5,12 +5,14 @@ import pg from 'pg'
 import { runCommand } from '../servers/run-command.ts'
 import { checkoutPath } from './checkout.ts'
 import { testPostgres, type TestContext } from './servers.ts'
+import { until } from './until.ts'
 
 const MIGRATION_JOB = checkoutPath('packages/service-kit/src/postgres/migrate.ts')
 /** The same for every database: roles belong to the server, not to the database. */
 const ROLE_PASSWORD = 'test'
 /** Any constant. See {@link withServerLock}. */
 const SERVER_LOCK = 3_141_592
+const SESSIONS_DEADLINE_MS = 3_000
 
 export const ROLES = {
   'order-api': ['order_api', 'outbox_relay', 'outbox_operator'],
@@ -38,7 +40,7 @@ export async function testDatabase (
     await client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
     await copyDatabaseRights(client, template, name)
   })
-  t.teardown(() => withClient(url, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)).catch(() => {}))
+  t.teardown(() => dropDatabase(url, name).catch(() => {}))
   return {
     ownerUrl: withDatabase(url, name).href,
     url (role) {
@@ -108,6 +110,20 @@ export async function withClient<T> (url: string, work: (client: pg.Client) => P
   } finally {
     await client.end()
   }
+}
+
+/**
+ * Drops a database when its sessions have ended; those that do not end are ended.
+ *
+ * The wait prevents an unhandled error: a pool says that it has ended a moment before its sessions have, and Postgres tells a session that
+ * it is ended by force, to a client without a listener.
+ */
+export async function dropDatabase (url: string, name: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const isFree = async () => (await client.query("SELECT FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'", [name])).rowCount === 0
+    await until(isFree, { what: `the sessions of ${name} to end`, deadlineMs: SESSIONS_DEADLINE_MS }).catch(() => {})
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  })
 }
 
 /** The same server, another database. */

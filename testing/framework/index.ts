@@ -1,5 +1,5 @@
 export { swallowKafkaAnswers } from './kafka-answers.ts'
-export { migrateService, ROLES, testDatabase, withClient, withDatabase, withServerLock, type DatabaseOwner, type TestDatabase } from './database.ts'
+export { dropDatabase, migrateService, ROLES, testDatabase, withClient, withDatabase, withServerLock, type DatabaseOwner, type TestDatabase } from './database.ts'
 export { testKafka, testKubernetes, testPostgres, type TestContext } from './servers.ts'
 export { compareReaders, ReaderComparison, type ReadersRow } from './reader-comparison.ts'
 export { securedKafka, type SecuredKafka } from './secured-kafka.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { testPostgres } from '@orders/testing/framework'
+import { dropDatabase, testPostgres, withClient } from '@orders/testing/framework'
 import { readDdlOfRecord, type EventNames, type NewEvent, type ReadOptions } from '@orders/outbox'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -8,27 +8,17 @@ import type { Test } from 'tap'
 export async function outboxDatabase (t: Test, own?: { url: string }): Promise<{ pool: pg.Pool, url: string }> {
   const server = own ?? await testPostgres(t)
   const name = `outbox_${randomBytes(6).toString('hex')}`
-  await admin(server.url, `CREATE DATABASE ${name}`)
+  await withClient(server.url, (client) => client.query(`CREATE DATABASE ${name}`))
   const url = new URL(server.url)
   url.pathname = `/${name}`
   const pool = new pg.Pool({ connectionString: url.href, max: 5 })
   pool.on('error', () => {})
   t.teardown(async () => {
     await pool.end()
-    await admin(server.url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+    await dropDatabase(server.url, name)
   })
   for (const { sql } of await readDdlOfRecord()) await pool.query(sql)
   return { pool, url: url.href }
-}
-
-async function admin (url: string, sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    await client.query(sql)
-  } finally {
-    await client.end()
-  }
 }
 
 /** The names of stored events, in this order. */

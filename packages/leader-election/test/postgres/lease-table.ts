@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { PostgresLeaseStore } from '@orders/leader-election/postgres'
-import { testPostgres, type TestContext } from '@orders/testing/framework'
+import { dropDatabase, testPostgres, type TestContext } from '@orders/testing/framework'
 import pg from 'pg'
 import type { LeaseUnderTest } from '../conformance/platform.ts'
 
@@ -32,7 +32,7 @@ export class LeaseTable {
     const table = new LeaseTable(own.href)
     t.teardown(async () => {
       await table.pool.end()
-      await onServer(url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      await dropDatabase(url, name)
     })
     await table.pool.query(await readFile(TABLE, 'utf8'))
     return table
