@@ -1,6 +1,7 @@
 import { testDatabase, until } from '@orders/testing/framework'
 import { createLogger } from '@orders/service-kit'
 import t from 'tap'
+import { deleteOldKeys } from '../src/idempotency/keys.ts'
 import { purgeIdempotencyKeys } from '../src/idempotency/purge.ts'
 import { orderApi, orderOf } from './order-api.ts'
 
@@ -116,4 +117,19 @@ t.test('keys are deleted after their retention, and not earlier', async (t) => {
   stop.abort()
   await purging
   t.equal((await api.evidence.counts()).keys, 3)
+})
+
+t.test('the search for old keys starts where the previous one ended', async (t) => {
+  const { app: { pg: { pool } }, evidence } = await orderApi(t)
+  await evidence.pool.query(`
+    INSERT INTO idempotency_keys (key, request_hash, status_code, response, created_at)
+    SELECT 'old-' || n, '', 201, '{}'::jsonb, now() - interval '25 hours' - n * interval '1 second' FROM generate_series(1, 30) AS n`)
+  const first = await deleteOldKeys(pool, 24, 20)
+  t.equal(first.count, 20)
+  const { rows: [row] } = await evidence.pool.query<{ left: number }>('SELECT count(*)::int AS left FROM idempotency_keys WHERE created_at <= $1', [first.upTo])
+  t.equal(row?.left, 0, 'nothing older is left')
+  const second = await deleteOldKeys(pool, 24, 20, first.upTo)
+  t.equal(second.count, 10)
+  t.same(await deleteOldKeys(pool, 24, 20, second.upTo), { count: 0, upTo: second.upTo })
+  t.equal((await evidence.counts()).keys, 0)
 })

@@ -11,10 +11,12 @@ const BATCH_SIZE = 1_000
 export async function purgeIdempotencyKeys (
   pool: pg.Pool, retentionHours: number, { logger, outages, signal }: { logger: Logger, outages: OutageLog | undefined, signal: AbortSignal }
 ): Promise<void> {
+  let from: string | undefined
   while (!signal.aborted) {
     try {
-      const deleted = await deleteOldKeys(pool, retentionHours, BATCH_SIZE)
-      if (deleted === BATCH_SIZE) continue
+      const { count, upTo } = await deleteOldKeys(pool, retentionHours, BATCH_SIZE, from)
+      from = upTo
+      if (count === BATCH_SIZE) continue
     } catch (error) {
       // The outage log has one line for each outage, however many callers meet it.
       if (isUnavailable(error) && outages !== undefined) outages.met(error as Error)
