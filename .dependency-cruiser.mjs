@@ -37,14 +37,14 @@ export default {
     },
     {
       name: 'services-never-import-testing',
-      comment: 'What proves must not be part of what is proved, nor of its image.',
+      comment: 'Test code must not be part of the programs that it tests, nor of their images.',
       severity: 'error',
       from: { path: serviceSources },
       to: { path: '^(testing|demo|bench|test|tools)/' }
     },
     {
       name: 'services-do-not-import-each-other',
-      comment: 'They are deployed apart; what two of them need is a package.',
+      comment: 'They are deployed apart; code that two of them need is a package.',
       severity: 'error',
       from: { path: '^services/([^/]+)/' },
       to: { path: '^services/', pathNot: '^services/$1/' }
@@ -58,14 +58,14 @@ export default {
     },
     {
       name: 'demo-and-bench-never-import-each-other',
-      comment: 'What both need belongs into testing.',
+      comment: 'Code that both need belongs into testing.',
       severity: 'error',
       from: { path: '^(demo|bench)/' },
       to: { path: '^(demo|bench|test|tools)/', pathNot: '^$1/' }
     },
     {
       name: 'one-door-to-kafkajs',
-      comment: 'kafkajs must be repaired before anybody uses it; also its types say what only our version of it keeps.',
+      comment: 'kafkajs must be patched before it is used. Its types also promise behaviour that only the patched version has.',
       severity: 'error',
       from: { pathNot: '^packages/kafka/src/kafkajs/' },
       to: { path: '(^|/)node_modules/kafkajs(/|$)', pathNot: '/package\\.json$' }

@@ -12,7 +12,7 @@ export default [
       parserOptions: { project: ['packages/*/tsconfig.json', 'services/*/tsconfig.json', 'tsconfig.tests.json'] }
     },
     rules: {
-      // A promise that nobody waits for is how a relay loses an error, and with it an event.
+      // The error of a promise that is not awaited is lost, and with it perhaps an event.
       '@typescript-eslint/no-floating-promises': ['error', {
         // tap waits for its subtests itself.
         allowForKnownSafePromises: [{ from: 'package', package: '@tapjs/core', name: 'PromiseWithSubtest' }]
@@ -31,7 +31,7 @@ export default [
   {
     files: ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'],
     rules: {
-      // A program that matches a sentence breaks when somebody improves the sentence.
+      // A program that matches a sentence breaks when the sentence is reworded.
       'no-restricted-syntax': ['error', ...['callee.object.name', 'callee.object.property.name'].map((of) => ({
         selector: `CallExpression[callee.property.name=/^(debug|info|warn|error|fatal)$/][${of}=/^log(ger)?$/]:not(:has(ObjectExpression > Property[key.name='event']))`,
         message: 'A log line needs an event, listed in docs/logs.md: logger.info({ event: \'took_over\', … }, \'took over\').'

@@ -14,7 +14,7 @@ export interface ClaimCostOptions {
 }
 
 /**
- * What a claim costs after many others, in milliseconds each, without the wait for the disk.
+ * The cost of a claim after many others, in milliseconds each, without the wait for the disk.
  *
  * @param url of a database with the outbox's tables, as a role that may take shards over
  */

@@ -55,8 +55,8 @@ function cell (figure: ResultFigure | undefined): string {
   if (figure === undefined) return ''
   const { values, goal } = figure
   const range = values.length === 1 ? '' : ` (${show(Math.min(...values))}–${show(Math.max(...values))})`
-  const verdict = goal === undefined ? '' : `, goal ${showGoal(goal)}${isReached(figure) ? '' : ' **missed**'}`
-  return `${show(median(values))}${range}${verdict}`
+  const comparison = goal === undefined ? '' : `, goal ${showGoal(goal)}${isReached(figure) ? '' : ' **missed**'}`
+  return `${show(median(values))}${range}${comparison}`
 }
 
 function isReached ({ values, goal }: ResultFigure): boolean {

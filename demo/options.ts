@@ -24,7 +24,7 @@ export const USAGE = `npm run demo -- [options]
   --orders N     post N orders, not without end
   --exit         verify everything and end when they have arrived (with --orders)
   --rate N       orders per second (default 50)
-  --report FILE  write the verdict as JSON
+  --report FILE  write the result as JSON
   --api-port N   port of the order-api (default: a free one)
   --kill-leader N
                  kill the leading relay N times; posts on until the last kill is survived

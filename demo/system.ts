@@ -31,7 +31,7 @@ export interface DemoSystem extends SystemNames {
   close: () => Promise<void>
 }
 
-/** @throws InterruptedError, or the error of what could not be started; what had been started is stopped then */
+/** @throws InterruptedError, or the error of the part that could not be started; the other parts are stopped then */
 export async function startSystem (options: DemoSystemOptions): Promise<DemoSystem> {
   const stack = new AsyncDisposableStack()
   const close = () => closeAll(stack, ({ message }) => { options.progress(`while stopping: ${message}`) })

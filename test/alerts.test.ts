@@ -88,7 +88,7 @@ t.test('the chart renders namespace, release, threshold and address into every r
   const template = await read('deploy/helm/templates/monitoring/prometheusrule.yaml')
   const text = await read(RULES_FILE)
   const selector = 'namespace="orders",pod=~"orders-.*"'
-  t.ok(template.includes(selector.replaceAll('"', '\\"')), 'what it replaces')
+  t.ok(template.includes(selector.replaceAll('"', '\\"')), 'the template replaces this selector')
   for (const { alert, expr } of rules) {
     const series = metricsIn(expr).length
     t.equal(expr.split(selector).length - 1, series, `${alert}: each series is of this release`)

@@ -9,7 +9,7 @@ const CONNECTIONS = 32
 
 export const api: Scenario = {
   title: 'Accepting orders',
-  method: `\`POST /orders\` from ${CONNECTIONS} connections, as many orders as it takes, against the same two inserts in one transaction without any service: by pgbench with prepared statements (where it is on the PATH), and by a bare Node process. order-api logs warnings only, for its lines would be read by the process that makes the load. Everything shares the machine, the load generators included.`,
+  method: `\`POST /orders\` from ${CONNECTIONS} connections at the maximum rate, compared with the same two inserts in one transaction without any service: by pgbench with prepared statements (if it is on the PATH), and by a bare Node process. order-api logs warnings only, because the process that makes the load reads its log. All processes share the machine, the load generators included.`,
   async run (bench) {
     const load = { connections: CONNECTIONS, seconds: bench.quick ? 2 : 20 }
     const cases: Case[] = []

@@ -13,8 +13,8 @@ const EVENTS_PER_POLL = 10
 const LARGE_BYTES = 900_000
 
 export const bloat: Scenario = {
-  title: 'Reads and claims beside what cannot be removed or read',
-  method: 'An old transaction is open, so that vacuum can remove nothing of what was published and deleted since. Each row: the median time of a poll that finds ten events (of the claims: the mean of one claim), against the same on an outbox that never held anything else. The first read is that of a new leader that knows no bound yet. In one row the old transaction has written an event, which holds the bound up: a read then begins some ten thousand ids behind the newest one. Large events: one read of as much as a batch may hold, against the same where only that much waits.',
+  title: 'Reads and claims beside rows that cannot be removed or read',
+  method: 'An old transaction is open, so vacuum cannot remove the rows that were published and deleted since. Each line shows the median time of a poll that finds ten events (for claims: the mean of one claim), compared with an outbox that never held anything else. The first read is that of a new leader that knows no bound yet. In one line the old transaction has written an event, which holds the bound up: a read then begins some ten thousand ids behind the newest one. Large events: one read of as many bytes as a batch may hold, compared with an outbox that holds no more than these.',
   async run (bench) {
     const of = (count: number) => bench.quick ? Math.round(count / 20) : count
     const label = (count: number) => of(count).toLocaleString('en')
@@ -100,7 +100,7 @@ function ofAnotherShard (count: number): Prepare {
   }
 }
 
-/** Sessions of a database of their own: one as the relay has it, and an old one that keeps dead rows from being removed. */
+/** Sessions of a database of their own: one like the relay's, and an old one that keeps dead rows from being removed. */
 async function withOldSnapshot<T> (bench: Bench, work: (client: pg.Client) => Promise<T>, isWriter = false): Promise<T> {
   const { database } = await outboxBench(bench)
   const [client, old] = [new pg.Client({ connectionString: database.ownerUrl, options: READ_SESSION_OPTIONS }), new pg.Client({ connectionString: database.ownerUrl })]

@@ -15,7 +15,7 @@ const DEBEZIUM_1_000_000 = 37_000
 
 export const drain: Scenario = {
   title: 'Draining a backlog',
-  method: 'The events (300 bytes of payload, 1,000 aggregates, four partitions) wait in the outbox; then one relay is started. The rate is by the broker\'s time stamps of the first and the last record, CPU and memory are those of the relay\'s process from its take-over on, and the topic is read afterwards for duplicates and gaps. One by one: a producer connected, one record sent, the producer disconnected, the row deleted, again and again.',
+  method: 'The events (300 bytes of payload, 1,000 aggregates, four partitions) wait in the outbox; then one relay is started. The rate is calculated from the broker\'s timestamps of the first and the last record. CPU and memory are those of the relay\'s process, from its takeover on. Afterwards the topic is checked for duplicates and gaps. One by one: for each row, connect a producer, send one record, disconnect the producer, delete the row.',
   async run (bench) {
     const cases: Case[] = []
     const counts = bench.quick ? [20_000] : [200_000, 1_000_000]

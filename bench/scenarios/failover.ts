@@ -30,8 +30,8 @@ const SHORT_LEASE = {
 }
 
 export const failover: Scenario = {
-  title: 'When the leader goes',
-  method: `Three relays, ${RATE} orders a second; the leader is ended, killed or frozen ${KILLS} times, and replaced. The gap is the longest time around each during which a read-committed consumer saw nothing new. Lease of 15 s, but for the frozen ones. Other load has in it here what the relays take that were started again.`,
+  title: 'Failover and handover',
+  method: `Three relays, ${RATE} orders per second. The leader is stopped, killed or frozen ${KILLS} times, and replaced. The gap is the longest time around each of these in which a read-committed consumer saw no new event. The lease lasts 15 s, except for the frozen leaders. Here, other load includes the relays that were started again.`,
   async run (bench) {
     const cases: Case[] = []
     for (const lease of ['postgres', 'kubernetes'] as const) {

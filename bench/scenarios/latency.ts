@@ -12,7 +12,7 @@ const WRITERS = 8
 
 export const latency: Scenario = {
   title: 'From commit to consumer',
-  method: 'Transactions that insert an order and its event, followed by a wake-up as order-api sends it, at a fixed rate; the time from the acknowledged commit until a read-committed consumer in the same process has the event. The consumer is kafkajs too, and its part is in the figures.',
+  method: 'Transactions that insert an order and its event, followed by a wake-up like that of order-api, at a fixed rate. The latency is the time from the acknowledged commit until a read-committed consumer in the same process has the event. The consumer uses kafkajs too, and its share is part of the figures.',
   async run (bench) {
     const cases: Case[] = []
     for (const rate of RATES) {

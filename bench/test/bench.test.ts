@@ -11,7 +11,7 @@ t.test('docs/performance.md shows the recorded results (npm run bench -- --recor
   t.equal(document, withResults(document, await readResults(RECORDED)))
 })
 
-t.test('what is recorded was measured in full', async (t) => {
+t.test('recorded results are of full runs', async (t) => {
   for (const [name, { quick, cases }] of await readResults(RECORDED)) {
     t.ok(name in SCENARIOS, `${name} is a scenario`)
     t.notOk(quick, `${name} was no quick run`)

@@ -8,7 +8,7 @@ selector=app.kubernetes.io/instance=$RELEASE
 step pods
 kubectl_ -n "$NAMESPACE" get pods,jobs,leases -o wide
 kubectl_ -n "$NAMESPACE" get kafka,kafkanodepool,kafkatopic,kafkauser 2>/dev/null
-step "what is being waited for"
+step waiting
 deploy/kind/waiting.sh
 step events
 kubectl_ -n "$NAMESPACE" get events --sort-by=.lastTimestamp | tail -n 60

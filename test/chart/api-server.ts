@@ -35,7 +35,7 @@ export class ApiServer {
     return new ApiServer(config)
   }
 
-  /** A configuration for the same API server, as somebody else. */
+  /** A configuration for the same API server, as another user. */
   configFor (token: string): KubeConfig {
     const cluster = this.#config.getCurrentCluster()
     if (cluster === null) throw new Error('expected a kubeconfig with a current cluster, found none')

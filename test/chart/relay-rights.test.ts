@@ -12,7 +12,7 @@ const SERVICE_ACCOUNT = 'orders-outbox-relay'
 const helm = await helmProgram((line) => { t.comment(line) })
 const admin = ApiServer.fromFile((await testKubernetes(t)).kubeconfig)
 
-/** What the chart makes for the relay's rights, for real, and the relay's own token. */
+/** Creates the chart's objects for the relay's rights, and a token of the relay's service account. */
 async function build (t: Test) {
   const namespace = await testNamespace(t, admin)
   const leaseName = `${namespace}.orders-outbox-relay-1`
@@ -27,7 +27,7 @@ async function build (t: Test) {
   t.equal(status, 201, 'a token for the service account')
   const config = admin.configFor((body.status as { token: string }).token)
   const relay = new ApiServer(config)
-  // It hears of a new Role a moment after it was made.
+  // The API server applies a new Role a moment after it was created.
   await until(async () => (await relay.request('GET', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/${leaseName}`)).status === 200,
     { what: 'the relay to be allowed its Lease' })
   return { namespace, config, relay, leaseName }
@@ -50,11 +50,11 @@ t.test('the relay\'s own token is enough for its lease store', async (t) => {
   })
   t.teardown(() => watch.close())
   const empty = await store.get(request)
-  t.match(empty.record, { holderIdentity: '' }, 'the chart made the lease, and nobody holds it')
+  t.match(empty.record, { holderIdentity: '' }, 'the chart made the lease, and it has no holder')
   const now = new Date().toISOString()
   await store.update({ holderIdentity: 'me', leaseDurationSeconds: 15, acquireTime: now, renewTime: now, leaseTransitions: 1 }, empty.version, request)
   t.match((await store.get(request)).record, { holderIdentity: 'me' })
-  await until(() => holders.includes('me'), { what: 'the watch to tell of the new holder' })
+  await until(() => holders.includes('me'), { what: 'the watch to report the new holder' })
   t.same(problems, [])
 })
 

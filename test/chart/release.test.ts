@@ -52,7 +52,7 @@ t.test('a life of a release: installed, upgraded, uninstalled, installed again',
   const first = await passwords()
   t.same(await jobs(), ['orders-migrations-1'])
 
-  const held = { spec: { holderIdentity: 'somebody', leaseDurationSeconds: 15 } }
+  const held = { spec: { holderIdentity: 'relay-1', leaseDurationSeconds: 15 } }
   await server.request('PATCH', leasePath, JSON.stringify(held), 'application/merge-patch+json')
   await helm('upgrade', chart, ...EXTERNAL_KAFKA)
   t.same(await passwords(), first, 'an upgrade keeps the passwords')
@@ -75,7 +75,7 @@ t.test('a life of a release: installed, upgraded, uninstalled, installed again',
   await helm('uninstall')
 })
 
-t.test('what kubectl scale changed survives an upgrade, which is not refused; a changed value counts', async (t) => {
+t.test('a number of replicas set by kubectl scale survives an upgrade; a changed value replaces it', async (t) => {
   await helm('install', chart, ...EXTERNAL_KAFKA)
   await scale('outbox-relay', 1)
   await scale('order-api', 5)
@@ -85,10 +85,10 @@ t.test('what kubectl scale changed survives an upgrade, which is not refused; a 
   await helm('upgrade', chart, ...EXTERNAL_KAFKA)
   t.equal(await replicasOf('outbox-relay'), 4, 'also a second time')
   await helm('upgrade', chart, ...EXTERNAL_KAFKA, '--set', 'orderConsumer.replicas=3')
-  t.equal(await replicasOf('order-consumer'), 3, 'a value counts where nobody else scaled')
+  t.equal(await replicasOf('order-consumer'), 3, 'a changed value applies if kubectl has not scaled')
   await scale('order-consumer', 1)
   await helm('upgrade', chart, ...EXTERNAL_KAFKA, '--set', 'orderConsumer.replicas=4', ...FORCE)
-  t.equal(await replicasOf('order-consumer'), 4, 'and where somebody did, with the option that the README names')
+  t.equal(await replicasOf('order-consumer'), 4, 'and otherwise with the option that the README names')
   await helm('uninstall')
 })
 
@@ -133,7 +133,7 @@ t.test('names in Kafka have the namespace in them, and a release keeps the ones 
   await helm('uninstall')
 })
 
-t.test('with Strimzi: passwords of the users are kept; the number of brokers cannot be changed, and that is said', async (t) => {
+t.test('with Strimzi: passwords of the users are kept; the number of brokers cannot be changed, and the error says so', async (t) => {
   await installStrimziCrds(server)
   const password = async () => (await get(`/api/v1/namespaces/${namespace}/secrets/orders-outbox-relay-kafka`)).data
   await helm('install', chart)

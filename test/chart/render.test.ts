@@ -35,7 +35,7 @@ for (const name of await valueSets()) {
     t.notMatch(await runHelm(helm, 'lint', ['--strict', '--quiet', '--values', valuesFile(name)]), /WARNING|ERROR/)
   })
 
-  t.test(`${name}: what every pod has in common`, async (t) => {
+  t.test(`${name}: properties of every pod`, async (t) => {
     for (const manifest of splitManifests(await readFile(goldenFile(name), 'utf8'))) {
       const pod = podSpec(manifest)
       if (pod === undefined) continue
@@ -92,7 +92,7 @@ t.test('rights on Kafka are those of every shard, and follow the delivery', asyn
   t.same(await acls('--set', 'outboxRelay.delivery=at-least-once'), ['literal topic order-events: Write'])
 })
 
-t.test('a dead letter may be larger than the record that it was, by the verdict', async (t) => {
+t.test('a dead letter may be larger than the record that it was, by the reason that is added', async (t) => {
   const topics = splitManifests(await renderChart(helm, 'default', 'orders', '--set', 'topics.events.maxMessageBytes=5000000')).filter(({ object }) => object.kind === 'KafkaTopic')
   const largest = topics.map(({ object }) => [object.metadata.name, (object.spec as { config: Record<string, number> }).config['max.message.bytes']])
   t.same(Object.fromEntries(largest), { 'order-events': 5_000_000, 'order-events.dlq': 5_016_384 })
@@ -149,7 +149,7 @@ t.test('numbers of settings stay numbers, and a setting replaces the chart\'s ow
   t.match(config?.object.data, { RELAY_BATCH_BYTES: '104857600', RELAY_EAGER_TAKEOVER: 'false' }, 'not 1.048576e+08')
 })
 
-t.test('the README\'s table is what the comments say (npm run chart)', async (t) => {
+t.test('the README\'s table matches the comments (npm run chart)', async (t) => {
   t.equal(await readFile(new URL('README.md', CHART), 'utf8'), await renderReadme())
 })
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { anotherLeader, kubectl, leader, RELAY, rolledOut } from './cluster.ts'
 import { Load, type Stall } from './load.ts'
-import { nothingLost } from './verdict.ts'
+import { nothingLost } from './load-result.ts'
 
 const KILLS = Number(process.env.E2E_KILLS ?? 20)
 const RATE = Number(process.env.E2E_RATE ?? 200)
@@ -23,15 +23,15 @@ t.test(`${KILLS} times the leader's pod is deleted, by turns with and without gr
     await anotherLeader(holder)
     await delay(BETWEEN_KILLS_MS)
   }
-  const verdict = await load.finish()
+  const result = await load.finish()
   for (const graceful of [false, true]) {
     const gaps = kills.filter((kill) => kill.graceful === graceful).map(({ at }) => longestStall(load.stalls, at))
-    t.comment(`${graceful ? 'with' : 'without'} grace: pauses in what is applied, in ms: ${gaps.join(' ')}`)
+    t.comment(`${graceful ? 'with' : 'without'} grace: pauses in the applied events, in ms: ${gaps.join(' ')}`)
   }
-  nothingLost(t, verdict)
+  nothingLost(t, result)
 })
 
-/** The longest pause that had not ended when the leader went, or began soon after it; 0: none that was worth a reading. */
+/** The longest pause around the kill: not over at that moment, or begun soon after it; 0: no pause was printed. */
 function longestStall (stalls: readonly Stall[], at: number): number {
   const near = stalls.filter(({ since, stall }) => since + stall > at && since < at + BETWEEN_KILLS_MS)
   return Math.max(0, ...near.map(({ stall }) => stall))

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { getObject, helm, kubectl, leader, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
-import { noRequestFailed, nothingLost } from './verdict.ts'
+import { noRequestFailed, nothingLost } from './load-result.ts'
 
 const CHART = process.env.E2E_CHART ?? fileURLToPath(new URL('../../deploy/helm', import.meta.url))
 
@@ -16,9 +16,9 @@ t.test('the relay is scaled 3 → 1 → 3 under load', async (t) => {
     await rolledOut(RELAY)
     t.comment(`${replicas} replicas, led by ${(await leader()).pod}`)
   }
-  const verdict = await load.finish()
-  nothingLost(t, verdict)
-  noRequestFailed(t, verdict)
+  const result = await load.finish()
+  nothingLost(t, result)
+  noRequestFailed(t, result)
 })
 
 t.test('scaled by hand, the release is upgraded all the same, and keeps the number', async (t) => {

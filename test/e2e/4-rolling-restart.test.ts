@@ -4,7 +4,7 @@ import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { getObject, kubectl, ORDER_API, ORDER_CONSUMER, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
-import { noRequestFailed, nothingLost } from './verdict.ts'
+import { noRequestFailed, nothingLost } from './load-result.ts'
 
 t.setTimeout(1_200_000)
 
@@ -14,17 +14,17 @@ t.test('every deployment is restarted under load, and no request fails', async (
     await kubectl('rollout', 'restart', `deployment/${deployment}`)
     await rolledOut(deployment)
   }
-  const verdict = await load.finish()
-  nothingLost(t, verdict)
-  noRequestFailed(t, verdict)
+  const result = await load.finish()
+  nothingLost(t, result)
+  noRequestFailed(t, result)
 })
 
 t.test('Kafka is restarted under load, and no request fails', async (t) => {
   const load = await Load.start(t)
   await restartKafka()
-  const verdict = await load.finish()
-  nothingLost(t, verdict, { redelivered: true })
-  noRequestFailed(t, verdict)
+  const result = await load.finish()
+  nothingLost(t, result, { redelivered: true })
+  noRequestFailed(t, result)
 })
 
 /** The release's own Kafka by its operator; another one by E2E_RESTART_KAFKA, a shell command that ends when it is back. */

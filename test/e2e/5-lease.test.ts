@@ -3,7 +3,7 @@ import { until } from '@orders/testing/framework'
 import t from 'tap'
 import { getObject, kubectl, leader, leaseName, RELAY, release, restoreObject, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
-import { nothingLost } from './verdict.ts'
+import { nothingLost } from './load-result.ts'
 
 t.setTimeout(900_000)
 
@@ -26,7 +26,7 @@ t.test('the relay is cut from the API server under load', async (t) => {
   const load = await Load.start(t)
   await kubectl('delete', 'networkpolicy', API_SERVER_POLICY)
   t.teardown(() => restoreObject('NetworkPolicy', API_SERVER_POLICY).catch(() => {}))
-  // Connections that stand may outlive a policy, and a leader renews by one. New pods have none, so now nobody can lead.
+  // Open connections may outlive a policy, and a leader renews over one. New pods have none, so now no relay can lead.
   const relays = ['pod', '-l', `app.kubernetes.io/instance=${release},app.kubernetes.io/component=outbox-relay`]
   await kubectl('delete', ...relays)
   await kubectl('wait', ...relays, '--for=condition=Initialized', '--timeout=300s')

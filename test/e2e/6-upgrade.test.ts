@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { getObject, helm, ORDER_API, ORDER_CONSUMER, RELAY, release, rolledOut } from './cluster.ts'
 import { Load } from './load.ts'
-import { noRequestFailed, nothingLost } from './verdict.ts'
+import { noRequestFailed, nothingLost } from './load-result.ts'
 
 const CHART = process.env.E2E_CHART ?? fileURLToPath(new URL('../../deploy/helm', import.meta.url))
 
@@ -22,12 +22,12 @@ t.test('the release is upgraded to the chart of this checkout under load: pods a
   await helm('upgrade', release, CHART, '--reset-then-reuse-values', '--wait', '--timeout', '10m',
     ...['orderApi', 'outboxRelay', 'orderConsumer'].flatMap((service) => ['--set-string', `${service}.podAnnotations.upgraded-at=${stamp}`]))
   for (const deployment of [ORDER_API, RELAY, ORDER_CONSUMER]) await rolledOut(deployment)
-  const verdict = await load.finish()
+  const result = await load.finish()
   t.equal(await revision(), from + 1)
   t.same(await secret(), before, 'passwords are kept')
   // By name: upgrades that failed before may have left theirs, until they are a day old.
   const job = await getObject<Job>('job', `${release}-migrations-${from + 1}`)
   t.equal(job.status.succeeded, 1, 'migrated once more')
-  nothingLost(t, verdict)
-  noRequestFailed(t, verdict)
+  nothingLost(t, result)
+  noRequestFailed(t, result)
 })

@@ -8,7 +8,7 @@ import { helm, kubectl, ORDER_API, release } from './cluster.ts'
 import { portForward } from './port-forward.ts'
 
 const CHART = process.env.E2E_CHART ?? fileURLToPath(new URL('../../deploy/helm', import.meta.url))
-/** What is kept on purpose: data, and the passwords without which it is of no use. And the pod of a test, which Helm forgets. */
+/** Kept on purpose: data, and the passwords without which it is of no use. And the pod of a test, which Helm forgets. */
 const KEPT = new RegExp(`^(secret/|persistentvolumeclaim/|cluster\\.postgresql|database\\.postgresql|pod/${release}-test$)`)
 
 t.setTimeout(1_200_000)
@@ -23,7 +23,7 @@ t.test('uninstalled, nothing is left or stuck but the data; installed again, it 
   const response = await fetch(`${place}/orders`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"customerId":"e2e"}' })
   const { id } = await response.json() as { id: string }
 
-  // Helm forgets what a failed upgrade made.
+  // Helm forgets the objects of a failed upgrade.
   await t.rejects(helm('upgrade', release, CHART, '--values', values, '--set-string', `orderApi.podAnnotations.failed-at=${Date.now()}`, '--wait', '--timeout', '1s'),
     'an upgrade that has no time fails')
   await helm('uninstall', release, '--wait', '--timeout', '5m')

@@ -39,8 +39,8 @@ export async function createObject (object: object): Promise<void> {
 }
 
 /**
- * Makes an object of the release again, as Helm made it, and in Helm's name: an object that somebody else made has fields that
- * belong to somebody else, which Helm 4 refuses to change at the next upgrade.
+ * Makes an object of the release again, as Helm made it, with Helm as field manager: the fields of another manager are refused
+ * by Helm 4 at the next upgrade.
  */
 export async function restoreObject (kind: string, name: string): Promise<void> {
   const manifest = (await helm('get', 'manifest', release)).split(/^---$/m)

@@ -1,6 +1,6 @@
 // Runs in a pod of the cluster, so that it reaches order-api through its Service, as clients do, and not through one pod.
 // Places orders at a steady rate and confirms every second one, until SIGTERM; then waits until all of it has been applied, and
-// compares what was accepted with what took effect. Prints JSON lines; the last one is the verdict.
+// compares what was accepted with what took effect. Prints JSON lines; the last one is the result.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 
@@ -17,7 +17,7 @@ const say = (line) => { console.log(JSON.stringify({ at: Date.now(), ...line }))
 const accepted = new Map()
 /** Attempts that no client should have to see: no answer, or another one than success or "come back later". */
 let failures = 0
-/** Answers 503 with Retry-After, each of which the client heeded: the service has too much to do, and says so. */
+/** Answers 503 with Retry-After, after each of which the client waits and repeats: the service is overloaded. */
 let postponed = 0
 const reasons = new Map()
 let inFlight = 0
@@ -66,7 +66,7 @@ async function get (path) {
   return response.json()
 }
 
-async function patiently (work, giveUpAt = performance.now() + Number(SETTLE_MS)) {
+async function withRetry (work, giveUpAt = performance.now() + Number(SETTLE_MS)) {
   for (;;) {
     try {
       return await work()
@@ -77,7 +77,7 @@ async function patiently (work, giveUpAt = performance.now() + Number(SETTLE_MS)
   }
 }
 
-/** Tells of every pause in what is applied, once it is over: what a take-over costs, as a reader of the effects sees it. */
+/** Prints every pause in the applied events, once it is over: the cost of a takeover for a reader of the effects. */
 async function watchStalls (signal) {
   let applied = -1
   let since = Date.now()
@@ -103,8 +103,8 @@ async function readVersions () {
   }
 }
 
-const before = await patiently(() => get('/stats'))
-await patiently(() => placeOrder(false))
+const before = await withRetry(() => get('/stats'))
+await withRetry(() => placeOrder(false))
 say({ started: true })
 failures = 0
 postponed = 0
@@ -132,14 +132,14 @@ const failuresUnderLoad = failures
 let lost = []
 const giveUpAt = performance.now() + Number(SETTLE_MS)
 for (;;) {
-  const versions = await patiently(readVersions)
+  const versions = await withRetry(readVersions)
   lost = [...accepted].filter(([id, version]) => (versions.get(id) ?? 0) < version)
   if (lost.length === 0 || performance.now() > giveUpAt) break
   await delay(500)
 }
-const after = await patiently(() => get('/stats'))
+const after = await withRetry(() => get('/stats'))
 say({
-  verdict: {
+  result: {
     orders: accepted.size,
     events: [...accepted.values()].reduce((sum, version) => sum + version, 0),
     durationMs,

@@ -7,10 +7,10 @@ import { until, type TestContext } from '@orders/testing/framework'
 import { createObject, getObject, kubectl, kubectlOptions, ORDER_API, ORDER_CONSUMER, release } from './cluster.ts'
 
 const GRACE_S = 600
-/** What every replica takes without refusing any of it, also where it shares two cores with the whole cluster. */
+/** A rate at which no replica refuses requests, also where it shares two cores with the whole cluster. */
 const STEADY_RATE = Number(process.env.E2E_STEADY_RATE ?? 100)
 
-export interface Verdict {
+export interface LoadResult {
   orders: number
   events: number
   durationMs: number
@@ -22,13 +22,13 @@ export interface Verdict {
   lost: number
   /** Events that took effect. */
   effects: number
-  /** Records that came again, and had no effect. */
+  /** Records that were read again, and had no effect. */
   duplicates: number
   gaps: number
   deadLetters: number
 }
 
-/** A pause in what was applied. */
+/** A pause in the applied events. */
 export interface Stall {
   stall: number
   since: number
@@ -36,7 +36,7 @@ export interface Stall {
 
 interface Line extends Partial<Stall> {
   started?: boolean
-  verdict?: Verdict
+  result?: LoadResult
 }
 
 /** Orders at a steady rate from inside the cluster, until `finish`. */
@@ -45,7 +45,7 @@ export class Load {
   readonly #pod: string
   readonly #logs: ChildProcess
   #started = false
-  #verdict: Verdict | undefined
+  #result: LoadResult | undefined
 
   private constructor (pod: string) {
     this.#pod = pod
@@ -64,12 +64,12 @@ export class Load {
     return load
   }
 
-  /** Stops the load, and waits for what became of it. */
-  async finish (): Promise<Verdict> {
+  /** Stops the load, and waits for its result. */
+  async finish (): Promise<LoadResult> {
     await kubectl('delete', 'pod', this.#pod, '--wait=false', `--grace-period=${GRACE_S}`)
     if (this.#logs.exitCode === null) await once(this.#logs, 'exit')
-    if (this.#verdict === undefined) throw new Error('expected a verdict of the load, found none')
-    return this.#verdict
+    if (this.#result === undefined) throw new Error('expected a result of the load, found none')
+    return this.#result
   }
 
   #read (text: string): void {
@@ -77,10 +77,10 @@ export class Load {
       console.error(text)
       return
     }
-    const { started = false, stall, since, verdict } = JSON.parse(text) as Line
+    const { started = false, stall, since, result } = JSON.parse(text) as Line
     if (started) this.#started = true
     if (stall !== undefined && since !== undefined) this.stalls.push({ stall, since })
-    this.#verdict = verdict ?? this.#verdict
+    this.#result = result ?? this.#result
   }
 }
 

@@ -24,7 +24,7 @@ export const USAGE = `make chaos [SEED=n] [MINUTES=n] [RATE=n] [FAULT=F3] [LEASE
   RESTORE   off: Postgres is never put back to an earlier state, and no copy of it runs beside it (default on, but with small disks)
   DISKS     small: data on small file systems, which are filled too (needs root; always with FAULT=F23)
   CLOCKS    right: no relay gets a wrong clock (default: wrong where libfaketime is; schedules differ between the two)
-  DIR       where the run is stored (default chaos/SEED); judge it again with npm run check -- DIR`
+  DIR       where the run is stored (default chaos/SEED); check it again with npm run check -- DIR`
 
 /** @throws Error that names the variable, with what was expected and found */
 export function parseChaosOptions (env: NodeJS.ProcessEnv): ChaosOptions {

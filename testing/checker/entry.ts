@@ -44,7 +44,7 @@ export interface Answer {
 export interface RelayEntry extends EntryBase {
   kind: 'relay'
   /** `foreign`: the relay found a position in Kafka that is not from its database. */
-  f: 'take-over' | 'publish' | 'fenced' | 'dead-letter' | 'foreign'
+  f: 'takeover' | 'publish' | 'fenced' | 'dead-letter' | 'foreign'
   shard?: number
   epoch?: number
   events?: number

@@ -123,7 +123,7 @@ export interface DeadLetterRow {
 export interface FenceRow {
   /** Rises with the order of the commits. */
   seq: number
-  what: 'take-over' | 'claim' | 'complete' | 'delete'
+  what: 'takeover' | 'claim' | 'complete' | 'delete'
   /** The session's application name: which relay, and which life of it. */
   by: string
   /** Of `relay_shard`; for a delete, of the row that was changed in the same transaction, if any was. */
@@ -136,7 +136,7 @@ export interface FenceRow {
 export interface TopicRow {
   partition: number
   offset: number
-  /** undefined: no event of ours, for example one that was sent to see what the consumer makes of it. */
+  /** undefined: no event of ours, for example one that was sent to test the consumer. */
   event?: string
   order?: string
   version?: number

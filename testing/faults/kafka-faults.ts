@@ -62,7 +62,7 @@ export const kafkaFaults: readonly Fault[] = [
   },
   {
     f: 'F27',
-    title: 'the leading relay is cut off from Kafka, and nobody else',
+    title: 'only the leading relay is cut off from Kafka',
     places: ['links to kafka'],
     forMs: [3_000, 14_000],
     weight: 2,

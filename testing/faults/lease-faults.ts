@@ -30,7 +30,7 @@ export const leaseFaults: readonly Fault[] = [
   },
   {
     f: 'F5',
-    title: 'the leading relay is cut off from the API server, and nobody else',
+    title: 'only the leading relay is cut off from the API server',
     places: ['links to the lease'],
     forMs: [4_000, 14_000],
     needs: 'kubernetes',
@@ -80,7 +80,7 @@ export const leaseFaults: readonly Fault[] = [
   },
   {
     f: 'F8',
-    title: 'packets between a relay and the API server are lost: its watch is dead without a disconnect',
+    title: 'packets between a relay and the API server are lost: its watch hangs without a disconnect',
     places: ['links to the lease'],
     forMs: [4_000, 14_000],
     needs: 'kubernetes',

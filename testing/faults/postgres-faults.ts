@@ -92,7 +92,7 @@ export const postgresFaults: readonly Fault[] = [
   },
   {
     f: 'F21',
-    title: 'sessions of Postgres are terminated, whatever they do',
+    title: 'sessions of Postgres are terminated, idle or active',
     places: ['postgres'],
     forMs: [3_000, 6_000],
     weight: 2,

@@ -112,7 +112,7 @@ export const processFaults: readonly Fault[] = [
   },
   {
     f: 'F28',
-    title: 'the leading relay gets a tenth of its time',
+    title: 'the leading relay gets a tenth of its CPU time',
     places: ['relays'],
     forMs: [4_000, 10_000],
     start (system) {

@@ -21,7 +21,7 @@ interface Since {
   fenceSeq: number
 }
 
-/** What a restore threw away is only visible by reading the database just before and just after it. */
+/** The data that a restore throws away: visible only by reading the database just before and just after it. */
 async function restore (system: System, backup: PostgresBackup, since: Since): Promise<void> {
   const { databases: { orders, links }, recorder, ordersUrl, undone } = system
   const id = undone.restores.length + 1
@@ -53,7 +53,7 @@ async function untilAlone ({ admin }: System): Promise<void> {
       SELECT count(pg_terminate_backend(pid))::int AS others FROM pg_stat_activity
       WHERE backend_type = 'client backend' AND application_name <> 'chaos' AND pid <> pg_backend_pid()`)
     return row?.others === 0
-  }, { what: 'nobody else to be connected to Postgres', deadlineMs: DEADLINE_MS })
+  }, { what: 'all other clients to be disconnected from Postgres', deadlineMs: DEADLINE_MS })
 }
 
 async function readSince (url: string, { xid, answeredAt, fenceSeq }: Since) {

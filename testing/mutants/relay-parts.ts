@@ -107,14 +107,14 @@ function createDelivery (fixture: Fixture, db: SqlClient, { delivery = 'exactly-
   return new ExactlyOnce({ ...options, name: relayNameOf(fixture), positionTopic: fixture.topic, transactionTimeoutMs: 10_000 })
 }
 
-/** Records what a relay's log says of a process elsewhere. */
+/** Records the events that a system reads from a relay's log. */
 function recorded (delivery: Delivery, process: string, { recorder }: Fixture): Delivery {
   const relay = { kind: 'relay' as const, process, shard: 0 }
   return {
     async begin (taken) {
       const epoch = Number(taken.fence.epoch)
       const term = await delivery.begin(taken)
-      recorder.record({ ...relay, type: 'ok', f: 'take-over', epoch })
+      recorder.record({ ...relay, type: 'ok', f: 'takeover', epoch })
       return {
         fence: term.fence,
         close: () => term.close(),

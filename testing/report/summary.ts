@@ -7,7 +7,7 @@ export interface Summary {
   events: number
   records: number
   faults: number
-  takeOvers: number
+  takeovers: number
   lost: number
   duplicates: number
   /** Copies that a restore or a copied database explains. */
@@ -23,11 +23,11 @@ export interface Summary {
 export function summarise ({ entries, final, description }: Run, verdicts: readonly Verdict[]): Summary {
   const operations = new Operations()
   const faults: FaultEntry[] = []
-  let [takeOvers, consumerDuplicates] = [0, 0]
+  let [takeovers, consumerDuplicates] = [0, 0]
   for (const entry of entries) {
     if (entry.kind === 'client') operations.add(entry)
     else if (entry.kind === 'fault') faults.push(entry)
-    else if (entry.kind === 'relay' && entry.f === 'take-over') takeOvers++
+    else if (entry.kind === 'relay' && entry.f === 'takeover') takeovers++
     else if (entry.kind === 'consumer') consumerDuplicates += entry.duplicates
   }
   const windows = faultWindows(faults)
@@ -43,7 +43,7 @@ export function summarise ({ entries, final, description }: Run, verdicts: reado
     events: final.enqueued.length,
     records: final.topic.length,
     faults: windows.length,
-    takeOvers,
+    takeovers,
     lost: broken('I3'),
     duplicates: final.topic.filter(({ event }) => event !== undefined).length - events.size - explained('I8'),
     duplicatesExplained: explained('I8'),
@@ -55,7 +55,7 @@ export function summarise ({ entries, final, description }: Run, verdicts: reado
 }
 
 export function summaryLine (summary: Summary): string {
-  const { operations, unanswered, events, faults, takeOvers, lost, duplicates, duplicatesExplained, outOfOrder, recoveredAfterMs } = summary
+  const { operations, unanswered, events, faults, takeovers, lost, duplicates, duplicatesExplained, outOfOrder, recoveredAfterMs } = summary
   const recovered = recoveredAfterMs === undefined ? 'did not recover' : `recovered ${(recoveredAfterMs / 1_000).toFixed(1)} s after the last fault`
-  return `${operations} operations (${unanswered} unanswered), ${events} events, ${faults} faults, ${takeOvers} takeovers: lost ${lost}, duplicates ${duplicates}${duplicatesExplained === 0 ? '' : ` (and ${duplicatesExplained} that a restore or a copy explains)`}, out of order ${outOfOrder}; ${recovered}`
+  return `${operations} operations (${unanswered} unanswered), ${events} events, ${faults} faults, ${takeovers} takeovers: lost ${lost}, duplicates ${duplicates}${duplicatesExplained === 0 ? '' : ` (and ${duplicatesExplained} that a restore or a copy explains)`}, out of order ${outOfOrder}; ${recovered}`
 }

@@ -15,7 +15,7 @@ export function resultText ({ result, checked, violations, explained }: Verdict)
   switch (result) {
     case 'holds': return `holds, ${checked} checked${besides}`
     case 'broken': return `BROKEN ${violations} of ${checked}${besides}`
-    case 'not checked': return 'NOT CHECKED: there was nothing to look at'
+    case 'not checked': return 'NOT CHECKED: the run had nothing to check'
   }
 }
 

@@ -24,7 +24,7 @@ export async function createDatabase (server: { url: string }, service: Database
 }
 
 /**
- * Creates the databases of a system on a server that may be somebody's own. There they get names of their own, and are dropped
+ * Creates the databases of a system on a server that others may use too. There they get names of their own, and are dropped
  * with the stack. The services' roles keep their passwords: the system's users are members of them.
  *
  * @param run tells this system apart from others on the same server

@@ -62,7 +62,7 @@ export class Replica {
     await starting.catch((error: Error) => { if (this.#wanted) this.#record('fail', error.message) })
   }
 
-  /** Ends it for good, until it is started again. */
+  /** Ends it, until it is started again. */
   async end (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const process = this.#process
     this.#wanted = false

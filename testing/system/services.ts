@@ -6,7 +6,7 @@ const LAST_LOG_LINES = 5
 /** A session for each request in flight: no request waits for one behind a slow commit. */
 const API_SESSIONS = 20
 
-/** What a service has to be told to be part of a system. */
+/** The settings that make a service part of a system. */
 export interface Place<Names extends keyof SystemNames> {
   databaseUrl: string
   brokers: string

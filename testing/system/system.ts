@@ -34,7 +34,7 @@ export interface SystemOptions {
   progress: (line: string) => void
 }
 
-/** What restores threw away; the checker needs it to explain the differences. */
+/** Data that restores threw away. The checker needs it to explain the differences. */
 export interface Undone {
   restores: RestoreRow[]
   undoneEvents: Array<FinalState['undoneEvents'][number]>
@@ -42,7 +42,7 @@ export interface Undone {
   undoneFence: Array<FinalState['undoneFence'][number]>
 }
 
-/** What copies of the database have done. */
+/** The activity of the copies of the database. */
 export interface Copied {
   copies: CopyRow[]
   copiedEvents: EnqueuedRow[]
@@ -156,7 +156,7 @@ export class System {
     return [this.api, ...this.relays, this.consumer]
   }
 
-  /** The relay that publishes shard 0 by its own word, if any does. */
+  /** The relay that publishes shard 0 by its own metrics, if any does. */
   leader: Replica | undefined
 
   link (client: Replica, server: 'postgres' | 'kafka' | 'kubernetes'): Link {
@@ -170,13 +170,13 @@ export class System {
     await closeAll(this.#stack)
   }
 
-  /** What the services say is part of the history. */
+  /** Log lines of the services are part of the history. */
   #onLine (replica: Replica, line: LogLine): void {
     const process = replica.name
     switch (line.event) {
       case 'took_over':
         if (line.shard === 0) this.leader = replica
-        this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'take-over', shard: Number(line.shard), epoch: Number(line.epoch) })
+        this.recorder.record({ kind: 'relay', process, type: 'ok', f: 'takeover', shard: Number(line.shard), epoch: Number(line.epoch) })
         break
       case 'position_foreign':
         this.recorder.record({
@@ -205,7 +205,7 @@ export class System {
   }
 }
 
-/** Starts all of it; what was started is stopped again when something does not start. */
+/** Starts all parts. If one does not start, stops those that did. */
 export async function startSystem (options: SystemOptions, recorder: Recorder): Promise<System> {
   const stack = new AsyncDisposableStack()
   try {

@@ -84,7 +84,7 @@ export class OrderLoad {
         return answer
       }
       const { refusedWith: status, type } = answer
-      // Repeated, it would be refused for ever, and the demo would never end.
+      // Repeated, it would be refused forever, and the demo would never end.
       if (type === OVERTAKEN) {
         this.overtaken++
         return undefined

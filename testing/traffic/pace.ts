@@ -8,7 +8,7 @@ export interface Pace {
   maxInFlight?: number
   /** How many seconds' worth may be begun at once after a time in which too many were in flight. */
   burstSeconds?: number
-  /** How often it is looked whether one is due. */
+  /** Time between two checks whether one is due. */
   tickMs?: number
   stop?: AbortSignal | undefined
 }

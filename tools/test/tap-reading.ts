@@ -13,8 +13,8 @@ export interface TestFile {
 
 const INDENT = 4
 const DETAIL_LINES = 40
-/** The last lines of a process that dies before its first test. */
-const LAST_WORDS = 15
+/** The last lines of a process that crashes before its first test. */
+const LAST_LINES = 15
 
 /** Counts the tests of each file from the output of `tap run --reporter=tap`, and keeps the reason of each failure. */
 export class TapReading {
@@ -28,7 +28,7 @@ export class TapReading {
   #tests = 0
   /** Lines that belong to the last failure, until its block of details ends. */
   #details: { lines: string[], indent: string } | undefined
-  #lastWords: string[] = []
+  #lastLines: string[] = []
 
   constructor (onFile: (file: TestFile) => void = () => {}) {
     this.#onFile = onFile
@@ -36,7 +36,7 @@ export class TapReading {
 
   /** The stderr of the tests, without tap's own reports. */
   readError (line: string): void {
-    this.#lastWords = [...this.#lastWords, line].slice(-LAST_WORDS)
+    this.#lastLines = [...this.#lastLines, line].slice(-LAST_LINES)
   }
 
   read (line: string): void {
@@ -61,7 +61,7 @@ export class TapReading {
     const failuresBefore = this.#open[depth]?.failuresBefore ?? this.failures.length
     // The inner failure has been reported; its test and its file failed only because of it.
     if (this.failures.length > failuresBefore) return
-    const lines: string[] = depth === 0 ? this.#lastWords : []
+    const lines: string[] = depth === 0 ? this.#lastLines : []
     this.failures.push({ title: [...this.#open.slice(0, depth).map(({ name }) => name), name].join(' › '), details: lines })
     if (depth > 0) this.#details = { lines, indent: `${indent}  ` }
   }
@@ -74,13 +74,13 @@ export class TapReading {
   }
 
   #endFile (name: string, ok: boolean, directive: string): void {
-    // The process died before its first test, or between two tests.
+    // The process crashed before its first test, or between two tests.
     if (!ok && !this.failures.some(({ title }) => title.startsWith(`${name} › `))) this.failed++
     const file = { name, ok, tests: this.#tests, seconds: Number(/time=([\d.]+)/.exec(directive)?.[1] ?? 0) / 1_000 }
     this.files.push(file)
     this.#onFile(file)
     this.#tests = 0
-    this.#lastWords = []
+    this.#lastLines = []
   }
 
   /** @returns whether the line was part of the details of a failure */

@@ -1,4 +1,4 @@
-{{/* What the pods of the services have in common. */}}
+{{/* The parts that the pods of all services share. */}}
 
 {{/* Arguments: root, component. */}}
 {{- define "orders.image" -}}

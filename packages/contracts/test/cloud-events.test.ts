@@ -71,7 +71,7 @@ t.test('other records are refused, with what was expected', async (t) => {
     ['time that is none', { ...headers, ce_time: 'yesterday' }, value],
     ['version 0', { ...headers, ce_aggregateversion: '0' }, value],
     ['version that is no number', { ...headers, ce_aggregateversion: '1e3' }, value],
-    ['time that Date would take, and nobody meant', { ...headers, ce_time: '7' }, value],
+    ['time that only Date would accept', { ...headers, ce_time: '7' }, value],
     ['time in a year that Postgres cannot store', { ...headers, ce_time: '+275760-09-13T00:00:00Z' }, value],
     ['time without a zone', { ...headers, ce_time: '2026-11-24T10:58:06' }, value],
     ['month that does not exist', { ...headers, ce_time: '2026-13-24T10:58:06Z' }, value],

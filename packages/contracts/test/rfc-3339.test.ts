@@ -33,7 +33,7 @@ t.test('all other texts are refused', async (t) => {
   ]) t.equal(parseRfc3339(text), undefined, text)
 })
 
-t.test('it agrees with Date forevery timestamp of Date', async (t) => {
+t.test('it agrees with Date for every timestamp of Date', async (t) => {
   for (let time = Date.UTC(1999, 0, 1); time < Date.UTC(2030, 0, 1); time += 86_399_137 * 11) {
     const text = new Date(time).toISOString()
     t.equal(parseRfc3339(text)?.getTime(), time, text)

@@ -5,7 +5,7 @@ import { MemoryLease, MemoryLeaseStore } from './fakes/memory-lease.ts'
 import { ElectorFixture } from './fakes/elector-fixture.ts'
 
 const unavailable = new LeaseStoreError('unavailable', 'the store is away')
-const forbidden = new LeaseStoreError('forbidden', 'the store does not let us')
+const forbidden = new LeaseStoreError('forbidden', 'the store refuses us')
 
 t.test('the first elector leads and renews once a retry period, the second stands by', async (t) => {
   const fixture = new ElectorFixture()

@@ -1,7 +1,7 @@
 import { CLEARED } from './complete.ts'
 import { DeadLetterIdTakenError, DeadLetterNotFoundError } from './errors.ts'
 import { changeHeld, type Fence } from './fence.ts'
-import { patiently } from './query-patiently.ts'
+import { withLongTimeout } from './long-timeout.ts'
 import { onlyRow, type Row, type SqlClient } from './sql-client.ts'
 import { WAKEUP_CHANNEL } from './wakeup-channel.ts'
 
@@ -32,7 +32,7 @@ export interface DeadLetter {
 export async function deadLetter (
   client: SqlClient, fence: Fence, event: { id: string, eventId: string }, reason: string, blocking: boolean
 ): Promise<void> {
-  const { taken } = await changeHeld(patiently(client), fence, {
+  const { taken } = await changeHeld(withLongTimeout(client), fence, {
     name: 'outbox_dead_letter',
     set: CLEARED,
     also: `refused AS (

@@ -108,9 +108,9 @@ t.test('a complete that waits for a takeover in progress is refused', async (t) 
 
 t.test('a relay that takes over again takes over only from itself, a standby only from the holder that it has read', async (t) => {
   const { pool } = await outboxDatabase(t)
-  const nobody = await readShard(pool, 0)
-  t.same(nobody, { epoch: 0n, holder: undefined })
-  const { fence } = await takeOverShard(pool, 0, 'former', { expected: nobody })
+  const unheld = await readShard(pool, 0)
+  t.same(unheld, { epoch: 0n, holder: undefined })
+  const { fence } = await takeOverShard(pool, 0, 'former', { expected: unheld })
   const again = await takeOverShard(pool, 0, 'former', { expected: fence })
   t.equal(again.fence.epoch, 2n)
   const seen = await readShard(pool, 0)
@@ -127,8 +127,8 @@ t.test('a relay that takes over again takes over only from itself, a standby onl
 
 t.test('of several that take over from the same state one succeeds', async (t) => {
   const { pool } = await outboxDatabase(t)
-  const nobody = await readShard(pool, 0)
-  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((holder) => takeOverShard(pool, 0, holder, { expected: nobody })))
+  const unheld = await readShard(pool, 0)
+  const outcomes = await Promise.allSettled(['a', 'b', 'c', 'd'].map((holder) => takeOverShard(pool, 0, holder, { expected: unheld })))
   t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
   t.equal((await readShard(pool, 0)).epoch, 1n)
 })

@@ -78,7 +78,7 @@ t.test('a body that is not an order is refused, with and without a key, and noth
     }
   }
   await untouched(t, api)
-  t.equal((await api.request({ method: 'POST', url: '/orders', headers: JSON_TYPE, payload: '{"customerId":"a"}' })).statusCode, 201, 'and this is one')
+  t.equal((await api.request({ method: 'POST', url: '/orders', headers: JSON_TYPE, payload: '{"customerId":"a"}' })).statusCode, 201, 'a valid order is accepted')
 })
 
 t.test('a body with another content type than JSON is refused', async (t) => {
@@ -127,5 +127,5 @@ t.test('an invalid field is named, with a JSON pointer', async (t) => {
   t.match(await post({}), { errors: [{ in: 'body', pointer: '/customerId', detail: /required/ }] })
   t.match(await post({ customerId: 'a', total: 1 }), { errors: [{ in: 'body', pointer: '/total' }] })
   const problem = (await api.request({ method: 'POST', url: '/orders', headers: JSON_TYPE, payload: '{"customerId":"secret-a","customerId":"secret-b"}' })).payload
-  t.notMatch(problem, /secret/, 'what was sent is not sent back')
+  t.notMatch(problem, /secret/, 'the problem does not repeat the input')
 })

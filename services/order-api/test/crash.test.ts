@@ -23,10 +23,10 @@ t.test('after kill -9 between the order and its event neither is stored; a retry
   await service.exited()
   t.equal(await lost, 'no answer')
   await release()
-  await until(async () => (await evidence.sessions('order_api')) === 0, { what: 'Postgres to end the sessions of the dead process' })
+  await until(async () => (await evidence.sessions('order_api')) === 0, { what: 'Postgres to end the sessions of the killed process' })
   t.same(await evidence.counts(), { orders: 0, events: 0, keys: 0 })
   await service.start()
-  t.equal((await client.createWithPatience('k')).status, 201)
+  t.equal((await client.createWithRetry('k')).status, 201)
   t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 
@@ -50,7 +50,7 @@ t.test('after kill -9 between COMMIT and the answer a retry gets the stored orde
   await service.exited()
   proxy.heal()
   await service.start()
-  const again = await client.createWithPatience('k')
+  const again = await client.createWithRetry('k')
   t.equal(again.headers.get('idempotency-replayed'), 'true')
   t.same((await evidence.orders()).map(({ id }) => id), [again.body.id])
   t.same(await evidence.counts(), { orders: 1, events: 1, keys: 1 })
@@ -91,7 +91,7 @@ t.test('repeated kill -9 under load: every acknowledged order is stored, and ord
   }
   stop.abort()
   await Promise.all(loads)
-  await until(async () => (await evidence.sessions('order_api', 'active')) === 0, { what: 'what the dead processes began to end' })
+  await until(async () => (await evidence.sessions('order_api', 'active')) === 0, { what: 'the statements of the killed processes to end' })
 
   t.ok(unanswered > 0, `${unanswered} requests got no answer`)
   const versions = new Map((await evidence.orders()).map(({ id, version }) => [id, version]))

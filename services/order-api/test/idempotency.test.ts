@@ -26,7 +26,7 @@ t.test('the same request with the same key takes effect once, and gets the same 
   t.equal(again.statusCode, 200, 'not the 409 that a second confirmation would be')
   t.equal(again.payload, confirmed.payload)
   await api.change('ship', id)
-  t.equal((await api.change('confirm', id, key('confirm-1'))).payload, confirmed.payload, 'the answer of then, also when the order has gone on')
+  t.equal((await api.change('confirm', id, key('confirm-1'))).payload, confirmed.payload, 'the stored answer, also after the order has changed')
   t.same((await api.evidence.events(id)).map(({ version }) => version), [1, 2, 3])
 })
 
@@ -61,7 +61,7 @@ t.test('a refused request does not use up its key', async (t) => {
   const { id } = orderOf(await api.create({ headers: key('k') }))
   t.equal((await api.change('ship', id, key('s'))).statusCode, 409)
   await api.change('confirm', id)
-  t.equal((await api.change('ship', id, key('s'))).statusCode, 200, 'what could not be done then can be now')
+  t.equal((await api.change('ship', id, key('s'))).statusCode, 200, 'the action that was refused can succeed later')
 })
 
 t.test('while the first request is in flight, the same key gets 409', async (t) => {

@@ -53,7 +53,7 @@ export class OrderApiClient {
   }
 
   /** Retries a 503 with the same key, as a client does. */
-  createWithPatience (key: string): Promise<Answer> {
+  createWithRetry (key: string): Promise<Answer> {
     return until(async () => {
       const answer = await this.create(key)
       return answer.status !== 503 && answer

@@ -43,7 +43,7 @@ export async function orderApi (t: Test, { env = {}, database, proxy, timeouts =
   })
   t.teardown(() => app.close())
   const request = async (options: InjectOptions) => {
-    const response = await injectWithPatience(app, options)
+    const response = await injectWithRetry(app, options)
     assertDescribed(t, {
       method: options.method ?? 'GET',
       path: String(options.url),
@@ -63,7 +63,7 @@ export async function orderApi (t: Test, { env = {}, database, proxy, timeouts =
 }
 
 /** Retries when the service sheds load, which happens on a busy machine before a request is processed. */
-async function injectWithPatience (app: FastifyInstance, options: InjectOptions): Promise<LightMyRequestResponse> {
+async function injectWithRetry (app: FastifyInstance, options: InjectOptions): Promise<LightMyRequestResponse> {
   for (;;) {
     const response = await app.inject(options)
     if (!isShed(response.statusCode, response.payload)) return response

@@ -15,16 +15,16 @@ t.test('an exhausted pool: 503 with Retry-After, at once if the queue is full, a
   const typeOf = (response: LightMyRequestResponse) => response.json<{ type: string }>().type
   await until(() => answered.length > 0, { what: 'an answer' })
   t.equal((await api.request({ url: '/orders' })).statusCode, 200, 'reads do not wait behind writes')
-  t.equal(answered[0] && typeOf(answered[0]), 'urn:problem:overloaded', 'the first answers are the ones of those that never waited')
+  t.equal(answered[0] && typeOf(answered[0]), 'urn:problem:overloaded', 'the first answers belong to requests that never waited')
   await Promise.all(requests)
   t.same(answered.filter(({ statusCode, headers }) => statusCode !== 503 || headers['retry-after'] !== '1'), [], 'every one is 503 with Retry-After')
   const waited = answered.filter((response) => typeOf(response) === 'urn:problem:unavailable')
-  t.equal(waited.length, 20, 'no more wait than can hope for a turn, though all came at once')
+  t.equal(waited.length, 20, 'only as many wait as can get a connection in time, although all arrived at once')
 
   await release()
-  t.equal((await first).statusCode, 201, 'the one that had a connection was not disturbed')
+  t.equal((await first).statusCode, 201, 'the request that had a connection succeeds')
   t.equal((await api.create()).statusCode, 201)
-  t.same(await api.evidence.counts(), { orders: 2, events: 2, keys: 0 }, 'what was refused left nothing')
+  t.same(await api.evidence.counts(), { orders: 2, events: 2, keys: 0 }, 'refused requests stored nothing')
 })
 
 async function sessions (pool: pg.Pool): Promise<number> {
@@ -60,12 +60,12 @@ t.test('waiting reads do not block new orders', async (t) => {
   await api.evidence.waiting(2)
 
   const orders = await Promise.all(Array.from({ length: 30 }, () => api.create()))
-  t.same(orders.filter(({ statusCode }) => statusCode !== 201), [], 'orders are taken')
+  t.same(orders.filter(({ statusCode }) => statusCode !== 201), [], 'orders are accepted')
   t.equal((await api.change('confirm', placed.json<{ id: string }>().id)).statusCode, 200, 'and changed')
 
   await release()
   const statuses = (await reads).map(({ statusCode }) => statusCode)
-  t.same([...new Set(statuses)].sort(), [200, 503], 'of the reads, those that had no hope of a turn were told so')
+  t.same([...new Set(statuses)].sort(), [200, 503], 'reads that could not get a connection in time were refused')
   t.ok(statuses.filter((status) => status === 200).length >= 2)
 })
 

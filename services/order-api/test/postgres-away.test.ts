@@ -28,7 +28,7 @@ async function assertAway (t: Test, service: ServiceProcess, client: OrderApiCli
 /** After the outage: the same process is ready, and accepts orders. */
 async function assertHealed (t: Test, service: ServiceProcess, client: OrderApiClient, pid: number): Promise<void> {
   await until(async () => await probe(service, '/readyz') === 200, { what: 'the service to be ready again' })
-  t.equal((await client.createWithPatience(randomUUID())).status, 201)
+  t.equal((await client.createWithRetry(randomUUID())).status, 201)
   t.equal(service.pid, pid, 'the same process')
   t.ok(service.running)
 }
@@ -40,7 +40,7 @@ t.test('connections that are cut, or lose all packets: 503, no hang, and it reco
   const client = new OrderApiClient(t, service)
   const evidence = evidenceOf(t, database.ownerUrl)
   const { pid } = service
-  t.equal((await client.createWithPatience(randomUUID())).status, 201)
+  t.equal((await client.createWithRetry(randomUUID())).status, 201)
   for (const breakLink of ['cut', 'hang'] as const) {
     proxy[breakLink]()
     await assertAway(t, service, client)

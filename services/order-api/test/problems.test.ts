@@ -94,5 +94,5 @@ t.test('bytes that are not HTTP get a problem too, and the connection is closed'
     t.match(await talk(t, port, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`), /^HTTP\/1.1 404 [^]*content-type: application\/problem\+json[^]*"type":"urn:problem:not-found"/i, path)
   }
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
-  t.match(await talk(t, port, `${post}Content-Length: 18\r\n\r\n{"customerId":"a"}`), /^HTTP\/1.1 201 /, 'and this is HTTP')
+  t.match(await talk(t, port, `${post}Content-Length: 18\r\n\r\n{"customerId":"a"}`), /^HTTP\/1.1 201 /, 'a valid request is answered')
 })

@@ -53,7 +53,7 @@ t.test('an empty list is a page', async (t) => {
   t.same(await page(api, {}), { orders: [], nextCursor: null })
 })
 
-t.test('all pages together contain each order once, newest first, forevery page size', async (t) => {
+t.test('all pages together contain each order once, newest first, for every page size', async (t) => {
   const api = await orderApi(t)
   const created: Order[] = []
   for (let index = 0; index < 13; index++) created.push(orderOf(await api.create({ customerId: `customer-${index % 3}` })))

@@ -9,7 +9,7 @@ t.test('if the event cannot be written, the order is not stored', async (t) => {
   for (const headers of [{}, KEYED]) t.equal((await api.create({ headers })).statusCode, 500)
   t.same(await api.evidence.counts(), { orders: 0, events: 0, keys: 0 })
   await api.evidence.pool.query('ALTER TABLE outbox_events DROP CONSTRAINT no_orders')
-  t.equal((await api.create({ headers: KEYED })).headers['idempotency-replayed'], undefined, 'the failure is not what is answered again')
+  t.equal((await api.create({ headers: KEYED })).headers['idempotency-replayed'], undefined, 'the failed answer was not stored')
   t.same(await api.evidence.counts(), { orders: 1, events: 1, keys: 1 })
 })
 

@@ -75,7 +75,7 @@ t.test('rolling update under load: no request on a kept-alive connection is lost
       const failure = await place(agent, balancer.port)
       answered++
       if (failure !== undefined) failures.push(`${failure}, ${Math.round(performance.now() - endsAt)} ms after SIGTERM`)
-      // Every pause occurs, at whatever moment the replica ends.
+      // Different pauses: some of them end just when the replica ends.
       await delay((client * 157 + round * 421) % MAX_PAUSE_MS, undefined, { signal: stop.signal }).catch(() => {})
     }
     agent.destroy()

@@ -29,9 +29,9 @@ t.test('a hundred clients with unfinished requests do not block other clients, a
   const answers = await Promise.all(Array.from({ length: 20 }, () => client.create()))
   t.same(answers.filter(({ status }) => status !== 201), [])
   t.equal((await client.request('GET', '/orders')).status, 200)
-  t.equal(open.size, 100, 'all that with every one of them still there')
+  t.equal(open.size, 100, 'all of it while every slow connection was open')
   t.equal(api.app.pg.pool.totalCount - api.app.pg.pool.idleCount, 0, 'none of them holds a connection to the database')
 
   await until(() => open.size === 0, { what: 'the unfinished connections to be closed', deadlineMs: 60_000 })
-  t.same(await api.evidence.counts(), { orders: 20, events: 20, keys: 0 }, 'half a request is none')
+  t.same(await api.evidence.counts(), { orders: 20, events: 20, keys: 0 }, 'unfinished requests stored nothing')
 })

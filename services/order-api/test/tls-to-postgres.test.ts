@@ -95,5 +95,5 @@ t.test('TLS failures of Postgres are outages: 503 with Retry-After, and one log 
 
   await use(good)
   const service = await startService(t, 'order-api', { DATABASE_URL: urlWith(good.crt) })
-  t.equal((await new OrderApiClient(t, service).createWithPatience('works')).status, 201, 'and with a good certificate it works')
+  t.equal((await new OrderApiClient(t, service).createWithRetry('works')).status, 201, 'and with a good certificate it works')
 })

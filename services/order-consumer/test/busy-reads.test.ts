@@ -41,7 +41,7 @@ t.test('under constant requests the orders are counted at most once a second, an
     if (found < 0) throw new Error('away')
     return ++found
   }, { minMs: 1_000, perDuration: 10 }, () => now)
-  t.same(await Promise.all([cache.get(), cache.get(), cache.get()]), [1, 1, 1], 'those that ask at the same time get one answer')
+  t.same(await Promise.all([cache.get(), cache.get(), cache.get()]), [1, 1, 1], 'concurrent callers share one answer')
   now += 999
   t.equal(await cache.get(), 1)
   now += 1

@@ -24,5 +24,5 @@ t.test('migrations that change the type of a column stop nothing, and make no de
   t.same(await fixture.effects(), events.flat().map(eventIdOf).sort())
   t.match(await fixture.stats(), { applied: 50, deadLetters: 0 })
   t.same(await fixture.deadLetters(), [])
-  t.equal(await metric(service, 'consumer_batch_failures_total'), 0, 'no batch failed in the eyes of the consumer')
+  t.equal(await metric(service, 'consumer_batch_failures_total'), 0, 'the consumer counted no failed batch')
 })

@@ -68,7 +68,7 @@ t.test('a replay sends dead letters back to their topic unchanged; after the cau
 
   await replay(fixture)
   await fixture.settled(6)
-  t.match(await fixture.stats(), { applied: 2, duplicates: 1, deadLetters: 3 }, 'all of it again: one is known, the other comes back')
+  t.match(await fixture.stats(), { applied: 2, duplicates: 1, deadLetters: 3 }, 'both are replayed: one is a duplicate, the other becomes a dead letter again')
   t.same((await fixture.deadLetters()).map(({ headers }) => String(headers['x-dead-letter-offset'])), ['0', '1', '4'])
 })
 

@@ -18,7 +18,7 @@ t.test('Kafka is killed and restarted: the read model is served meanwhile, and t
   await kafka.exited()
   await until(async () => await metric(service, 'consumer_group_member') === 0, { what: 'the consumer to notice', deadlineMs: 60_000 })
   t.equal((await getJson(`${service.ops}/livez`)).status, 200, 'alive: a restart would not help')
-  t.equal((await getJson(`${service.ops}/readyz`)).status, 200, 'ready: what it serves comes from Postgres')
+  t.equal((await getJson(`${service.ops}/readyz`)).status, 200, 'ready: the read model comes from Postgres')
   t.match(await getJson(`${service.http}/stats`), { status: 200, body: { applied: 20 } })
 
   await kafka.start()

@@ -96,7 +96,7 @@ t.test('added partitions are read within seconds, from their beginning', async (
   const more = lives(40, 1)
   await until(async () => { await fixture.publish(more); return true }, { what: 'the new partitions to take records' })
   // The default of kafkajs is five minutes.
-  await until(async () => (await fixture.effects()).length === 42, { what: 'what is in the new partitions to be applied', deadlineMs: 90_000 })
+  await until(async () => (await fixture.effects()).length === 42, { what: 'the events in the new partitions to be applied', deadlineMs: 90_000 })
   await fixture.caughtUp()
   t.ok(service.running)
 })

@@ -85,7 +85,7 @@ export class ConsumerFixture {
     await until(async () => {
       const { applied, duplicates, deadLetters } = await this.stats()
       return applied + duplicates + deadLetters >= records
-    }, { what: `${records} records to be dealt with`, deadlineMs })
+    }, { what: `${records} records to be processed`, deadlineMs })
   }
 
   /** The ids of the events that took effect, once for each effect. */

@@ -4,7 +4,7 @@ import t from 'tap'
 import { getJson, metric, setUp } from './order-consumer.ts'
 import { eventIdOf, lives } from './order-events.ts'
 
-t.test('an outage of Postgres: the consumer waits and recovers, and no event becomes a dead letter, or two', async (t) => {
+t.test('an outage of Postgres: the consumer waits and recovers; no event becomes a dead letter, and an unusable record becomes one', async (t) => {
   const postgres = await Postgres.start()
   t.teardown(() => postgres.close())
   const fixture = await setUp(t, { postgres })
@@ -28,7 +28,7 @@ t.test('an outage of Postgres: the consumer waits and recovers, and no event bec
   await fixture.settled(13)
   t.same(await fixture.effects(), [...before, ...during].map(eventIdOf).sort())
   t.match(await fixture.stats(), { applied: 12, deadLetters: 1 })
-  t.same((await fixture.deadLetters()).map(({ value }) => String(value)), ['no event'], 'put aside once, though its batch was tried again and again')
+  t.same((await fixture.deadLetters()).map(({ value }) => String(value)), ['no event'], 'one dead letter, although its batch was retried several times')
   await fixture.caughtUp()
   await until(async () => (await getJson(`${service.ops}/readyz`)).status === 200, { what: 'the service to be ready again' })
 })

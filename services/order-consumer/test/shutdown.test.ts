@@ -22,8 +22,8 @@ t.test('SIGTERM in the middle of a batch: finishes and commits it, leaves the gr
   await blocker.query('ROLLBACK')
   blocker.release()
   t.equal(await service.exited(), 0)
-  t.equal(await fixture.admin.countMembers(fixture.group), 0, 'its session does not have to run out')
-  t.same((await fixture.committed()).get(0), BigInt((await fixture.inbox()).length), 'what was applied is committed')
+  t.equal(await fixture.admin.countMembers(fixture.group), 0, 'the group does not wait for the session timeout')
+  t.same((await fixture.committed()).get(0), BigInt((await fixture.inbox()).length), 'the offsets of all applied events are committed')
   t.notOk(service.logs.some(({ event }) => event === 'group_not_left'))
 
   await service.start()

@@ -20,7 +20,7 @@ function declare (registry: Registry) {
     batchSize: new Histogram({ name: 'relay_batch_events', help: 'Events in a batch', buckets: BATCH_BUCKETS, ...of }),
     leader: new Gauge({ name: 'relay_leader', help: '1 while this relay publishes the shard', ...byShard }),
     epoch: new Gauge({ name: 'relay_epoch', help: 'The epoch of the newest takeover by this relay', ...byShard }),
-    takeOvers: new Counter({ name: 'relay_take_overs_total', help: 'Takeovers by this relay', ...byShard }),
+    takeovers: new Counter({ name: 'relay_take_overs_total', help: 'Takeovers by this relay', ...byShard }),
     takeOverDuration: new Histogram({ name: 'relay_take_over_duration_seconds', help: 'From the raise of the epoch until publishing may begin', ...seconds }),
     takeOverGap: new Histogram({ name: 'relay_take_over_gap_seconds', help: 'How long the oldest event of the first batch after a takeover had waited', ...seconds }),
     fenced: new Counter({ name: 'relay_fenced_total', help: 'Terms that another relay ended', ...byShard }),
@@ -74,7 +74,7 @@ export class RelayMetrics {
     this.#note((metrics) => {
       metrics.leader.set({ shard }, 1)
       metrics.epoch.set({ shard }, Number(epoch))
-      metrics.takeOvers.inc({ shard })
+      metrics.takeovers.inc({ shard })
       metrics.takeOverDuration.observe(durationMs / SECOND_MS)
     })
   }

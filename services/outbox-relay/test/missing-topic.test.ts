@@ -26,7 +26,7 @@ for (const delivery of ['exactly-once', 'at-least-once']) {
     await until(async () => {
       const page = await fixture.metrics(service)
       return page.sum('outbox_blocked_events', 'by="topic"') === 40 && page.sum('outbox_oldest_age_seconds') === 0
-    }, { what: 'the events told apart from what is stuck' })
+    }, { what: 'the withheld events to be counted apart from events that are stuck' })
 
     await createTopic(fixture, missing)
     await fixture.published()

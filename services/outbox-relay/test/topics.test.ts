@@ -39,7 +39,7 @@ function gate (options: Partial<TopicGateOptions> = {}): { gate: TopicGate, prob
   return { gate: new TopicGate({ topics, positionTopic: undefined, probe, graceMs: undefined, logger, ...options }), probe, lines }
 }
 
-t.test('ready once every topic was found, and for good', async (t) => {
+t.test('ready once every topic was found, and from then on', async (t) => {
   const { gate: topicGate, probe, lines } = gate()
   t.throws(() => { topicGate.assertFound() }, /not reached yet \(KAFKA_BROKERS\)/)
   probe.failure = new PublishUncertainError(Object.assign(new Error('no'), { name: 'KafkaJSSASLAuthenticationError' }))
@@ -64,7 +64,7 @@ t.test('a topic to which a send was refused is withheld, although metadata repor
   const { gate: topicGate } = gate()
   const refused = new TopicUnavailableError([{ topic: 'invoices', reason: 'TOPIC_AUTHORIZATION_FAILED', isPosition: false }], new Error('no'))
   t.equal(topicGate.withhold(refused), true)
-  t.equal(topicGate.withhold(refused), false, 'no news')
+  t.equal(topicGate.withhold(refused), false, 'not newly withheld')
   t.same(topicGate.types, { except: ['invoice', 'credit'] })
   await topicGate.look()
   t.same(topicGate.types, { except: ['invoice', 'credit'] }, 'not tried again at once: that would be a takeover at each metadata request')

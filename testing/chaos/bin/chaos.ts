@@ -26,8 +26,8 @@ try {
   const { run, verdicts } = await runChaos(options, interrupt.signal)
   console.log(`\n${verdictTable(verdicts)}\n\n${promiseTable(verdicts)}\n\n${summaryLine(summarise(run, verdicts))}`)
   const open = unchecked(verdicts)
-  if (open.length > 0) console.log(`NOT CHECKED, nothing to look at: ${open.join(', ')}`)
-  console.log(`report: ${options.folder}/report.html; again: ${again(options)}; judge again: npm run check -- ${options.folder}`)
+  if (open.length > 0) console.log(`NOT CHECKED, the run had nothing to check: ${open.join(', ')}`)
+  console.log(`report: ${options.folder}/report.html; again: ${again(options)}; check again: npm run check -- ${options.folder}`)
   // In a run with all faults, an invariant that had nothing to check was not tested: that is a failure.
   process.exitCode = broken(verdicts).length === 0 && (open.length === 0 || options.fault !== undefined) ? 0 : 1
 } catch (error) {

@@ -40,9 +40,9 @@ export const accountability: Invariant = {
       }
     }
     for (const row of orders.values()) {
-      if (row.origin !== undefined && !asked.has(row.origin)) findings.violation({ problem: 'an order that nobody asked for', ...row })
+      if (row.origin !== undefined && !asked.has(row.origin)) findings.violation({ problem: 'an order without a create', ...row })
     }
-    // Without origins nobody can tell who made an order, nor whether all requests were recorded.
+    // Without origins it is unknown which request made an order, and whether all requests were recorded.
     if (asked.size === 0) return
     for (const order of orders.keys()) {
       const { ok, maybe } = changes.get(order) ?? { ok: 0, maybe: 0 }

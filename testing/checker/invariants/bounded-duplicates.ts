@@ -12,8 +12,8 @@ export const boundedDuplicates: Invariant = {
     findings.checked = firstCopies.size
     const uncertain = relay.filter(({ f, type }) => f === 'publish' && type === 'info').length
     // The first takeover finds nothing in flight.
-    const takeOvers = Math.max(0, relay.filter(({ f }) => f === 'take-over').length - 1)
-    const allowed = description.delivery === 'exactly-once' ? 0 : (uncertain + takeOvers) * description.batchEvents
+    const takeovers = Math.max(0, relay.filter(({ f }) => f === 'takeover').length - 1)
+    const allowed = description.delivery === 'exactly-once' ? 0 : (uncertain + takeovers) * description.batchEvents
     const explained = laterCopies.length === 0 ? () => false : explanations(ledger)
     const left = laterCopies.filter((row) => !explained(row))
     findings.explained = laterCopies.length - left.length
@@ -26,7 +26,7 @@ export const boundedDuplicates: Invariant = {
  * What may be in the topic once more, and how often. Each of these explains one further copy of an event:
  *
  * - a restore that brought the event back into the outbox, for a copy behind the end that the topic had while Postgres was away;
- * - a copy of the database that was made with the event in its outbox: there are two of it then;
+ * - a copy of the database that was made with the event in its outbox: there are two copies then;
  * - a takeover beside such a copy that found the other's position in Kafka: it cannot know whether the batch that was in flight is in the topic.
  *
  * @returns takes one of them for a later copy, if there is any
@@ -36,13 +36,13 @@ function explanations (ledger: Ledger): (row: TopicRow) => boolean {
   const restores = final.restores.map(({ outbox, ends }) => ({ left: new Set(outbox), ends: new Map(ends.map(({ partition, offset }) => [partition, offset])) }))
   const others = [...final.copies.map(({ outbox }) => new Set(outbox)), ...batchesInDoubt(ledger)]
   return ({ event = '', partition, offset }) => {
-    // Two databases with one name on one topic: only what got lost by it is judged.
+    // Two databases with one name on one topic: only losses are checked.
     if (copied.has(event)) return true
     return restores.some(({ left, ends }) => offset >= (ends.get(partition) ?? 0) && left.delete(event)) || others.some((events) => events.delete(event))
   }
 }
 
-/** By takeover that found a stranger's position, the events that were claimed and not completed then. */
+/** By takeover that found a foreign position, the events that were claimed and not completed then. */
 function batchesInDoubt ({ relay, final, enqueued }: Ledger): Array<Set<string>> {
   const epochs = foreignEpochs(relay, final.copies)
   if (epochs.size === 0) return []
@@ -54,7 +54,7 @@ function batchesInDoubt ({ relay, final, enqueued }: Ledger): Array<Set<string>>
     inFlight.set(shard, outstanding)
     if (what === 'claim') for (const id of ids) outstanding.add(id)
     if (what === 'delete') for (const other of inFlight.values()) for (const id of ids) other.delete(id)
-    if (what !== 'take-over' || !epochs.has(`${shard}/${epoch}`)) return []
+    if (what !== 'takeover' || !epochs.has(`${shard}/${epoch}`)) return []
     return [new Set([...outstanding].flatMap((id) => events.get(id) ?? []))]
   })
 }
@@ -65,7 +65,7 @@ function foreignEpochs (relay: readonly RelayEntry[], copies: readonly CopyRow[]
   for (const [index, { f, t, shard = 0, epoch }] of relay.entries()) {
     if (f !== 'foreign' || !hasCause(t, [], copies)) continue
     // From the last one that was logged to the next: one that failed after it had looked was not logged.
-    const isOther = (entry: RelayEntry) => entry.f === 'take-over' && (entry.shard ?? 0) === shard
+    const isOther = (entry: RelayEntry) => entry.f === 'takeover' && (entry.shard ?? 0) === shard
     const before = relay.slice(0, index).findLast(isOther)?.epoch ?? 0
     const after = epoch ?? relay.slice(index).find(isOther)?.epoch ?? before
     for (let candidate = epoch ?? before + 1; candidate <= after; candidate++) epochs.add(`${shard}/${candidate}`)

@@ -2,7 +2,7 @@ import type { Invariant } from '../invariant.ts'
 
 export const durability: Invariant = {
   id: 'I1',
-  title: 'what was acknowledged is stored',
+  title: 'every acknowledged change is stored',
   check (ledger, findings) {
     const { operations, orders } = ledger
     for (const operation of operations) {

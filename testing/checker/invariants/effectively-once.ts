@@ -17,7 +17,7 @@ export const effectivelyOnce: Invariant = {
       if (ledger.isPutAside(row)) continue
       const found = effects.get(event) ?? []
       const stored = ledger.committed(event)
-      // A version that a restore threw away was given again: whichever came first had its effect, and the other one is too old.
+      // A version that a restore threw away was given again: the first of the two took effect, and the other one is too old.
       if (found.length === 0 && row.order !== undefined && undoneOrders.has(row.order) && (row.version ?? 0) <= (newest.get(row.order)?.version ?? 0)) {
         findings.explained++
         if (!inbox.has(event)) findings.violation({ problem: 'not in the inbox', record: row })
@@ -32,16 +32,16 @@ export const effectivelyOnce: Invariant = {
       if (effect !== undefined && effect.version > (newest.get(effect.order)?.version ?? 0)) newest.set(effect.order, effect)
     }
     for (const [event, rows] of effects) {
-      if (!firstCopies.has(event)) findings.violation({ problem: 'an effect of what is not in the topic', effects: rows })
+      if (!firstCopies.has(event)) findings.violation({ problem: 'an effect without a record in the topic', effects: rows })
     }
     if (inbox.size !== final.inbox.length) findings.violation({ problem: 'an event is in the inbox twice', rows: final.inbox.length, events: inbox.size })
     findings.expect(final.effectsCounted === final.effects.length, () => ({
-      problem: 'the consumer counted otherwise', counted: final.effectsCounted, effects: final.effects.length
+      problem: 'the count of the consumer differs', counted: final.effectsCounted, effects: final.effects.length
     }))
     for (const view of final.views) {
       const expected = newest.get(view.order)
       findings.expect(expected?.version === view.version && expected.status === view.status, () => ({
-        problem: 'the read model is not what the events make of it', view, expected
+        problem: 'the read model differs from the events', view, expected
       }))
     }
     if (final.views.length !== newest.size) findings.violation({ problem: 'orders are missing in the read model', expected: newest.size, found: final.views.length })

@@ -12,17 +12,17 @@ export const fence: Invariant = {
   id: 'I10',
   title: 'only the newest epoch changes the outbox',
   check ({ final }, findings) {
-    for (const { rows, from } of timelinesOf(final)) judge(rows, from, findings)
+    for (const { rows, from } of timelinesOf(final)) checkTimeline(rows, from, findings)
   }
 }
 
-/** @param from what is before this row was judged already */
-function judge (rows: readonly FenceRow[], from: number, findings: Findings): void {
+/** @param from the rows up to this one were checked already */
+function checkTimeline (rows: readonly FenceRow[], from: number, findings: Findings): void {
   const held = new Map<number, Held>()
   const shards = new Map<number, number>()
   for (const row of rows) {
     const { seq, what, by, shard = 0, epoch = 0, ids = [] } = row
-    if (what === 'take-over') {
+    if (what === 'takeover') {
       const before = held.get(shard)?.epoch ?? 0
       if (seq > from) findings.expect(epoch === before + 1, () => ({ problem: 'a takeover has to raise the epoch by one', ...row, before }))
       held.set(shard, { by, epoch })
@@ -33,7 +33,7 @@ function judge (rows: readonly FenceRow[], from: number, findings: Findings): vo
     const free = what === 'delete' && row.shard === undefined
     const holders = free ? holdersOf(row, held, shards) : [held.get(shard)]
     findings.expect(holders.every((holder) => holder?.by === by && (free || holder.epoch === epoch)), () => ({
-      problem: 'done by one that had been fenced', ...row, ids: ids.slice(0, 10), holders
+      problem: 'done by a fenced relay', ...row, ids: ids.slice(0, 10), holders
     }))
   }
 }

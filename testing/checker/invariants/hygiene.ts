@@ -26,7 +26,7 @@ export const hygiene: Invariant = {
       }))
     }
     for (const { f, process, t, shard } of relay) {
-      if (f === 'foreign') findings.expect(hasCause(t, final.restores, final.copies), () => ({ problem: 'found a foreign position, and there was no other writer of one', process, shard, t }))
+      if (f === 'foreign') findings.expect(hasCause(t, final.restores, final.copies), () => ({ problem: 'found a foreign position without a restore or a copy that explains it', process, shard, t }))
     }
     findings.expect(final.idleInTransaction === 0, () => ({ problem: 'sessions left idle in a transaction', sessions: final.idleInTransaction }))
     const runEndedAt = samples.at(-1)?.t ?? 0

@@ -9,7 +9,7 @@ export const offsets: Invariant = {
     for (const row of final.topic) {
       if (row.offset >= (committed.get(row.partition) ?? 0)) continue
       findings.expect((row.event !== undefined && inbox.has(row.event)) || ledger.isPutAside(row), () => ({
-        problem: 'its offset is committed, and nothing came of it', ...row, committed: committed.get(row.partition)
+        problem: 'its offset is committed, but it was neither applied nor became a dead letter', ...row, committed: committed.get(row.partition)
       }))
     }
   }

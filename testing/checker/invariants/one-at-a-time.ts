@@ -4,10 +4,10 @@ import type { Ledger } from '../ledger.ts'
 import { timelinesOf } from '../timelines.ts'
 
 /**
- * Two leaders may believe in themselves at the same time; what must not be is that both publish. Judged without any clock:
+ * Two leaders may believe in themselves at the same time; they must not both publish. Checked without a clock:
  * in each partition, the terms that published a shard's events follow each other.
  *
- * An event that is in the topic more than once was published in more than one term: that is for I8 to judge.
+ * An event that is in the topic more than once was published in more than one term: I8 checks that.
  */
 export const oneAtATime: Invariant = {
   id: 'I11',
@@ -64,7 +64,7 @@ function termsById (fence: readonly FenceRow[], restoresBefore: (row: FenceRow) 
   for (const row of fence) {
     const { what, by, shard, epoch = 0, ids = [] } = row
     const own = shard === undefined ? undefined : { shard, epoch, restores: restoresBefore(row) }
-    if (what === 'take-over' && own !== undefined) newest.set(by, own)
+    if (what === 'takeover' && own !== undefined) newest.set(by, own)
     const term = own ?? newest.get(by)
     if (term === undefined || (what !== 'claim' && what !== 'delete')) continue
     for (const id of ids) {

@@ -2,12 +2,12 @@ import type { Invariant } from '../invariant.ts'
 
 export const poison: Invariant = {
   id: 'I13',
-  title: 'what cannot be processed is put aside, and stops its own order at most',
+  title: 'a record that cannot be processed becomes a dead letter, and stops its own order at most',
   check (ledger, findings) {
     const { final, firstCopies, inbox } = ledger
     for (const row of final.topic) {
       findings.expect((row.event !== undefined && inbox.has(row.event)) || ledger.isPutAside(row), () => ({
-        problem: 'neither applied nor put aside', ...row
+        problem: 'neither applied nor a dead letter', ...row
       }))
     }
     for (const { order, version, blocking, replayed, event } of final.deadLetters) {
@@ -21,7 +21,7 @@ export const poison: Invariant = {
     }
     const outbox = new Set(final.outbox)
     for (const row of final.enqueued) {
-      if (outbox.has(row.id) && !ledger.isHeldBack(row)) findings.violation({ problem: 'waits in the outbox for nothing', ...row })
+      if (outbox.has(row.id) && !ledger.isHeldBack(row)) findings.violation({ problem: 'waits in the outbox without a reason', ...row })
     }
   }
 }

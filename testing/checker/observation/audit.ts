@@ -1,8 +1,8 @@
 import pg from 'pg'
 
 /**
- * What a run has to know of its database and no query can tell afterwards: a published event's row is deleted, and who did
- * what under which epoch is nowhere. Triggers write it down, in the transactions of those who do it.
+ * Records the changes that no query can find after a run: published events are deleted, and no table keeps which relay changed
+ * a row under which epoch. Triggers record both, in the transactions of the changes.
  *
  * Relays are told apart by `application_name`.
  */
@@ -34,7 +34,7 @@ CREATE TABLE audit.fence (
   tx    xid8 NOT NULL DEFAULT pg_current_xact_id()
 );
 
--- Written once a second, to see how long a commit takes when nobody is in between.
+-- Written once a second, to measure a commit without a service in between.
 CREATE TABLE audit.pulse (beats integer NOT NULL);
 INSERT INTO audit.pulse VALUES (0);
 
@@ -57,7 +57,7 @@ END $$;
 CREATE FUNCTION audit.note_shard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   INSERT INTO audit.fence (what, by, shard, epoch, ids) VALUES (
-    CASE WHEN TG_OP = 'INSERT' OR NEW.epoch <> OLD.epoch THEN 'take-over'
+    CASE WHEN TG_OP = 'INSERT' OR NEW.epoch <> OLD.epoch THEN 'takeover'
          WHEN NEW.batch <> OLD.batch AND cardinality(NEW.claimed_ids) > 0 THEN 'claim'
          ELSE 'complete' END,
     current_setting('application_name'), NEW.shard, NEW.epoch, NEW.claimed_ids);

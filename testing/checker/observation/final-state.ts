@@ -79,7 +79,7 @@ type FromViews = Pick<FinalState, 'inbox' | 'effects' | 'views' | 'effectsCounte
 
 const ORDERS = 'SELECT id AS "order", version, status, customer_id AS origin FROM orders'
 
-/** Every order, whoever placed it. Each of its versions has an event. @param url the order-api's database, as a role that may read it */
+/** Every order, of every client. Each of its versions has an event. @param url the order-api's database, as a role that may read it */
 export async function readOrders (url: string): Promise<OrderRow[]> {
   return withClient(url, (query) => query<OrderRow>(ORDERS))
 }

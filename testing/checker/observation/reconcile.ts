@@ -15,7 +15,7 @@ export interface AcceptedOrder {
 export interface Observations {
   /** What the API accepted of the load. */
   accepted: Iterable<AcceptedOrder>
-  /** Requests of which nobody knows whether they were carried out. */
+  /** Requests with an unknown outcome. */
   unanswered: number
   /** Every order of every client, before the topic was read: the events of these must be there. */
   stored: readonly OrderRow[]
@@ -56,7 +56,7 @@ export interface Reconciliation {
   eventsInTopic: number
   /** Second copies of an event, of the load or not. */
   duplicatesInTopic: number
-  /** Events of the load or of a stored order that are not in the topic or without effect; records neither applied nor put aside. */
+  /** Events of the load or of a stored order that are not in the topic or without effect; records that were neither applied nor became dead letters. */
   lost: number
   /** Effects without an event in the topic. */
   unexpected: number
@@ -68,7 +68,7 @@ export interface Reconciliation {
   wrongEffects: number
   unanswered: number
   byOthers: ByOthers
-  /** The first of what is wrong, in words. */
+  /** The first findings, as sentences. */
   findings: string[]
   delivery: Delivery
 }
@@ -142,7 +142,7 @@ export function reconcile (observations: Observations): Reconciliation {
     const isSettled = damaged || putAside.has(place) || idsInEffect.has(event) || usedIds.has(event) || (newest.get(order)?.version ?? 0) >= version
     if (isSettled) continue
     lost++
-    find('neither applied nor put aside', `the record at ${place}, written by others`)
+    find('neither applied nor a dead letter', `the record at ${place}, written by others`)
   }
 
   let unexpected = 0

@@ -134,13 +134,13 @@ const TAMPERINGS: Record<string, Tampering[]> = {
     { what: 'the consumer counted an effect twice', tamper: (run) => withFinal(run, { effectsCounted: run.final.effectsCounted + 1 }) },
     { what: 'the read model shows an older state', tamper: (run, { order }) => withFinal(run, { views: changed(run.final.views, (row) => row.order === order, { version: 1, status: 'PENDING' }) }) },
     { what: 'the read model misses an order', tamper: (run, { order }) => withFinal(run, { views: without(run.final.views, (row) => row.order === order) }) },
-    { what: 'an effect of nothing', tamper: (run) => withFinal(run, { effects: [...run.final.effects, { event: 'x', order: 'y', version: 1, status: 'PENDING' }], effectsCounted: run.final.effectsCounted + 1 }) },
+    { what: 'an effect without an event', tamper: (run) => withFinal(run, { effects: [...run.final.effects, { event: 'x', order: 'y', version: 1, status: 'PENDING' }], effectsCounted: run.final.effectsCounted + 1 }) },
     { what: 'an event is in the inbox twice', tamper: (run, { event }) => withFinal(run, { inbox: [...run.final.inbox, event] }) }
   ],
   I10: [
     { what: 'a fenced relay deleted events', tamper: (run) => withFinal(run, { fence: run.final.fence.map((row, index) => index === run.final.fence.findLastIndex(({ what }) => what === 'delete') ? { ...row, by: 'zombie' } : row) }) },
     { what: 'a fenced relay cleared the claim', tamper: (run) => withFinal(run, { fence: [...run.final.fence, { seq: 9e6, what: 'complete', by: 'zombie', shard: 0, epoch: 1 }] }) },
-    { what: 'the epoch fell back', tamper: (run) => withFinal(run, { fence: [...run.final.fence, { seq: 9e6, what: 'take-over', by: 'relay-9', shard: 0, epoch: 1 }] }) }
+    { what: 'the epoch fell back', tamper: (run) => withFinal(run, { fence: [...run.final.fence, { seq: 9e6, what: 'takeover', by: 'relay-9', shard: 0, epoch: 1 }] }) }
   ],
   I11: [
     {
@@ -153,7 +153,7 @@ const TAMPERINGS: Record<string, Tampering[]> = {
     }
   ],
   I12: [
-    { what: 'an offset was committed, and nothing came of the record', tamper: (run, { event }) => withFinal(run, { inbox: run.final.inbox.filter((other) => other !== event) }) }
+    { what: 'an offset was committed, but its record was not applied', tamper: (run, { event }) => withFinal(run, { inbox: run.final.inbox.filter((other) => other !== event) }) }
   ],
   I13: [
     { what: 'a poison record was lost', tamper: (run) => withFinal(run, { putAside: [] }) },
@@ -183,9 +183,9 @@ const TAMPERINGS: Record<string, Tampering[]> = {
   ],
   I16: [
     { what: 'a process ended by itself', tamper: (run) => withEntries(run, { kind: 'process', t: 3, process: 'relay-1', type: 'fail', f: 'life' }) },
-    { what: 'an error that nobody handled', tamper: (run) => withEntries(run, { kind: 'process', t: 3, process: 'relay-1', type: 'info', f: 'log', detail: 'an error that nobody handled' }) },
+    { what: 'an uncaught error', tamper: (run) => withEntries(run, { kind: 'process', t: 3, process: 'relay-1', type: 'info', f: 'log', detail: 'an uncaught error' }) },
     { what: 'a transaction was left open', tamper: (run) => withFinal(run, { idleInTransaction: 1 }) },
-    { what: 'a foreign position that nobody else can have written', tamper: (run) => withEntries(run, { kind: 'relay', t: 3, process: 'relay-1', type: 'info', f: 'foreign', shard: 0, epoch: 1 }) },
+    { what: 'a foreign position without another writer', tamper: (run) => withEntries(run, { kind: 'relay', t: 3, process: 'relay-1', type: 'info', f: 'foreign', shard: 0, epoch: 1 }) },
     {
       what: 'memory grows',
       tamper: (run) => withEntries(run, ...aLife({ minutes: 60, growthPerSecond: 50_000 }))
@@ -199,7 +199,7 @@ const TAMPERINGS: Record<string, Tampering[]> = {
         return withFinal(run, { orders: [...run.final.orders, twin], enqueued: [...run.final.enqueued, { id: 9e6, event: 'twin', order: 'twin', version: 1, status: 'PENDING', hash: 'h' }] })
       }
     },
-    { what: 'an order that nobody asked for', tamper: (run) => withFinal(run, { orders: [...run.final.orders, { order: 'x', version: 1, status: 'PENDING', origin: 'nobody' }] }) },
+    { what: 'an order without a create', tamper: (run) => withFinal(run, { orders: [...run.final.orders, { order: 'x', version: 1, status: 'PENDING', origin: 'nobody' }] }) },
     {
       what: 'a change was carried out twice',
       tamper: (run, { order }) => {
@@ -228,7 +228,7 @@ const TAMPERINGS: Record<string, Tampering[]> = {
   ]
 }
 
-/** The same with a restore in the middle: what it explains must hide nothing else. */
+/** The same with a restore in the middle: the differences that it explains must hide no others. */
 const RESTORED: Array<Tampering & { invariant: string }> = [
   {
     invariant: 'I3',
@@ -268,9 +268,9 @@ const RESTORED: Array<Tampering & { invariant: string }> = [
     what: 'the second copy was there before the restore',
     tamper: (run) => withFinal(run, { restores: run.final.restores.map((restore) => ({ ...restore, ends: restore.ends.map((end) => ({ ...end, offset: 9e6 })) })) })
   },
-  { invariant: 'I1', what: 'an acknowledged order is nowhere, not even in what was thrown away', tamper: (run) => withFinal(run, { undoneAnswers: [] }) },
-  { invariant: 'I4', what: 'an event in the topic was not committed in what was thrown away either', tamper: (run) => withFinal(run, { undoneEvents: run.final.undoneEvents.slice(1) }) },
-  { invariant: 'I5', what: 'what was thrown away was published as something else', tamper: (run) => withFinal(run, { undoneEvents: run.final.undoneEvents.map((row) => ({ ...row, hash: 'other' })) }) },
+  { invariant: 'I1', what: 'an acknowledged order is missing, also in the data that was thrown away', tamper: (run) => withFinal(run, { undoneAnswers: [] }) },
+  { invariant: 'I4', what: 'an event in the topic was never committed, also not in the data that was thrown away', tamper: (run) => withFinal(run, { undoneEvents: run.final.undoneEvents.slice(1) }) },
+  { invariant: 'I5', what: 'an event that was thrown away was published with other content', tamper: (run) => withFinal(run, { undoneEvents: run.final.undoneEvents.map((row) => ({ ...row, hash: 'other' })) }) },
   {
     invariant: 'I7',
     what: 'a version that was thrown away came before the one that it follows',
@@ -279,7 +279,7 @@ const RESTORED: Array<Tampering & { invariant: string }> = [
       topic: run.final.topic.map((row) => row.event?.startsWith('undone') === true ? { ...row, version: 3 } : row)
     })
   },
-  { invariant: 'I10', what: 'a fenced relay deleted events in what was thrown away', tamper: (run) => withFinal(run, { undoneFence: run.final.undoneFence.map((row) => row.what === 'delete' ? { ...row, by: 'zombie' } : row) }) },
+  { invariant: 'I10', what: 'a fenced relay deleted events in the data that was thrown away', tamper: (run) => withFinal(run, { undoneFence: run.final.undoneFence.map((row) => row.what === 'delete' ? { ...row, by: 'zombie' } : row) }) },
   { invariant: 'I17', what: 'an order was made by a request that was refused', tamper: (run) => withEntries(run, request('invoke', 9e6, 3, { origin: run.final.orders[0]?.origin ?? '' }), request('fail', 9e6, 4)) }
 ]
 
@@ -296,7 +296,7 @@ for (const { id, title } of INVARIANTS) {
       const run = cleanRun({ seed: 42, orders: 200 })
       const verdict = check(tamper(run, pickOf(run))).find(({ invariant }) => invariant === id)
       t.equal(verdict?.result, 'broken', what)
-      t.ok((verdict?.examples.length ?? 0) > 0, 'and shows it')
+      t.ok((verdict?.examples.length ?? 0) > 0, 'and has an example')
     }
   })
 }
@@ -308,7 +308,7 @@ for (const { invariant, what, tamper } of RESTORED) {
   })
 }
 
-t.test('beside a copied database: duplicates of what both have are explained, and losses of either are found', async (t) => {
+t.test('beside a copied database: duplicates of events in both are explained, and losses of either are found', async (t) => {
   const run = cleanRun({ seed: 42, orders: 200 })
   const { event } = pickOf(run)
   const copy = { id: 1, from: 5, to: 10, outbox: [event], left: [] }
@@ -320,7 +320,7 @@ t.test('beside a copied database: duplicates of what both have are explained, an
   t.same(broken(check(withFinal(run, { ...base, ...effects, topic: [...run.final.topic, there, there, ...twice] }))), [])
   t.same(broken(check(withFinal(run, base))), ['I3'], 'lost by the copy')
   t.same(broken(check(withFinal(run, { copies: [{ ...copy, left: ['strange'] }], copiedEvents: [stranger] }))), [], 'left in the outbox of the copy')
-  t.same(broken(check(withFinal(run, { copies: [{ ...copy, outbox: [] }], topic: [...run.final.topic, ...twice] }))), ['I8'], 'a duplicate of what only one has')
+  t.same(broken(check(withFinal(run, { copies: [{ ...copy, outbox: [] }], topic: [...run.final.topic, ...twice] }))), ['I8'], 'a duplicate of an event in one of them only')
 })
 
 t.test('beside a copied database: a batch that was in flight when its position was replaced may be there twice', async (t) => {
@@ -332,9 +332,9 @@ t.test('beside a copied database: a batch that was in flight when its position w
   const epoch = (claim?.epoch ?? 0) + 1
   const fence = [
     ...run.final.fence.filter(({ seq }) => seq <= (claim?.seq ?? 0)),
-    { seq: (claim?.seq ?? 0) + 0.1, what: 'take-over' as const, by: 'relay-9', shard: 0, epoch },
+    { seq: (claim?.seq ?? 0) + 0.1, what: 'takeover' as const, by: 'relay-9', shard: 0, epoch },
     { ...claim, seq: (claim?.seq ?? 0) + 0.2, what: 'claim' as const, by: 'relay-9', shard: 0, epoch },
-    ...tail.filter(({ what }) => what !== 'take-over').map((row) => ({ ...row, by: 'relay-9', ...(row.epoch === undefined ? {} : { epoch }) }))
+    ...tail.filter(({ what }) => what !== 'takeover').map((row) => ({ ...row, by: 'relay-9', ...(row.epoch === undefined ? {} : { epoch }) }))
   ]
   const foreign = { kind: 'relay' as const, t: 7, process: 'relay-9', type: 'info' as const, f: 'foreign' as const, shard: 0, epoch }
   const both = withFinal(run, { copies: [{ id: 1, from: 5, to: 10, outbox: [], left: [] }], fence, topic: [...run.final.topic, ...twice] })
@@ -342,7 +342,7 @@ t.test('beside a copied database: a batch that was in flight when its position w
   t.same(broken(check(both)), ['I8'], 'no relay said that it found a foreign position')
 })
 
-t.test('what was refused while Postgres itself was slow says nothing about Kafka', async (t) => {
+t.test('a request that is refused while Postgres itself is slow says nothing about Kafka', async (t) => {
   const run = quietRun(cleanRun({ seed: 42, orders: 200 }))
   const refused = (...samples: Array<number | undefined>) => broken(check(withEntries(run,
     { kind: 'fault', t: 20_000, process: 'nemesis', type: 'invoke', f: 'F13', id: 7, target: 'kafka', affects: ['kafka'] },
@@ -357,7 +357,7 @@ t.test('what was refused while Postgres itself was slow says nothing about Kafka
   t.notOk(refused(3, undefined, 3).includes('I14'))
 })
 
-t.test('memory is judged in long lives alone, and not from one life to the next', async (t) => {
+t.test('memory is checked in long lives only, and each life alone', async (t) => {
   const run = cleanRun({ seed: 3, orders: 10 })
   t.same(broken(check(withEntries(run, ...aLife({ minutes: 60, growthPerSecond: 0 })))), [])
   t.same(broken(check(withEntries(run, ...aLife({ minutes: 14, growthPerSecond: 1_000_000 })))), [])
@@ -372,9 +372,9 @@ t.test('a process that holds two shards has an epoch in each', async (t) => {
   const run = cleanRun({ seed: 42, orders: 200 })
   const ids = run.final.topic.flatMap(({ event }) => run.final.enqueued.find((row) => row.event === event)?.id ?? [])
   const fence = (second: number): FinalState['fence'] => [
-    { seq: 1, what: 'take-over', by: 'relay-1', shard: 0, epoch: 1 },
-    { seq: 2, what: 'take-over', by: 'relay-1', shard: 0, epoch: 2 },
-    { seq: 3, what: 'take-over', by: 'relay-1', shard: 1, epoch: 1 },
+    { seq: 1, what: 'takeover', by: 'relay-1', shard: 0, epoch: 1 },
+    { seq: 2, what: 'takeover', by: 'relay-1', shard: 0, epoch: 2 },
+    { seq: 3, what: 'takeover', by: 'relay-1', shard: 1, epoch: 1 },
     ...ids.map((id, index) => index % 2 === 0
       ? { seq: 4 + index, what: 'delete' as const, by: 'relay-1', shard: 0, epoch: 2, ids: [id] }
       : { seq: 4 + index, what: 'delete' as const, by: 'relay-1', shard: 1, epoch: second, ids: [id] })

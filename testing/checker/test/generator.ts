@@ -46,10 +46,10 @@ export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOp
   for (let index = 0; index < count; index++) {
     const order = `order-${seed}-${index}`
     const origin = `origin-${seed}-${index}`
-    // The first order meets the fault that it must not notice; after it nothing is too bad to happen.
+    // The first order meets a fault that must not affect it. All later ones may meet any failure.
     const rough = index > 0
     if (rough && random.chance(0.01)) {
-      // Refused for what it is, or never carried out and nobody knows.
+      // Refused for its content, or never carried out with an unknown outcome.
       request('create', random.chance(0.5) ? 'fail' : 'info', { origin: `origin-${seed}-${index}` })
       continue
     }
@@ -59,12 +59,12 @@ export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOp
       version++
       newest = status
       enqueued.push({ id: id++, event: `event-${seed}-${index}-${version}`, order, version, status, hash: `hash-${index}-${version}` })
-      // Now and then carried out, and the answer lost for good: then nobody asks for the next change.
+      // Sometimes carried out without any answer: then the client requests no further change.
       const lost = rough && random.chance(0.01)
       request(f, lost ? 'info' : 'ok', f === 'create' ? { origin } : { order }, { order, version, status }, rough && !lost && random.chance(0.02) ? [0, 503] : undefined)
       if (lost) break
     }
-    // Of two who ask at the same time, one is refused.
+    // Of two concurrent clients, one is refused.
     if (newest === 'CANCELLED' && random.chance(0.3)) request('confirm', 'fail', { order })
     orders.push({ order, version, status: newest, origin })
   }
@@ -85,7 +85,7 @@ export function cleanRun ({ seed, orders: count, restored = false }: GeneratorOp
     return ask(version === 1 ? 'create' : 'cancel', 'ok', version === 1 ? { origin } : { order }, { order, version, status }) ?? []
   })
   const { fence, topic, undoneFence, restores } = publish(enqueued.filter(({ order }) => order !== poisoned), entries, random, () => t++, restore)
-  // What somebody else put into the topic.
+  // Records of another producer.
   const stranger: TopicRow = { partition: 0, offset: topic.filter(({ partition }) => partition === 0).length }
   topic.push(stranger)
   topic.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
@@ -141,7 +141,7 @@ interface PlannedRestore {
   events: EnqueuedRow[]
   /** How many events were enqueued when the backup was made. */
   backup: number
-  /** What is committed afterwards, and thrown away: orders that nobody has then, and changes that are made once more. */
+  /** What is committed afterwards, and thrown away: orders that do not exist afterwards, and changes that are made once more. */
   undone: EnqueuedRow[]
 }
 
@@ -191,8 +191,8 @@ function publish (events: EnqueuedRow[], entries: Entry[], random: Random, tick:
   const takeOver = () => {
     epoch++
     by = `relay-${1 + random.below(3)}-life-${epoch}`
-    note({ what: 'take-over', by, shard: 0, epoch })
-    entries.push({ kind: 'relay', t: tick(), process: by.slice(0, 7), type: 'ok', f: 'take-over', shard: 0, epoch })
+    note({ what: 'takeover', by, shard: 0, epoch })
+    entries.push({ kind: 'relay', t: tick(), process: by.slice(0, 7), type: 'ok', f: 'takeover', shard: 0, epoch })
   }
   takeOver()
   const backup = restore?.backup ?? Infinity

@@ -11,7 +11,7 @@ const ACCEPTED: readonly AcceptedOrder[] = [
   accepted('a', ['PENDING', 'CONFIRMED', 'SHIPPED']),
   accepted('b', ['PENDING', 'CANCELLED'])
 ]
-const NOBODY: ByOthers = { orders: 0, changes: 0, events: 0, records: 0, displaced: 0 }
+const NONE: ByOthers = { orders: 0, changes: 0, events: 0, records: 0, displaced: 0 }
 
 function accepted (order: string, statuses: OrderStatus[]): AcceptedOrder {
   return { order, changes: statuses.map((status, index) => ({ version: index + 1, status })) }
@@ -52,7 +52,7 @@ function observations () {
 
 type Run = ReturnType<typeof observations>
 
-/** Somebody's event, all the way. */
+/** An event of another client, published and applied. */
 function carry (run: Run, ...events: Array<OrderRow & { event?: string, from?: typeof record }>): void {
   for (const { order, version, status, event = `${order}-${version}`, from = record } of events) {
     const effect = { order, version, status, event }
@@ -72,13 +72,13 @@ function store (run: Run, order: OrderRow): void {
   run.storedAfter = run.stored
 }
 
-/** An order that somebody placed with curl, and cancelled. */
+/** An order that another client placed and cancelled. */
 function placeByHand (run: Run): void {
   store(run, { order: 'c', version: 2, status: 'CANCELLED' })
   carry(run, { order: 'c', version: 1, status: 'PENDING' }, { order: 'c', version: 2, status: 'CANCELLED' })
 }
 
-/** An order of the load that somebody cancelled before the load came to it. */
+/** An order of the load that another client cancelled before the load changed it. */
 function cancelByHand (run: Run): void {
   run.accepted.push(accepted('d', ['PENDING']))
   store(run, { order: 'd', version: 2, status: 'CANCELLED' })
@@ -99,7 +99,7 @@ t.test('a run in which all went well is clean', async (t) => {
     effects: 5,
     wrongEffects: 0,
     unanswered: 0,
-    byOthers: NOBODY,
+    byOthers: NONE,
     findings: [],
     delivery: 'exactly-once'
   })
@@ -110,12 +110,12 @@ t.test('a second copy of an event in the topic is counted; at least once it does
   const [first] = run.records
   if (first !== undefined) run.records.push(first)
   const result = reconcile({ ...run, delivery: 'at-least-once' })
-  t.match(result, { duplicatesInTopic: 1, eventsInTopic: 5, lost: 0, outOfOrder: 0, byOthers: NOBODY })
+  t.match(result, { duplicatesInTopic: 1, eventsInTopic: 5, lost: 0, outOfOrder: 0, byOthers: NONE })
   t.ok(isClean(result))
   t.notOk(isClean(reconcile(run)), 'exactly once it is a broken promise')
 })
 
-/** What others do while a run goes on, and how it is told. */
+/** Actions of other clients during a run, and how they are counted. */
 const STRANGERS: ReadonlyArray<readonly [string, (run: Run) => void, Partial<ByOthers>]> = [
   ['an order is placed and cancelled by hand', placeByHand, { orders: 1 }],
   ['an order of the load is cancelled by hand', cancelByHand, { changes: 1 }],
@@ -161,7 +161,7 @@ for (const [name, act, expected] of STRANGERS) {
     const run = observations()
     act(run)
     const result = reconcile(run satisfies Observations)
-    t.same(result.byOthers, { ...NOBODY, ...expected })
+    t.same(result.byOthers, { ...NONE, ...expected })
     t.match(result, { lost: 0, unexpected: 0, duplicatesInTopic: 0, outOfOrder: 0, wrongEffects: 0, findings: [] })
     t.ok(isClean(result))
   })
@@ -172,7 +172,7 @@ const TAMPERINGS: ReadonlyArray<readonly [string, (run: Run) => void, Partial<Re
   ['an event is not in the topic', ({ records }) => { records.splice(4, 1) }, { lost: 1, eventsInTopic: 4, outOfOrder: 0 }],
   ['an event in the middle of an order is not in the topic', ({ records }) => { records.splice(1, 1) }, { lost: 1, outOfOrder: 1 }],
   ['an event is in the topic and has no effect', (run) => { run.effects.pop(); run.effectsCounted-- }, { lost: 1 }],
-  ['an event is in the topic and was put aside', (run) => { run.effects.pop(); run.effectsCounted--; run.putAside.add('0/0') }, { lost: 1 }],
+  ['an event is in the topic and became a dead letter', (run) => { run.effects.pop(); run.effectsCounted--; run.putAside.add('0/0') }, { lost: 1 }],
   ['an effect without an event in the topic', ({ effects }) => { effects.push({ order: 'b', version: 3, status: 'SHIPPED', event: 'y' }) }, { unexpected: 1 }],
   ['two events of an order are swapped', ({ records }) => { records.splice(0, 2, ...records.slice(0, 2).reverse()) }, { outOfOrder: 2, lost: 0 }],
   ['an event of an order is in another partition', ({ records }) => { records.splice(1, 1, record({ order: 'a', version: 2, status: 'CONFIRMED' }, 1)) }, { outOfOrder: 1 }],
@@ -192,7 +192,7 @@ const TAMPERINGS: ReadonlyArray<readonly [string, (run: Run) => void, Partial<Re
   ['an order that was placed by hand has its events swapped', (run) => { placeByHand(run); run.records.push(...run.records.splice(5, 1)) }, { outOfOrder: 2, lost: 0 }],
   ['an order that was changed by hand lacks that event', (run) => { cancelByHand(run); run.records.pop() }, { lost: 1 }],
   ['an event without an order is published and never applied', (run) => { run.records.push(record({ order: 'x', version: 1, status: 'PENDING' })) }, { lost: 1 }],
-  ['a record of another producer is neither applied nor put aside', ({ records }) => { records.push(garbage) }, { lost: 1 }],
+  ['a record of another producer is neither applied nor a dead letter', ({ records }) => { records.push(garbage) }, { lost: 1 }],
   ['a record of another producer stands in for one that the relay lost', ({ records }) => {
     records.splice(4, 1, foreign({ order: 'b', version: 2, status: 'CANCELLED', event: 'b-2' }))
   }, { lost: 1 }],

@@ -62,13 +62,13 @@ t.test('a proxy forwards; after cut it closes all connections, also new ones, un
 
 t.test('after hang all packets are lost without a disconnect; heal closes the connections that hung', async (t) => {
   const { proxy, received } = await startEcho(t)
-  const [client, witness] = [new Client(t, proxy), await startEcho(t)]
+  const [client, control] = [new Client(t, proxy), await startEcho(t)]
   client.send('a')
   await client.untilReceived('a')
   proxy.hang()
   client.send('b')
-  // A round trip elsewhere, begun later: what was going to come would have come.
-  const other = new Client(t, witness.proxy)
+  // A round trip elsewhere, begun later: by its end, a chunk that is not lost has arrived.
+  const other = new Client(t, control.proxy)
   other.send('x')
   await other.untilReceived('x')
   t.same([client.received, received(), client.closed], ['a', 'a', false])

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Random } from '../random.ts'
 
-t.test('a seed gives the same numbers for ever: recorded runs depend on them', async (t) => {
+t.test('a seed gives the same numbers forever: recorded runs depend on them', async (t) => {
   const random = new Random(8)
   t.same(Array.from({ length: 4 }, () => random.below(1_000)), [156, 625, 300, 695])
 })

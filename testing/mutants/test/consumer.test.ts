@@ -67,7 +67,7 @@ async function startConsumer (
   return running
 }
 
-/** Until everything in the topic has been consumed, in the eyes of the group. */
+/** Resolves when the group has committed the end of the topic. */
 async function untilConsumed ({ fixture, group }: { fixture: Fixture, group: string }): Promise<void> {
   const admin = await createAdmin(fixture.connection)
   try {

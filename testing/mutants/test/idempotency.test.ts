@@ -99,7 +99,7 @@ testMutant({
     const finish = fixture.begin('create', origin, key)
     const answers = await Promise.all([1, 2].map(() => insist(fixture, key, origin, mutated ? unlocked : withIdempotency)))
     const { rows: [row] } = await fixture.admin.query<{ id: string }>('SELECT response->>\'id\' AS id FROM idempotency_keys WHERE key = $1', [key])
-    // What the client makes of it: it believes one of the answers, and this one it would be told again.
+    // The client keeps one of the two answers: the stored one, which a further request would get.
     finish('ok', answers.find(({ id }) => id === row?.id))
     return finished(fixture, relay)
   }

@@ -74,7 +74,7 @@ testMutant({
           await term.publish(batch)
           return
         }
-        // Each over a connection of its own, and again until it has arrived: nothing gets lost, but it overtakes.
+        // Each over a connection of its own, and repeated until it has arrived: nothing is lost, but the order changes.
         sent.push((async () => {
           for (;;) {
             const own = await delivery.begin({ fence: term.fence, batch: 0n, token: '', tokenBefore: '', outstanding: undefined })
@@ -130,7 +130,7 @@ testMutant({
           }
         }
         await publish()
-        // It takes the answer for the truth, as the relay does, which completes a batch with the next one.
+        // It trusts the answer, as the relay does, which completes a batch with the next one.
         if (mutated) await complete(db, term.fence, batch)
       })
     })

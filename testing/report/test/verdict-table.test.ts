@@ -6,7 +6,7 @@ import { promiseTable, verdictTable } from '../verdict-table.ts'
 t.test('an invariant with nothing to check says so', async (t) => {
   const run = cleanRun({ seed: 1, orders: 10 })
   const verdicts = check({ ...run, entries: [], final: { ...run.final, enqueued: [], copiedEvents: [] } })
-  t.match(verdictTable(verdicts), /I3 .*NOT CHECKED: there was nothing to look at/)
+  t.match(verdictTable(verdicts), /I3 .*NOT CHECKED: the run had nothing to check/)
 })
 
 t.test('the promises, with what is explained by a restore in a column of its own', async (t) => {

@@ -10,7 +10,7 @@ async function hasRole (client: pg.Client): Promise<boolean> {
   return (await client.query('SELECT FROM pg_roles WHERE rolname = $1', [ROLE])).rowCount === 1
 }
 
-async function someoneWaits (client: pg.Client): Promise<boolean> {
+async function isSessionWaiting (client: pg.Client): Promise<boolean> {
   return (await client.query("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory'")).rowCount === 1
 }
 
@@ -33,7 +33,7 @@ t.test('a system on a server of others drops its roles when it ends, but none th
   const ending = await withServerLock(server.url, async (client) => {
     t.ok(await hasRole(client), 'the migration finds the role, and does not create it')
     const ending = beside.disposeAsync()
-    await until(() => someoneWaits(client), { what: 'the end of the system to wait for the migration' })
+    await until(() => isSessionWaiting(client), { what: 'the end of the system to wait for the migration' })
     t.ok(await hasRole(client))
     await client.query('CREATE DATABASE other')
     await withClient(withDatabase(server.url, 'other').href, (other) => other.query(`GRANT USAGE ON SCHEMA public TO ${ROLE}`))

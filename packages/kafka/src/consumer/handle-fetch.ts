@@ -17,7 +17,7 @@ export interface ConsumedRecord {
   value: Buffer | null
   /** Without a prototype. A header without a value is null; one that occurs several times is a list. */
   headers: RecordHeaders
-  /** Set when the record could not be decoded, and never will be. `value` has its bytes, for the handler to put aside. */
+  /** Set when the record could not be decoded, and never will be. `value` has its bytes, for the handler's dead letter. */
   damage?: RecordDamage
 }
 

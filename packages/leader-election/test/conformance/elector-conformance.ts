@@ -63,7 +63,7 @@ export function electorConformance (t: Test, platform: Platform): void {
     t.match(second.all('acquired'), [{ because: 'expired', transitions: 1 }])
     t.equal(second.all('malformed-record').length, 1)
     const { record, problems } = await lease.store().get(asking())
-    t.same([record.holderIdentity, record.leaseDurationSeconds, problems], [second.identity, 3, []], 'and is sound again')
+    t.same([record.holderIdentity, record.leaseDurationSeconds, problems], [second.identity, 3, []], 'and the record is valid again')
   })
 
   t.test('five electors take turns: one leads at a time, and every change of holder is counted', async (t) => {

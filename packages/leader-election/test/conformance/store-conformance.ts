@@ -92,7 +92,7 @@ export function storeConformance (t: Test, platform: Platform): void {
     const { record, problems, version } = await store.get(asking())
     t.same({ ...record, acquireTime: RECORD.acquireTime }, { ...RECORD, leaseDurationSeconds: 0, leaseTransitions: 0 })
     t.match(problems, [/leaseDurationSeconds: expected .* from 1 to 3600, found 2147483647/, /leaseTransitions/])
-    t.same((await store.update(RECORD, version, asking())).record, RECORD, 'and can be put right')
+    t.same((await store.update(RECORD, version, asking())).record, RECORD, 'and can be corrected')
   })
 
   t.test('a watch reports a new holder and a release', async (t) => {

@@ -129,7 +129,7 @@ t.test('the session has the required settings, whatever the defaults of database
   t.same(await show('', names), { ...required, ...defaults })
   t.same(await show('?options=-c%20search_path%3Dorders,public%20-c%20geqo%3Doff%20-c%20datestyle%3Dsql%20-c%20enable_seqscan%3Don&statement_timeout=0&lock_timeout=60000', names), {
     ...required, search_path: 'orders,public', statement_timeout: '0', lock_timeout: '1min', geqo: 'off'
-  }, 'what the URL says is merged: it decides where the code depends on nothing')
+  }, 'the URL overrides only settings that the code does not depend on')
 })
 
 t.test('a logged error contains neither its client nor a password', async (t) => {

@@ -73,7 +73,7 @@ t.test('an error behind a request in flight is not taken for its answer', async 
   socket.write('GET /slow HTTP/1.1\r\nHost: test\r\n\r\nGET /orders/1 HTTP/1.1\r\nHost: test\r\n\r\nno HTTP\r\n\r\n')
   // When a later connection was served, the server has read all of this one.
   await until(async () => parse(await talk(t, http, 'GET /orders/1 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')).status === 200, { what: 'the server to have read it' })
-  t.equal(text, '', 'nothing is said before the first request is answered')
+  t.equal(text, '', 'nothing is sent before the first request is answered')
   release()
   await ended
   t.match(text, /^HTTP\/1.1 200 OK[^]*at last/)

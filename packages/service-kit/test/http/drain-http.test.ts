@@ -86,5 +86,5 @@ t.test('Keep-Alive: timeout is shorter than the shutdown delay', async (t) => {
     return { reuse: headers['keep-alive'], connection: headers.connection, lastReuse: last.headers['keep-alive'], last: last.headers.connection }
   }
   t.same(await hint(10_000), { reuse: 'timeout=9', connection: 'keep-alive', lastReuse: undefined, last: 'close' })
-  t.match(await hint(1_000), { reuse: 'timeout=72', connection: 'keep-alive', last: 'close' }, 'not without a delay that is worth it')
+  t.match(await hint(1_000), { reuse: 'timeout=72', connection: 'keep-alive', last: 'close' }, 'a short delay has no effect on the timeout')
 })

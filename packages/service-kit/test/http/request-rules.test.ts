@@ -39,7 +39,7 @@ t.test('a known path with another method: 405 with Allow', async (t) => {
     if (method !== 'HEAD') t.match(answer.json(), problem('method-not-allowed'))
   }
   const unread = await app.inject({ method: 'PUT', url: '/things', headers: { 'content-type': 'application/json' }, payload: '{no JSON' })
-  t.equal(unread.statusCode, 405, 'whatever its body is')
+  t.equal(unread.statusCode, 405, 'for any body')
   for (const method of ['GET', 'PUT', 'OPTIONS'] as const) t.equal((await app.inject({ method, url: '/nowhere' })).statusCode, 404)
 
   const ops = createOpsServer({ health, registry })
@@ -71,7 +71,7 @@ t.test('requests that a browser sends for another site are refused', async (t) =
     t.equal((await take(headers)).statusCode, 200, JSON.stringify(headers))
   }
   const form = await app.inject({ method: 'POST', url: '/things', headers: { 'content-type': 'text/plain' }, payload: '{"n":1}' })
-  t.equal(form.statusCode, 415, 'nor does what a form can send, from a browser that says nothing of it')
+  t.equal(form.statusCode, 415, 'a form of an old browser, which sends neither header, is refused by its content type')
 })
 
 t.test('a body with an encoding, or another charset than UTF-8, is refused', async (t) => {
@@ -89,7 +89,7 @@ t.test('a body with an encoding, or another charset than UTF-8, is refused', asy
     t.equal(answer.statusCode, 415, JSON.stringify(headers))
     t.match(answer.json(), problem('unsupported-media-type'))
   }
-  t.equal((await post({ 'content-encoding': 'gzip' })).headers['accept-encoding'], 'identity', 'and what would be taken is said')
+  t.equal((await post({ 'content-encoding': 'gzip' })).headers['accept-encoding'], 'identity', 'Accept-Encoding names the accepted encoding')
   const taken: Array<Record<string, string>> = [
     { 'content-encoding': 'identity' }, ...['utf-8', 'UTF-8', '"Utf-8"', 'utf8', '"utf\\-8"'].map((charset) => ({ 'content-type': `application/json; charset=${charset}` })),
     { 'content-type': 'application/json; note="; charset=utf-16"' }
@@ -108,7 +108,7 @@ t.test('a content type without a body is ignored', async (t) => {
     }
   }
   const missing = await app.inject({ method: 'POST', url: '/things', headers: { 'content-type': 'application/json' } })
-  t.match([missing.statusCode, missing.json()], [400, problem('invalid-request')], 'where one is needed, it is missed')
+  t.match([missing.statusCode, missing.json()], [400, problem('invalid-request')], 'a route that needs a body refuses a request without one')
 })
 
 t.test('numbers and booleans have one spelling', async (t) => {
@@ -142,7 +142,7 @@ t.test('answers forbid content sniffing, and have no headers about TLS', async (
   ]
   for (const { headers } of answers) {
     t.equal(headers['x-content-type-options'], 'nosniff')
-    t.notOk(headers['strict-transport-security'], 'HSTS is for the gateway to promise')
+    t.notOk(headers['strict-transport-security'], 'HSTS is up to the gateway')
     t.notOk(headers.server)
     t.notOk(headers['x-powered-by'])
   }

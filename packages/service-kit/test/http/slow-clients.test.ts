@@ -41,7 +41,7 @@ async function untilClosed (socket: Socket): Promise<{ text: string, ms: number 
   return { text, ms: performance.now() - startedAt }
 }
 
-t.test('a request must arrive within seconds, whatever part of it is slow', async (t) => {
+t.test('a request must arrive within seconds, also when only a part of it is slow', async (t) => {
   const { http, ops } = await servers(t)
   const post = 'POST /things HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
   const cases: Array<[name: string, begin: string, byte: string]> = [
@@ -50,7 +50,7 @@ t.test('a request must arrive within seconds, whatever part of it is slow', asyn
     ['headers after a whole request', 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\nX: ', 'x'],
     ['a body of a known length', `${post}Content-Length: 90000\r\n\r\n`, ' '],
     ['a body of chunks', `${post}Transfer-Encoding: chunked\r\n\r\n`, '1\r\n \r\n'],
-    ['a body that nobody wants', 'GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n', ' ']
+    ['a body that is not read', 'GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\n', ' ']
   ]
   await Promise.all([http, ops].flatMap((port) => cases.map(async ([name, begin, byte]) => {
     const socket = open(t, port)
@@ -61,7 +61,7 @@ t.test('a request must arrive within seconds, whatever part of it is slow', asyn
     t.ok(ms < DEADLINE_MS, `${name}: ${Math.round(ms)} ms`)
     const answers = text.match(/HTTP\/1.1 \d+/g) ?? []
     // Only an unanswered request gets the 408.
-    if (name === 'a body that nobody wants' || port === ops) t.notMatch(answers.slice(0, -1).join(), /408/, name)
+    if (name === 'a body that is not read' || port === ops) t.notMatch(answers.slice(0, -1).join(), /408/, name)
     else t.match(answers.at(-1), /408/, `${name}: ${JSON.stringify(text)}`)
   })))
 })

@@ -106,7 +106,7 @@ t.test('a job that starts before Postgres waits for it until its deadline', asyn
   t.same(await query(database, 'SELECT n FROM things'), [{ n: 1 }])
 })
 
-t.test('a service waits forevery migration, with the rights of its own role', async (t) => {
+t.test('a service waits for every migration, with the rights of its own role', async (t) => {
   const { name, database, folder, migrate, awaitSchema } = await build(t)
   const ownUrl = Object.assign(new URL(database), { username: name, password: 'own' }).href
   const deadline = { DATABASE_URL: ownUrl, AWAIT_SCHEMA_DEADLINE_MS: '0' }
@@ -172,7 +172,7 @@ t.test('a migration that waits for a lock logs it, and fails with the session th
   await once(patient.child.stdout ?? patient.child, 'data')
   await holder.query('ROLLBACK')
   await patient
-  t.same(await query(database, 'SELECT * FROM things'), [{ n: 1, more: null }], 'a migration that has the time goes on by itself')
+  t.same(await query(database, 'SELECT * FROM things'), [{ n: 1, more: null }], 'a migration goes on when the lock is released before its deadline')
 })
 
 t.test('a wrong migration is one log line, and a database with public rights is named', async (t) => {

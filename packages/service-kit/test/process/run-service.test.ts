@@ -41,7 +41,7 @@ t.test('after the deadline: exit code 1', async (t) => {
   await service.said('listening')
   service.kill('SIGTERM')
   t.equal(await service.exited, 1)
-  t.match(service.output(), /"step":"second"[^\n]*SHUTDOWN_DEADLINE_MS/, 'and what it waited for is said')
+  t.match(service.output(), /"step":"second"[^\n]*SHUTDOWN_DEADLINE_MS/, 'and the log names the step')
 })
 
 t.test('SIGTERM during the start: every started part is stopped once, exit code 0', async (t) => {
@@ -62,7 +62,7 @@ t.test('a second signal ends the process at once', async (t) => {
   t.equal(await service.exited, 1)
 })
 
-for (const [mode, text] of [['start-fails', 'no start'], ['fail', 'it is over'], ['unhandled', 'nobody waits for me']] as const) {
+for (const [mode, text] of [['start-fails', 'no start'], ['fail', 'it is over'], ['unhandled', 'not awaited']] as const) {
   t.test(`${mode}: logged, the steps, exit code 1`, async (t) => {
     const service = start(t, { SERVICE_MODE: mode })
     t.equal(await service.exited, 1)

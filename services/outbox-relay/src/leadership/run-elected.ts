@@ -19,13 +19,13 @@ export async function runElected (
   await using closing = new AsyncDisposableStack()
   const db = createPool({ url: config.DATABASE_URL, applicationName: 'outbox-relay lease', max: LEASE_CONNECTIONS, logger })
   closing.defer(() => db.end())
-  // Before the first lease can be won: a leader without a session looks dead to the others.
+  // Before the first lease can be won: to the others, a leader without a session has crashed.
   const session = config.RELAY_EAGER_TAKEOVER
     ? await ProcessSession.open({
       connection, group, processName, onError: (error) => { logger.warn({ event: 'process_session_lost', err: error }, 'lost the session that shows that this relay is alive') }
     }, signal)
     : undefined
-  // Closed after all work has ended: the other replicas take its end for our death, and take over what is ours.
+  // Closed after all work has ended: the other replicas treat its end as a crash, and take over our shards.
   closing.defer(() => session?.close())
   const leaders = await Promise.all(relays.map(async (relay, shard) => new ShardLeader({
     shard,

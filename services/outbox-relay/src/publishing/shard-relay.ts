@@ -153,7 +153,7 @@ export class ShardRelay {
     // that the shard is not its own. The next takeover presents our own fence to Postgres, which decides.
     const fenced = error instanceof PublisherFencedError
     logger.warn({ event: fenced ? 'fenced_in_kafka' : 'publish_failed', err: error, shard, delayMs, hint: hintFor(error) || undefined },
-      fenced ? 'fenced in Kafka, checking in Postgres who has the shard' : 'publishing failed, taking over again')
+      fenced ? 'fenced in Kafka, checking in Postgres which relay has the shard' : 'publishing failed, taking over again')
     return delayMs
   }
 }

@@ -74,7 +74,7 @@ t.test('several at once: one works, the others wait for it', async (t) => {
   t.match(lines, [/another process/, /another process/])
 })
 
-t.test('nobody waits for one that is gone; what it left is removed in the end, but not while it may only sleep', async (t) => {
+t.test('no process waits for one that has ended; its files are removed later, but not while it may only be suspended', async (t) => {
   const folder = folderIn(t)
   const asleep = await unfinishedOf(folder, 60_000)
   const gone = await unfinishedOf(folder, 25 * 3_600_000)

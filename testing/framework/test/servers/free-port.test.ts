@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { freePort } from '../../../servers/index.ts'
 import t from 'tap'
 
-t.test('no port is given out twice, not to another process either, before anybody listens on it', async (t) => {
+t.test('no port is given out twice, not to another process either, before any process listens on it', async (t) => {
   const own = await Promise.all(Array.from({ length: 500 }, () => freePort()))
   const script = `
     import { freePort } from '../../../servers/index.ts'

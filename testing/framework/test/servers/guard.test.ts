@@ -60,7 +60,7 @@ t.test('a server that does not end when it is told to is killed', async (t) => {
   t.notOk(isAlive(server.pid))
 })
 
-t.test('what cannot be started at all is said to be missing', async (t) => {
+t.test('a command that cannot be started is reported as not found', async (t) => {
   const folder = t.testdir({})
   const server = await ServerProcess.start({
     name: 'absent', command: '/no/such/program', args: [], logFile: join(folder, 'log'), stopSignal: 'SIGTERM', removeWithParent: undefined

@@ -3,7 +3,7 @@ import { KafkaCluster } from '../../../servers/index.ts'
 import { compareReaders, ReaderComparison, testConnection, testKafka, testTopic, until } from '../../index.ts'
 import t from 'tap'
 
-t.test('three brokers: what was acknowledged is there while one of them is dead, and both readers see it', async (t) => {
+t.test('three brokers: acknowledged records are there while one of them is down, and both readers see them', async (t) => {
   const cluster = await KafkaCluster.start({ brokers: 3 })
   t.teardown(() => cluster.close())
   const { topic } = await testTopic(t, { server: cluster, partitions: 3 })

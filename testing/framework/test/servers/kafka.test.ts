@@ -37,7 +37,7 @@ t.test('starts again on the same data and port; clients come through what it adv
   t.notOk(await isListening(`kafka://${server.address}`))
   await server.start()
   t.not(server.pid, pid)
-  // Started, it may not have heard yet that it leads the partition.
+  // Started, it may not know yet that it leads the partition.
   await until(async () => { await publish(server.brokers, topic, 'second'); return true }, { what: 'the partition to be led again' })
   t.same([...new Set(await valuesIn(server.brokers, topic))], ['first', 'second'])
 })

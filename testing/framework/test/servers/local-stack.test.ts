@@ -22,11 +22,11 @@ t.test('all three start together, and when their owner is killed nothing stays',
   t.equal((await dataFolders(folder)).length, 3)
 
   owner.kill('SIGKILL')
-  for (const url of urls) await until(async () => !await isListening(url), { what: `nobody to listen at ${url}` })
+  for (const url of urls) await until(async () => !await isListening(url), { what: `no listener at ${url}` })
   await until(async () => (await dataFolders(folder)).length === 0, { what: 'the data to be removed' })
 })
 
-t.test('closing stops and removes everything; what is to be kept is kept, also when the owner is killed', async (t) => {
+t.test('closing stops and removes everything, except data that is to be kept, also when the owner is killed', async (t) => {
   for (const end of ['close', 'kill'] as const) {
     const folder = await openFolder(t)
     const { process: owner, result } = startOwner(t, { postgres: true, keep: end === 'kill' }, { TMPDIR: folder })
@@ -38,7 +38,7 @@ t.test('closing stops and removes everything; what is to be kept is kept, also w
       t.same(await dataFolders(folder), [])
     } else {
       owner.kill('SIGKILL')
-      await until(async () => !await isListening(url), { what: 'nobody to listen' })
+      await until(async () => !await isListening(url), { what: 'no listener' })
       const [kept = ''] = await dataFolders(folder)
       t.equal((await readFile(join(folder, kept, 'data/PG_VERSION'), 'utf8')).trim(), '18')
     }
@@ -65,5 +65,5 @@ t.test('servers that exist are used, and not closed', async (t) => {
     kafka: { brokers: 'there:9092', external: true },
     kubernetes: { kubeconfig: '/there', external: true }
   })
-  t.match(await startLocalStack({}), { postgres: undefined, kafka: undefined, kubernetes: undefined }, 'and what is not asked for is not there')
+  t.match(await startLocalStack({}), { postgres: undefined, kafka: undefined, kubernetes: undefined }, 'and no other server is started')
 })

@@ -6,7 +6,7 @@ import type { LocalStackOptions } from '../../../servers/index.ts'
 import t, { type Test } from 'tap'
 import { dataFolders, openFolder, startOwner } from './fixtures/own-process.ts'
 
-/** What a machine says that has nothing but the given programs: scripts by their text, `true` for the real one. */
+/** The error on a machine that has only the given programs: scripts by their text, `true` for the real one. */
 async function refusal (t: Test, options: LocalStackOptions, programs: Record<string, string | true> = {}, env: NodeJS.ProcessEnv = {}): Promise<unknown> {
   const [path, data, cache] = [await openFolder(t), await openFolder(t), await openFolder(t)]
   for (const [name, program] of Object.entries(programs)) {

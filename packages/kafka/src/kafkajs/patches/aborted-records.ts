@@ -21,7 +21,7 @@ const ABORT_MARKER = Buffer.from([0, 0, 0, 0])
  * Removes the records of aborted transactions.
  *
  * The broker lists aborted transactions by their ends. kafkajs reads the list in that order, and considers only its first entry at
- * each record. So of two transactions that were open together, records of one pass as committed. Two leaders that die at once, each
+ * each record. So of two transactions that were open together, records of one pass as committed. Two leaders that crash at once, each
  * with a batch in flight, are enough. Here the list is sorted by beginnings, and all transactions that have begun are considered.
  */
 export const filterAborted: FilterAborted = ({ messages, abortedTransactions = [] }) => {

@@ -5,8 +5,8 @@ import type { SqlClient, Statement } from './sql-client.ts'
 const TIMEOUT_MS = 120_000
 
 /** The same client, with {@link TIMEOUT_MS} for each statement. */
-export function patiently (client: SqlClient): SqlClient {
-  return { query: (statement) => queryPatiently(client, statement) }
+export function withLongTimeout (client: SqlClient): SqlClient {
+  return { query: (statement) => queryWithLongTimeout(client, statement) }
 }
 
 /**
@@ -14,7 +14,7 @@ export function patiently (client: SqlClient): SqlClient {
  * become part of the text, because only statements without parameters go to Postgres together. Together, they use the same connection
  * of a pool, and SET LOCAL holds for the second one.
  */
-async function queryPatiently (client: SqlClient, { text, values = [] }: Statement): ReturnType<SqlClient['query']> {
+async function queryWithLongTimeout (client: SqlClient, { text, values = [] }: Statement): ReturnType<SqlClient['query']> {
   const inlined = text.replaceAll(/\$(\d+)/g, (_placeholder, number: string) => literal(values[Number(number) - 1]))
   const statement = { text: `SET LOCAL statement_timeout = ${TIMEOUT_MS}; ${inlined}`, query_timeout: TIMEOUT_MS + 1_000 }
   // For several statements the driver returns a list of results.
