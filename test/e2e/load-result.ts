@@ -12,7 +12,7 @@ export function nothingLost (t: Test, result: LoadResult, { redelivered = false 
 }
 
 /**
- * Nothing that a client cannot expect: no connection cut, no error of the service. A 503 with Retry-After is expected of a
+ * Nothing that a client cannot expect: no connection cut, no error of the service. A 503 with Retry-After is expected of
  * an overloaded cluster: the load repeats the request, and nothingLost checks the outcome.
  */
 export function noRequestFailed (t: Test, { failures, postponed, reasons }: LoadResult): void {

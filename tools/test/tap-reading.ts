@@ -13,7 +13,7 @@ export interface TestFile {
 
 const INDENT = 4
 const DETAIL_LINES = 40
-/** The last lines of a process that crashes before its first test. */
+/** Of stderr, before a file's failure is read, and as many after it. */
 const LAST_LINES = 15
 
 /** Counts the tests of each file from the output of `tap run --reporter=tap`, and keeps the reason of each failure. */
@@ -29,14 +29,20 @@ export class TapReading {
   /** Lines that belong to the last failure, until its block of details ends. */
   #details: { lines: string[], indent: string } | undefined
   #lastLines: string[] = []
+  /** The details of the last file that failed outside its tests. */
+  #crash: string[] | undefined
 
   constructor (onFile: (file: TestFile) => void = () => {}) {
     this.#onFile = onFile
   }
 
-  /** The stderr of the tests, without tap's own reports. */
+  /**
+   * The stderr of the tests, without tap's own reports. It comes on a pipe of its own, before or after the report of the file that
+   * wrote it, and between the reports of other files. So a crash keeps what came shortly before and after.
+   */
   readError (line: string): void {
     this.#lastLines = [...this.#lastLines, line].slice(-LAST_LINES)
+    if (this.#crash !== undefined && this.#crash.length < 2 * LAST_LINES) this.#crash.push(line)
   }
 
   read (line: string): void {
@@ -61,7 +67,8 @@ export class TapReading {
     const failuresBefore = this.#open[depth]?.failuresBefore ?? this.failures.length
     // The inner failure has been reported; its test and its file failed only because of it.
     if (this.failures.length > failuresBefore) return
-    const lines: string[] = depth === 0 ? this.#lastLines : []
+    const lines: string[] = depth === 0 ? [...this.#lastLines] : []
+    if (depth === 0) this.#crash = lines
     this.failures.push({ title: [...this.#open.slice(0, depth).map(({ name }) => name), name].join(' › '), details: lines })
     if (depth > 0) this.#details = { lines, indent: `${indent}  ` }
   }
@@ -80,7 +87,6 @@ export class TapReading {
     this.files.push(file)
     this.#onFile(file)
     this.#tests = 0
-    this.#lastLines = []
   }
 
   /** @returns whether the line was part of the details of a failure */

@@ -33,6 +33,16 @@ t.test('the outermost tests of each file are counted; each failure is reported o
   t.match(detailsOf('/crash.ts'), /no test of this file ran/)
 })
 
+for (const order of ['before', 'after']) {
+  t.test(`the stderr of a file that crashes is kept, if it comes ${order} the reports of files`, async (t) => {
+    const reading = new TapReading()
+    if (order === 'before') reading.readError('why')
+    for (const line of ['ok 1 - other.test.ts # time=1ms', 'not ok 2 - crash.test.ts # time=1ms', 'ok 3 - third.test.ts # time=1ms']) reading.read(line)
+    if (order === 'after') reading.readError('why')
+    t.same(reading.failures, [{ title: 'crash.test.ts', details: ['why'] }])
+  })
+}
+
 t.test('the summary ends with the count, after the reasons', async (t) => {
   const files = [{ name: 'quick.test.ts', ok: true, tests: 1, seconds: 1 }, { name: 'slow.test.ts', ok: false, tests: 1, seconds: 61.2 }]
   t.equal(summary([{ title: 'slow.test.ts › a test', details: ['expected: 1', 'found: 2'] }], files, { passed: 1, failed: 1 }), `
