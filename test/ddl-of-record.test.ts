@@ -6,7 +6,8 @@ const COPIES: Record<string, Record<string, string>> = {
   'packages/outbox/sql': {
     '001-outbox.sql': '002_outbox.sql',
     '002-claim-tokens.sql': '006_claim_tokens.sql',
-    '003-scan-bound.sql': '007_outbox_scan.sql'
+    '003-scan-bound.sql': '007_outbox_scan.sql',
+    '004-shard-versions.sql': '009_shard_versions.sql'
   },
   'packages/leader-election/sql': {
     '001-leader-lease.sql': '004_leader_lease.sql'

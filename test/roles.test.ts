@@ -32,7 +32,6 @@ const RIGHTS: Record<DatabaseOwner, Record<string, Record<string, Rights>>> = {
     relay_shard: {
       outbox_relay: {
         select: 'all',
-        insert: ['shard', 'epoch', 'holder', 'taken_at', 'revision', 'layout'],
         update: ['epoch', 'holder', 'batch', 'claimed_ids', 'taken_at', 'revision', 'token', 'token_before', 'claimed_events', 'layout']
       }
     },

@@ -1,5 +1,5 @@
 import { FencedError } from './errors.ts'
-import type { Fence } from './fence.ts'
+import { newestVersion, type Fence } from './fence.ts'
 import { onlyRow, type Row, type SqlClient } from './sql-client.ts'
 
 /** The settings that all relays of a database must have in common. With other settings, a relay would publish what others publish. */
@@ -69,7 +69,7 @@ export async function changeLayout (
       text: `UPDATE relay_shard
              SET layout = $4, revision = gen_random_uuid(), epoch = epoch + 1,
                  token = CASE WHEN $5 THEN token ELSE '' END, token_before = CASE WHEN $5 THEN token_before ELSE '' END
-             WHERE shard = $1 AND epoch = $2 AND revision = $3 AND claimed_ids = '{}'`,
+             WHERE shard = $1 AND ${newestVersion('$1')} AND epoch = $2 AND revision = $3 AND claimed_ids = '{}'`,
       values: [fence.shard, String(fence.epoch), fence.row.revision, changed ?? null, keepPositions]
     })
     if (changed === undefined || rowCount !== 1) throw new FencedError(fence.shard, fence.epoch)

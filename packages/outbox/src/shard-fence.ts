@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { FencedError } from './errors.ts'
 import type { EventNames } from './event-names.ts'
-import { Fence } from './fence.ts'
+import { Fence, newestVersion } from './fence.ts'
 import type { SqlClient } from './sql-client.ts'
 
 /** The result of step 1 of a takeover. */
@@ -48,20 +48,22 @@ export async function takeOverShard (
   const state = expected instanceof Fence ? undefined : expected
   const revisions = fence?.possibleRevisions
   fence?.attempt(revision)
+  // A deleted row comes back as the caller knows it: an epoch never comes again.
+  await client.query({
+    text: 'SELECT outbox_shard_row($1, $2, $3, coalesce($4::uuid, gen_random_uuid()))',
+    values: [shard, String(expected?.epoch ?? 0), state?.holder ?? null, fence?.row.revision ?? null]
+  })
   const { rows } = await client.query({
-    text: `INSERT INTO relay_shard AS s (shard, epoch, holder, taken_at, revision, layout)
-           VALUES ($1, $3::bigint + 1, $2, clock_timestamp(), $4, $5)
-           ON CONFLICT (shard) DO UPDATE
-             SET epoch = s.epoch + 1, holder = excluded.holder, taken_at = excluded.taken_at, revision = excluded.revision,
-                 layout = coalesce(excluded.layout, s.layout)
-           -- The row's own columns, not relay_layout: of a row that was locked by a change of the layout, only they are read anew.
-           WHERE ($5::uuid IS NULL OR s.layout IS NULL OR s.layout = $5)
-             AND ($6::uuid[] IS NULL OR s.revision = ANY ($6))
-             AND ($7::bigint IS NULL OR (s.epoch = $7 AND s.holder IS NOT DISTINCT FROM $8))
+    text: `UPDATE relay_shard AS s
+             SET epoch = s.epoch + 1, holder = $2, taken_at = clock_timestamp(), revision = $3, layout = coalesce($4::uuid, s.layout)
+           WHERE s.shard = $1 AND s.${newestVersion('$1')}
+             -- The row's own columns, not relay_layout: of a row that was locked by a change of the layout, only they are read anew.
+             AND ($4::uuid IS NULL OR s.layout IS NULL OR s.layout = $4)
+             AND ($5::uuid[] IS NULL OR s.revision = ANY ($5))
+             AND ($6::bigint IS NULL OR (s.epoch = $6 AND s.holder IS NOT DISTINCT FROM $7))
            RETURNING epoch::text, batch::text, token, token_before, claimed_ids::text[], claimed_events::text[], ctid::text`,
     values: [
-      shard, holder, String(expected?.epoch ?? 0), revision, layout ?? null, revisions ?? null,
-      state === undefined ? null : String(state.epoch), state?.holder ?? null
+      shard, holder, revision, layout ?? null, revisions ?? null, state === undefined ? null : String(state.epoch), state?.holder ?? null
     ]
   })
   const row = rows[0]
@@ -78,7 +80,7 @@ export async function takeOverShard (
 
 /** The epoch and the holder in the shard's row. */
 export async function readShard (client: SqlClient, shard: number): Promise<ShardState> {
-  const { rows } = await client.query({ text: 'SELECT epoch::text, holder FROM relay_shard WHERE shard = $1', values: [shard] })
+  const { rows } = await client.query({ text: `SELECT epoch::text, holder FROM relay_shard WHERE shard = $1 AND ${newestVersion('$1')}`, values: [shard] })
   const row = rows[0]
   return { epoch: BigInt(row?.epoch as string | undefined ?? 0), holder: row?.holder as string | null ?? undefined }
 }

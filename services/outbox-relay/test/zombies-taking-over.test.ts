@@ -10,7 +10,7 @@ const COMMITTED: Moment = { when: 'after the commit', link: 'kafka', request: (r
 
 /** The requests of a takeover, in order; `killed` is when the leader before was killed. */
 const MOMENTS: Array<Moment & { killed: Moment }> = [
-  { when: 'with the epoch raised', link: 'postgres', request: () => statement('INSERT INTO relay_shard'), at: 'answer', killed: CLAIMED },
+  { when: 'with the epoch raised', link: 'postgres', request: () => statement('UPDATE relay_shard AS s'), at: 'answer', killed: CLAIMED },
   { when: 'before Kafka knows of it', link: 'kafka', request: (relay) => kafkaRequest('InitProducerId', relay), at: 'request', killed: CLAIMED },
   { when: 'with the former producer fenced', link: 'kafka', request: (relay) => kafkaRequest('InitProducerId', relay), at: 'answer', killed: CLAIMED },
   { when: 'before it looks whether the shard is its own', link: 'postgres', request: () => statement('outbox_assert_held'), at: 'request', killed: COMMITTED },

@@ -57,7 +57,7 @@ END $$;
 CREATE FUNCTION audit.note_shard() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
   INSERT INTO audit.fence (what, by, shard, epoch, ids) VALUES (
-    CASE WHEN TG_OP = 'INSERT' OR NEW.epoch <> OLD.epoch THEN 'takeover'
+    CASE WHEN NEW.epoch <> OLD.epoch THEN 'takeover'
          WHEN NEW.batch <> OLD.batch AND cardinality(NEW.claimed_ids) > 0 THEN 'claim'
          ELSE 'complete' END,
     current_setting('application_name'), NEW.shard, NEW.epoch, NEW.claimed_ids);
@@ -68,7 +68,7 @@ CREATE TRIGGER audit_enqueued AFTER INSERT ON outbox_events
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION audit.note_enqueued();
 CREATE TRIGGER audit_deleted AFTER DELETE ON outbox_events
   REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION audit.note_deleted();
-CREATE TRIGGER audit_shard AFTER INSERT OR UPDATE ON relay_shard
+CREATE TRIGGER audit_shard AFTER UPDATE ON relay_shard
   FOR EACH ROW EXECUTE FUNCTION audit.note_shard();
 `
 

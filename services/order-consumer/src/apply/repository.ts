@@ -88,7 +88,8 @@ export type RowPlace = string
  *
  * Finds the row by its last known place, if there is one. A search by the key visits every version of the row that VACUUM cannot
  * remove yet, which is one for each batch since the oldest open snapshot. A single forgotten transaction anywhere in the
- * database would make every batch slower than the one before.
+ * database would make every batch slower than the one before. For the same reason the table has no key: two consumers may insert a
+ * row each for one partition, and readers add them up.
  *
  * @returns the new place, valid after the commit
  */
@@ -107,11 +108,15 @@ export async function addStats (transaction: pg.ClientBase, partition: number, c
   }
   const { rows: [row] } = await transaction.query<{ place: RowPlace }>({
     name: 'add_stats',
-    text: `INSERT INTO consumer_stats AS s (partition, applied, duplicates, gaps, dead_letters) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT (partition) DO UPDATE
-             SET applied = s.applied + excluded.applied, duplicates = s.duplicates + excluded.duplicates,
-                 gaps = s.gaps + excluded.gaps, dead_letters = s.dead_letters + excluded.dead_letters
-           RETURNING ctid::text AS place`,
+    text: `WITH updated AS (
+             UPDATE consumer_stats
+             SET applied = applied + $2, duplicates = duplicates + $3, gaps = gaps + $4, dead_letters = dead_letters + $5
+             WHERE ctid = (SELECT ctid FROM consumer_stats WHERE partition = $1 LIMIT 1) RETURNING ctid
+           ), inserted AS (
+             INSERT INTO consumer_stats (partition, applied, duplicates, gaps, dead_letters)
+             SELECT $1::integer, $2::bigint, $3::bigint, $4::bigint, $5::bigint WHERE NOT EXISTS (SELECT FROM updated) RETURNING ctid
+           )
+           SELECT ctid::text AS place FROM updated UNION ALL SELECT ctid::text FROM inserted`,
     values
   })
   return row?.place ?? ''
