@@ -13,8 +13,9 @@ const SIGKILLED = 137
 const PAUSE_MS = 200
 /** Relays compare and try again at least this often, so little is added to the time that they have to keep away. */
 const SETTINGS = { RELAY_BACKOFF_MAX_MS: '1000' }
+const LEASE = { RELAY_LEASE_DURATION_MS: '5000', RELAY_RENEW_DEADLINE_MS: '4000', RELAY_RETRY_PERIOD_MS: '500', RELAY_SEND_DEADLINE_MS: '3000' }
 /** After the time to keep away. On a slow machine, takeovers take their time. */
-const RECOVERY_MS = 30_000
+const RECOVERY_MS = 120_000
 
 /** A moment in the work of the program that changes the settings. */
 interface Crash extends Moment {
@@ -22,6 +23,8 @@ interface Crash extends Moment {
   inFlight?: Moment
   /** The settings that are in force afterwards. */
   inForce?: 'new'
+  /** The change is only made again at once: relays that find a batch half settled have tests of their own (zombies-taking-over). */
+  onlyAtOnce?: true
 }
 
 /** In the order of the work. */
@@ -29,10 +32,10 @@ const CRASHES: Crash[] = [
   { when: 'after the change is announced', link: 'postgres', request: () => statement('SET changing_until'), at: 'answer' },
   { when: 'after the takeover of the first shard', link: 'postgres', request: () => statement('INSERT INTO relay_shard'), at: 'answer' },
   { when: 'with the former producer fenced', link: 'kafka', request: (change) => kafkaRequest('InitProducerId', change), at: 'answer', inFlight: CLAIMED },
-  { when: 'in the transaction in which the position is read', link: 'kafka', request: (change) => kafkaRequest('TxnOffsetCommit', change), at: 'answer', inFlight: COMMITTED },
+  { when: 'in the transaction in which the position is read', link: 'kafka', request: (change) => kafkaRequest('TxnOffsetCommit', change), at: 'answer', inFlight: COMMITTED, onlyAtOnce: true },
   { when: 'before the batch in flight is completed', link: 'postgres', request: () => statement('outbox_complete'), at: 'lost request', inFlight: COMMITTED },
-  { when: 'after the batch in flight is completed', link: 'postgres', request: () => statement('outbox_complete'), at: 'answer', inFlight: COMMITTED },
-  { when: 'after the claim is dropped', link: 'postgres', request: () => statement('outbox_drop_claim'), at: 'answer', inFlight: CLAIMED },
+  { when: 'after the batch in flight is completed', link: 'postgres', request: () => statement('outbox_complete'), at: 'answer', inFlight: COMMITTED, onlyAtOnce: true },
+  { when: 'after the claim is dropped', link: 'postgres', request: () => statement('outbox_drop_claim'), at: 'answer', inFlight: CLAIMED, onlyAtOnce: true },
   { when: 'after the takeover of every shard', link: 'postgres', request: () => statement('BEGIN ISOLATION'), at: 'lost request' },
   { when: 'at its commit, which is lost', link: 'postgres', request: () => statement('COMMIT'), at: 'lost request' },
   // As if its machine were cut off: Postgres does not see the end of the connection, and keeps the locks of the transaction.
@@ -103,7 +106,7 @@ interface Side {
 async function begin (fixture: RelayFixture, first: Record<string, string>, second: Record<string, string>): Promise<[publishing: Side, waiting: Side]> {
   const publishing = { relay: await fixture.relay(named(fixture, 'first'), first), settings: first }
   await fixture.post(...AGGREGATES)
-  await fixture.published()
+  await fixture.published({ deadlineMs: RECOVERY_MS })
   const waiting = { relay: await fixture.relay(named(fixture, 'second'), second), settings: second }
   await refuses(waiting.relay, 'RELAY_SHARDS')
   return [publishing, waiting]
@@ -117,7 +120,7 @@ function named ({ relayName }: RelayFixture, what: string): string {
 t.test('a change of the settings is killed', async (t) => {
   // Each waits for most of its time.
   t.jobs = CRASHES.length + 2
-  for (const crash of CRASHES) {
+  for (const crash of CRASHES.filter(({ onlyAtOnce }) => onlyAtOnce !== true)) {
     void t.test(`${crash.when}: one side publishes again by itself, and the change can be made later`, { buffered: true }, async (t) => {
       const fixture = await RelayFixture.create(t, { kafka: broker, postgres, settings: SETTINGS })
       const settings = { RELAY_NAME: `${fixture.relayName}-renamed`, RELAY_SHARDS: '3' }
@@ -149,7 +152,8 @@ t.test('a change of the settings is killed', async (t) => {
   }
 
   void t.test('and made again at once, while relays keep away', { buffered: true }, async (t) => {
-    const fixture = await RelayFixture.create(t, { kafka: broker, postgres, settings: SETTINGS })
+    // The relay that waits gets the lease of the frozen one when it expires.
+    const fixture = await RelayFixture.create(t, { kafka: broker, postgres, settings: { ...SETTINGS, ...LEASE } })
     let [publishing, waiting] = await begin(fixture, { RELAY_SHARDS: '2' }, { RELAY_SHARDS: '3' })
     // What a relay would have settled, the second change finds.
     for (const [index, crash] of CRASHES.filter(({ inFlight, at }) => inFlight !== undefined || at === 'request').entries()) {
@@ -158,10 +162,13 @@ t.test('a change of the settings is killed', async (t) => {
         const changeTwice = async () => {
           await refuses(waiting.relay, 'RELAY_SHARDS')
           const { arrive, thaw } = await crashChange(t, fixture, crash, publishing.relay, change)
-          await fixture.changeLayout(waiting.settings)
-          await publishesAgain(fixture, RECOVERY_MS)
-          thaw()
-          arrive()
+          try {
+            await fixture.changeLayout(waiting.settings)
+            await publishesAgain(fixture, RECOVERY_MS)
+          } finally {
+            thaw()
+            arrive()
+          }
           await refuses(publishing.relay, 'RELAY_SHARDS')
           await publishesAgain(fixture, RECOVERY_MS)
         }
@@ -180,7 +187,7 @@ t.test('a change of the settings is killed', async (t) => {
     await inTurn(async () => {
       await fixture.relay(named(fixture, 'first'))
       await fixture.post(...AGGREGATES)
-      await fixture.published()
+      await fixture.published({ deadlineMs: RECOVERY_MS })
       const { service, postgres: link } = await fixture.layoutChange(named(fixture, 'change'), { RELAY_SHARDS: '2' })
       link.filter(catchOnce(statement('COMMIT'), 'answer', () => 'swallow'))
       await service.start(false)
