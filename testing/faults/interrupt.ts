@@ -15,8 +15,11 @@ export interface Moment {
   /** The connection on which the request is seen. */
   link: 'kafka' | 'postgres'
   request: (relay: string) => RequestKind
-  /** At the answer; or at the request, which arrives after the relay goes on, or never. */
-  at: 'answer' | 'request' | 'lost request'
+  /**
+   * At the answer; or at the request, which arrives after the relay goes on, or never. Cut off (from Postgres only): it never arrives,
+   * and the server does not see the connection end either.
+   */
+  at: 'answer' | 'request' | 'lost request' | 'cut off'
 }
 
 export interface Interruption {
@@ -40,7 +43,8 @@ export async function interrupt ({ when, link, request, at }: Moment, { relay, k
   proxy.filter(catchOnce(request(relay.name), at === 'answer' ? 'answer' : 'request', () => {
     relay.service.kill(signal)
     interrupted = true
-    if (at === 'lost request') return 'swallow'
+    if (at === 'cut off') relay.postgres.hang()
+    if (at === 'cut off' || at === 'lost request') return 'swallow'
     return at === 'answer' ? 'forward' : arrival.promise
   }))
   await until(async () => {
