@@ -43,6 +43,9 @@ const CRASHES: Crash[] = [
   { when: 'after its commit', link: 'postgres', request: () => statement('COMMIT'), at: 'answer', inForce: 'new' }
 ]
 
+// Some 60 processes start here, which takes minutes on a machine that is busy.
+t.setTimeout(900_000)
+
 const { broker, proxy } = await brokerBehindProxy(t)
 const kafka = sharedFilters(proxy)
 const postgres = await testPostgres(t)
