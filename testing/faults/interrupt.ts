@@ -1,7 +1,7 @@
 import { until, type ServiceProcess, type TcpProxy } from '@orders/testing/framework'
 import { catchOnce, type RequestKind } from './requests.ts'
 
-/** A relay as a process, with a proxy of its own between it and Postgres. */
+/** A relay, or another program of it, as a process with a proxy of its own between it and Postgres. */
 export interface ProxiedRelay {
   name: string
   service: ServiceProcess
@@ -15,14 +15,17 @@ export interface Moment {
   /** The connection on which the request is seen. */
   link: 'kafka' | 'postgres'
   request: (relay: string) => RequestKind
-  /** At the answer; or at the request, which then arrives after the relay goes on. */
-  at: 'answer' | 'request'
+  /**
+   * At the answer; or at the request, which arrives after the relay goes on, or never. Cut off (from Postgres only): it never arrives,
+   * and the server does not see the connection end either.
+   */
+  at: 'answer' | 'request' | 'lost request' | 'cut off'
 }
 
 export interface Interruption {
   relay: ProxiedRelay
   /** The proxy of the broker. */
-  kafka: TcpProxy
+  kafka: Pick<TcpProxy, 'filter'>
   signal: 'SIGSTOP' | 'SIGKILL'
   /** Called again and again until the moment has come. */
   meanwhile: () => Promise<unknown>
@@ -37,9 +40,11 @@ export async function interrupt ({ when, link, request, at }: Moment, { relay, k
   const arrival = Promise.withResolvers<'forward'>()
   let interrupted = false
   const proxy = link === 'kafka' ? kafka : relay.postgres
-  proxy.filter(catchOnce(request(relay.name), at, () => {
+  proxy.filter(catchOnce(request(relay.name), at === 'answer' ? 'answer' : 'request', () => {
     relay.service.kill(signal)
     interrupted = true
+    if (at === 'cut off') relay.postgres.hang()
+    if (at === 'cut off' || at === 'lost request') return 'swallow'
     return at === 'answer' ? 'forward' : arrival.promise
   }))
   await until(async () => {

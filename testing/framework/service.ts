@@ -14,6 +14,8 @@ export type LogLine = Record<string, unknown> & { msg?: string, level?: string }
 export interface ServiceOptions {
   /** Runs the compiled code (`npm run build`), as images do. Stripping types would cost time and memory at the start. */
   built?: boolean
+  /** Another program in the service's `bin` folder than `main`. */
+  program?: string
 }
 
 /** One of the services as a process, from its sources unless `built` is set. */
@@ -23,16 +25,18 @@ export class ServiceProcess {
   readonly logs: LogLine[] = []
   readonly #env: Record<string, string>
   readonly #onLog: (line: LogLine) => void
-  readonly #built: boolean
+  readonly #program: string[]
   #child: ChildProcess | undefined
   #pid: number | undefined
   #exit: Promise<number | null> | undefined
   #listening: LogLine | undefined
 
   /** @param onLog called with every line of its log */
-  constructor (name: ServiceName, env: Record<string, string>, onLog: (line: LogLine) => void = () => {}, { built = false }: ServiceOptions = {}) {
+  constructor (name: ServiceName, env: Record<string, string>, onLog: (line: LogLine) => void = () => {}, { built = false, program = 'main' }: ServiceOptions = {}) {
     this.name = name
-    this.#built = built
+    this.#program = built
+      ? [checkoutPath(`services/${name}/dist/bin/${program}.js`)]
+      : ['--conditions=@orders/source', checkoutPath(`services/${name}/src/bin/${program}.ts`)]
     this.#env = env
     this.#onLog = onLog
   }
@@ -61,7 +65,7 @@ export class ServiceProcess {
     const child = spawn('/bin/sh', guardArguments({
       name: this.name,
       command: process.execPath,
-      args: this.#built ? [checkoutPath(`services/${this.name}/dist/bin/main.js`)] : ['--conditions=@orders/source', checkoutPath(`services/${this.name}/src/bin/main.ts`)],
+      args: this.#program,
       stopSignal: 'SIGKILL'
     }), {
       // A process group of its own: the terminal's Ctrl-C must not reach the services, which are stopped in order.

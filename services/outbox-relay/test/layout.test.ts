@@ -1,38 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { runCommand } from '@orders/testing/servers'
 import { until } from '@orders/testing/framework'
 import t from 'tap'
-import { NO_ANOMALIES, RelayFixture, type Relay } from './fixture/relay-fixture.ts'
+import { refuses, whilePosting } from './fixture/layout.ts'
+import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
 
 const AGGREGATES = Array.from({ length: 12 }, (_, index) => `a${index}`)
-const CHANGE = new URL('../src/bin/change-layout.ts', import.meta.url).pathname
-
-/** Posts until `work` has resolved. */
-async function whilePosting<T> (fixture: RelayFixture, work: Promise<T>): Promise<T> {
-  const done = new AbortController()
-  work.finally(() => { done.abort() }).catch(() => {})
-  while (!done.signal.aborted) {
-    await fixture.post(...AGGREGATES)
-    await delay(20)
-  }
-  return work
-}
-
-async function refuses ({ service }: Relay, setting: string): Promise<void> {
-  await until(async () => {
-    const { status } = await fetch(`${service.ops}/readyz`)
-    return status === 503 && service.logs.some(({ event, err }) => event === 'layout_mismatch' && String((err as { message?: string }).message).includes(setting))
-  }, { what: `a refusal because of ${setting}` })
-}
-
-/** Runs the program that changes the layout, with these settings. */
-async function change (fixture: RelayFixture, settings: Record<string, string>): Promise<void> {
-  await runCommand(process.execPath, ['--conditions=@orders/source', CHANGE], {
-    env: {
-      PATH: process.env.PATH, DATABASE_URL: fixture.databaseUrl, KAFKA_BROKERS: fixture.brokers, RELAY_NAME: fixture.relayName, RELAY_DEFAULT_TOPIC: fixture.topic, ...settings
-    }
-  })
-}
 
 t.test('a relay whose settings differ from its database\'s does not publish, and names the setting', async (t) => {
   const fixture = await RelayFixture.create(t)
@@ -41,7 +12,7 @@ t.test('a relay whose settings differ from its database\'s does not publish, and
   await fixture.published()
   for (const [setting, value] of [['RELAY_SHARDS', '2'], ['RELAY_NAME', `${fixture.relayName}-renamed`], ['RELAY_DELIVERY', 'at-least-once']] as const) {
     const other = await fixture.relay(`with another ${setting}`, { [setting]: value })
-    await whilePosting(fixture, refuses(other, setting))
+    await whilePosting(fixture, AGGREGATES, refuses(other, setting))
     await fixture.published()
     t.equal(await fixture.leader(), 'old')
     other.service.kill('SIGTERM')
@@ -65,9 +36,9 @@ t.test('the number of shards is changed while relays publish, up and down: nothi
   await fixture.post(...AGGREGATES)
   for (const shards of ['3', '2']) {
     const next = await fixture.relay(`${shards} shards`, { RELAY_SHARDS: shards })
-    await whilePosting(fixture, refuses(next, 'RELAY_SHARDS'))
-    await whilePosting(fixture, change(fixture, { RELAY_SHARDS: shards }))
-    await whilePosting(fixture, refuses(publishing, 'RELAY_SHARDS'))
+    await whilePosting(fixture, AGGREGATES, refuses(next, 'RELAY_SHARDS'))
+    await whilePosting(fixture, AGGREGATES, fixture.changeLayout({ RELAY_SHARDS: shards }))
+    await whilePosting(fixture, AGGREGATES, refuses(publishing, 'RELAY_SHARDS'))
     await until(async () => (await fetch(`${next.service.ops}/readyz`)).status === 200, { what: 'the new relay to be ready' })
     await fixture.published()
     for (let shard = 0; shard < Number(shards); shard++) t.equal(await fixture.leader(shard), next.name)
@@ -90,7 +61,7 @@ t.test('the name is changed while a batch is in Kafka that Postgres has not comp
   relay.service.kill('SIGKILL')
   await relay.service.exited()
   const RELAY_NAME = `${fixture.relayName}-renamed`
-  await change(fixture, { RELAY_NAME })
+  await fixture.changeLayout({ RELAY_NAME })
   const renamed = await fixture.relay('new', { RELAY_NAME })
   await fixture.post(...AGGREGATES)
   await fixture.published()

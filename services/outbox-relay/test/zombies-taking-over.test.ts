@@ -3,10 +3,7 @@ import { brokerBehindProxy } from './fixture/broker.ts'
 import { interrupt, type Moment } from '@orders/testing/faults/interrupt'
 import { kafkaRequest, statement } from '@orders/testing/faults/requests'
 import { NO_ANOMALIES, RelayFixture } from './fixture/relay-fixture.ts'
-import { AGGREGATES, makeZombie, SHORT_LEASE } from './fixture/zombie.ts'
-
-const CLAIMED: Moment = { when: 'after the claim', link: 'postgres', request: () => statement('outbox_claim'), at: 'answer' }
-const COMMITTED: Moment = { when: 'after the commit', link: 'kafka', request: (relay) => kafkaRequest('EndTxn', relay), at: 'answer' }
+import { AGGREGATES, CLAIMED, COMMITTED, makeZombie, SHORT_LEASE } from './fixture/zombie.ts'
 
 /** The requests of a takeover, in order; `killed` is when the leader before was killed. */
 const MOMENTS: Array<Moment & { killed: Moment }> = [

@@ -27,7 +27,7 @@ try {
   })
   if (!changed) logger.info({ event: 'layout_unchanged' }, 'nothing to change: no relay has published from this database yet, or it has these settings already')
 } catch (error) {
-  logger.fatal({ event: 'layout_change_failed', err: error }, 'the settings were not changed')
+  logger.fatal({ event: 'layout_change_failed', err: error }, 'the change of the settings failed; run it again')
   process.exitCode = 1
 } finally {
   await db.end()

@@ -3,7 +3,7 @@ import type { KafkaConnection } from '@orders/kafka'
 import {
   announceLayoutChange, changeLayout as writeLayout, FencedError, readLayout, takeOverShard, type Fence, type Layout, type LayoutSettings, type TakenOver
 } from '@orders/outbox'
-import { withTransaction } from '@orders/service-kit'
+import { isUnavailable, withTransaction } from '@orders/service-kit'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { ExactlyOnceOptions } from '../publishing/delivery.ts'
@@ -22,14 +22,14 @@ export interface ChangeLayoutOptions {
   logger: Logger
 }
 
-/** Relays take no shard over for this long; a change of 64 shards takes less. */
-const KEEP_AWAY_MS = 30_000
+/** Relays take no shard over for this long, in milliseconds; a change of 64 shards takes less. */
+export const KEEP_AWAY_MS = 30_000
 const ATTEMPTS = 5
 const PAUSE_MS = 1_000
 
 /**
  * Changes the settings that all relays of a database must have in common. No relay has to be stopped, and nothing is published twice or
- * out of order. If the change ends halfway, the old settings stay.
+ * out of order. If the change ends halfway, the old settings stay, and their relays publish again after {@link KEEP_AWAY_MS}.
  *
  * 1. Take over every shard of the old settings and of the new ones, which fences their leaders.
  * 2. Settle the batch in flight of each shard, as every takeover does. Now no batch is between Postgres and Kafka.
@@ -38,21 +38,31 @@ const PAUSE_MS = 1_000
  *
  * From then on relays with the old settings do not publish, and relays with the new ones do.
  *
+ * A lost connection, and a lock that an earlier change still holds, are followed by another attempt. It first reads which settings are in
+ * force: the answer that was lost may be the one of the commit.
+ *
  * @returns whether there was anything to change
  * @throws FencedError when relays took shards over at every attempt
+ * @throws the error of Postgres or Kafka. If it is one of Postgres, the settings may be changed
  */
 export async function changeLayout (options: ChangeLayoutOptions): Promise<boolean> {
   const { db, logger, settings } = options
+  let from: Layout | undefined
   for (let attempt = 1; ; attempt++) {
-    const found = await readLayout(db)
-    if (found === undefined || differencesOf(settings, found).length === 0) return false
     try {
-      await change(found, options)
-      logger.info({ event: 'layout_changed', from: describe(found), to: settings }, 'the settings of this database\'s relays are changed')
+      const found = await readLayout(db)
+      const isInForce = found === undefined || differencesOf(settings, found).length === 0
+      if (isInForce && from === undefined) return false
+      from ??= found
+      // Otherwise an earlier attempt has changed them, and its answer was lost.
+      if (!isInForce) await change(found, options)
+      logger.info({ event: 'layout_changed', from: from && describe(from), to: settings }, 'the settings of this database\'s relays are changed')
       return true
     } catch (error) {
-      if (!(error instanceof FencedError) || attempt === ATTEMPTS) throw error
-      logger.info({ event: 'layout_change_raced', err: error, attempt }, 'a relay took a shard over meanwhile; trying again')
+      const isRace = error instanceof FencedError
+      if (!(isRace || isUnavailable(error)) || attempt === ATTEMPTS) throw error
+      logger.info({ event: isRace ? 'layout_change_raced' : 'layout_change_unanswered', err: error, attempt },
+        isRace ? 'a relay took a shard over meanwhile; trying again' : 'no answer from Postgres; finding out which settings are in force, and trying again')
       await delay(PAUSE_MS)
     }
   }
