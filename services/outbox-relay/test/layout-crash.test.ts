@@ -30,8 +30,8 @@ interface Crash extends Moment {
 /** In the order of the work. */
 const CRASHES: Crash[] = [
   { when: 'after the change is announced', link: 'postgres', request: () => statement('SET changing_until'), at: 'answer' },
-  { when: 'after the takeover of the first shard', link: 'postgres', request: () => statement('INSERT INTO relay_shard'), at: 'answer' },
-  { when: 'with the former producer fenced', link: 'kafka', request: (change) => kafkaRequest('InitProducerId', change), at: 'answer', inFlight: CLAIMED },
+  { when: 'after the takeover of the first shard', link: 'postgres', request: () => statement('UPDATE relay_shard AS s'), at: 'answer' },
+  { when: 'with the former producer fenced', link: 'kafka', request: (change) => kafkaRequest('InitProducerId', change), at: 'answer', inFlight: CLAIMED, onlyAtOnce: true },
   { when: 'in the transaction in which the position is read', link: 'kafka', request: (change) => kafkaRequest('TxnOffsetCommit', change), at: 'answer', inFlight: COMMITTED, onlyAtOnce: true },
   { when: 'before the batch in flight is completed', link: 'postgres', request: () => statement('outbox_complete'), at: 'lost request', inFlight: COMMITTED },
   { when: 'after the batch in flight is completed', link: 'postgres', request: () => statement('outbox_complete'), at: 'answer', inFlight: COMMITTED, onlyAtOnce: true },
