@@ -149,6 +149,30 @@ t.test('numbers of settings stay numbers, and a setting replaces the chart\'s ow
   t.match(config?.object.data, { RELAY_BATCH_BYTES: '104857600', RELAY_EAGER_TAKEOVER: 'false' }, 'not 1.048576e+08')
 })
 
+t.test('names that YAML would read as numbers, null or aliases stay names', async (t) => {
+  const manifests = splitManifests(await runHelm(helm, 'template', ['--namespace', 'orders', '--set-string',
+    'topics.events.name=1234,outboxRelay.name=0123,orderConsumer.group=1e3: #,orderApi.priorityClassName=true,image.pullSecrets[0]=12,' +
+    'orderApi.ingress.host=*.example.com,orderApi.ingress.tlsSecret=0x1f,kafka.strimzi.storage.size=2,kafka.strimzi.relaySecret=123',
+  '--set', 'orderApi.ingress.enabled=true,orderConsumer.keda.enabled=true,orderConsumer.keda.lagThreshold=1000000,monitoring.rules.enabled=true,monitoring.rules.oldestAgeSeconds=1000000'
+  ], undefined, 'null'))
+  const found = (name: string) => manifests.find((manifest) => nameOf(manifest) === name)?.object
+  for (const manifest of manifests) {
+    const { name, labels } = manifest.object.metadata as { name: unknown, labels: Record<string, unknown> }
+    t.match({ name, labels }, { name: String, labels: { 'app.kubernetes.io/instance': 'null' } }, nameOf(manifest))
+    for (const [label, value] of Object.entries(labels)) t.type(value, 'string', `${nameOf(manifest)} ${label}`)
+  }
+  t.match(found('ConfigMap null-outbox-relay'), { data: { RELAY_NAME: '0123', RELAY_DEFAULT_TOPIC: '1234' } })
+  t.match(found('ConfigMap null-order-consumer'), { data: { CONSUMER_GROUP: '1e3: #', CONSUMER_TOPIC: '1234' } })
+  t.match(found('KafkaTopic 1234'), { metadata: { name: '1234', labels: { 'strimzi.io/cluster': 'null' } } })
+  t.match(found('KafkaUser null-order-consumer'), { spec: { authorization: { acls: [{ resource: { name: '1234' } }, { resource: { name: '1e3: #' } }, {}] } } })
+  t.match(found('KafkaNodePool null'), { spec: { storage: { volumes: [{ size: '2' }] } } })
+  t.match(found('Ingress null-order-api'), { spec: { rules: [{ host: '*.example.com' }], tls: [{ hosts: ['*.example.com'], secretName: '0x1f' }] } })
+  t.match(found('Deployment null-order-api'), { spec: { template: { spec: { priorityClassName: 'true', imagePullSecrets: [{ name: '12' }] } } } })
+  t.match(found('Deployment null-outbox-relay'), { spec: { template: { spec: { volumes: [{}, {}, { secret: { secretName: '123' } }] } } } })
+  t.match(found('ScaledObject null-order-consumer'), { spec: { triggers: [{ metadata: { consumerGroup: '1e3: #', topic: '1234', lagThreshold: '1000000' } }] } })
+  t.match(JSON.stringify(found('PrometheusRule null-alerts')), / > 1000000"/)
+})
+
 t.test('the README\'s table matches the comments (npm run chart)', async (t) => {
   t.equal(await readFile(new URL('README.md', CHART), 'utf8'), await renderReadme())
 })
@@ -202,6 +226,23 @@ for (const [values, complaint] of REFUSED) {
     t.match(found, complaint)
   })
 }
+
+for (const release of ['123', 'my.release', `${'a'.repeat(39)}.b`]) {
+  t.test(`refused: a release called ${release}, which no Service can be called after`, async (t) => {
+    const render = (...args: string[]) => runHelm(helm, 'template', ['--values', valuesFile('default'), ...args], undefined, release)
+      .then((rendered) => rendered, (error: Error & { stderr: string }) => error.stderr)
+    t.match(await render(), `found ${release}. Choose another name for the release, or set fullnameOverride`)
+    t.match(await render('--set', 'fullnameOverride=orders'), `app.kubernetes.io/instance: "${release}"`)
+  })
+}
+
+t.test('nobody reads the metrics if no readers are named', async (t) => {
+  const policies = splitManifests(await renderChart(helm, 'default', 'orders', '--set-json', 'networkPolicy.monitoring=[]')).filter(({ object }) => object.kind === 'NetworkPolicy')
+  t.ok(policies.length > 5)
+  for (const policy of policies) t.notMatch(policy.text, /port: ops/, nameOf(policy))
+  // An empty list of rules allows nothing, a rule without peers everyone.
+  t.match(policies.find((policy) => nameOf(policy) === 'NetworkPolicy orders-outbox-relay')?.object.spec, { policyTypes: ['Ingress', 'Egress'], ingress: [] })
+})
 
 const TAKEN = [
   `image.digests.orderApi=sha256:${'0'.repeat(64)},orderApi.podLabels.team=a,orderApi.priorityClassName=high,orderApi.serviceAccountAnnotations.a=b`,

@@ -26,7 +26,7 @@
 
 {{/* Selects the brokers, and not the entity operator: both have strimzi.io/kind=Kafka. */}}
 {{- define "orders.brokerLabels" -}}
-strimzi.io/cluster: {{ include "orders.fullname" . }}
+strimzi.io/cluster: {{ include "orders.fullname" . | quote }}
 strimzi.io/name: {{ include "orders.fullname" . }}-kafka
 {{- end -}}
 
@@ -84,16 +84,16 @@ KAFKA_SASL_PASSWORD_FILE: /secrets/kafka-user/password
 {{- with include "orders.kafkaCaSecret" .root }}
 - name: kafka-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     items:
-      - key: {{ if eq $.root.Values.kafka.mode "strimzi" }}ca.crt{{ else }}{{ $.root.Values.kafka.external.tls.caKey }}{{ end }}
+      - key: {{ ternary "ca.crt" $.root.Values.kafka.external.tls.caKey (eq $.root.Values.kafka.mode "strimzi") | quote }}
         path: ca.crt
 {{- end }}
 {{- with include "orders.kafkaUserSecret" . }}
 - name: kafka-user
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end -}}

@@ -2,7 +2,10 @@
 
 {{/* A ConfigMap's data: the settings of a service, and those that the values add or replace. Arguments: root, component, more (map). */}}
 {{- define "orders.config" -}}
-{{- range $name, $value := mergeOverwrite (include (printf "orders.settings.%s" .component) .root | fromYaml) .more }}
+{{- $settings := include (printf "orders.settings.%s" .component) .root | fromYaml -}}
+{{- /* fromYaml does not fail: without this check all settings would be replaced by a message. */}}
+{{- with $settings.Error }}{{ fail . }}{{ end }}
+{{- range $name, $value := mergeOverwrite $settings .more }}
 {{ $name }}: {{ include "orders.scalar" $value | quote }}
 {{- end }}
 {{- end -}}
