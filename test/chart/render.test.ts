@@ -153,7 +153,7 @@ t.test('names that YAML would read as numbers, null or aliases stay names', asyn
   const manifests = splitManifests(await runHelm(helm, 'template', ['--namespace', 'orders', '--set-string',
     'topics.events.name=1234,outboxRelay.name=0123,orderConsumer.group=1e3: #,orderApi.priorityClassName=true,image.pullSecrets[0]=12,' +
     'orderApi.ingress.host=*.example.com,orderApi.ingress.tlsSecret=0x1f,kafka.strimzi.storage.size=2,kafka.strimzi.relaySecret=123',
-  '--set', 'orderApi.ingress.enabled=true,orderConsumer.keda.enabled=true,orderConsumer.keda.lagThreshold=1000000,monitoring.rules.enabled=true,monitoring.rules.oldestAgeSeconds=1000000'
+    '--set', 'orderApi.ingress.enabled=true,orderConsumer.keda.enabled=true,orderConsumer.keda.lagThreshold=1000000,monitoring.rules.enabled=true,monitoring.rules.oldestAgeSeconds=1000000'
   ], undefined, 'null'))
   const found = (name: string) => manifests.find((manifest) => nameOf(manifest) === name)?.object
   for (const manifest of manifests) {
@@ -235,6 +235,16 @@ for (const release of ['123', 'my.release', `${'a'.repeat(39)}.b`]) {
     t.match(await render('--set', 'fullnameOverride=orders'), `app.kubernetes.io/instance: "${release}"`)
   })
 }
+
+t.test('the pods of Kafka can exist, whatever the length of the release\'s name', async (t) => {
+  for (const length of [6, 30, 31, 40, 53]) {
+    const rendered = await runHelm(helm, 'template', ['--set', 'kafka.strimzi.replicas=11'], undefined, 'o'.repeat(length))
+    const pods = operatorPods(splitManifests(rendered)).map(({ metadata }) => metadata.name)
+    t.equal(pods.length, 12)
+    // Ten brokers: a pool that is there keeps its name.
+    for (const pod of pods.slice(0, 10)) t.ok(pod.length <= 63, `${pod}: a label and a host name have no more than 63 characters`)
+  }
+})
 
 t.test('nobody reads the metrics if no readers are named', async (t) => {
   const policies = splitManifests(await renderChart(helm, 'default', 'orders', '--set-json', 'networkPolicy.monitoring=[]')).filter(({ object }) => object.kind === 'NetworkPolicy')

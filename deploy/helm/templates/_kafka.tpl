@@ -24,6 +24,13 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Name of the node pool. The operator calls a broker's pod <cluster>-<pool>-<number>, and that is the value of a label and a host
+     name: no pod with more than 63 characters is admitted. A short name keeps its pool of the same name. */}}
+{{- define "orders.nodePool" -}}
+{{- $name := include "orders.fullname" . -}}
+{{- if le (len $name) 30 -}}{{ $name }}{{- else -}}{{ printf "%s-%s" ($name | trunc 9 | trimSuffix "-") ($name | sha256sum | trunc 8) }}{{- end -}}
+{{- end -}}
+
 {{/* Selects the brokers, and not the entity operator: both have strimzi.io/kind=Kafka. */}}
 {{- define "orders.brokerLabels" -}}
 strimzi.io/cluster: {{ include "orders.fullname" . | quote }}
