@@ -257,6 +257,18 @@ t.test('the pods of Kafka can exist, whatever the length of the release\'s name'
   }
 })
 
+t.test('a pod is not killed before the time is over that its settings give it to stop', async (t) => {
+  const graceOf = async (service: string, ...args: string[]) => {
+    const manifests = splitManifests(await renderChart(helm, 'default', 'orders', ...args))
+    const template = podTemplate(manifests.find((manifest) => nameOf(manifest) === `Deployment orders-${service}`) as Manifest)
+    return (template?.spec as unknown as { terminationGracePeriodSeconds: number }).terminationGracePeriodSeconds
+  }
+  t.equal(await graceOf('order-api'), 40)
+  t.equal(await graceOf('order-api', '--set', 'orderApi.settings.SHUTDOWN_DELAY_MS=30000'), 60)
+  t.equal(await graceOf('order-consumer', '--set-string', 'orderConsumer.settings.SHUTDOWN_DEADLINE_MS=600000'), 620)
+  t.equal(await graceOf('outbox-relay', '--set-json', 'outboxRelay.settings={"SHUTDOWN_DEADLINE_MS":60500,"SHUTDOWN_DELAY_MS":0}'), 81)
+})
+
 t.test('nobody reads the metrics if no readers are named', async (t) => {
   const policies = splitManifests(await renderChart(helm, 'default', 'orders', '--set-json', 'networkPolicy.monitoring=[]')).filter(({ object }) => object.kind === 'NetworkPolicy')
   t.ok(policies.length > 5)
