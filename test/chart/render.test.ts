@@ -269,6 +269,17 @@ t.test('a pod is not killed before the time is over that its settings give it to
   t.equal(await graceOf('outbox-relay', '--set-json', 'outboxRelay.settings={"SHUTDOWN_DEADLINE_MS":60500,"SHUTDOWN_DELAY_MS":0}'), 81)
 })
 
+t.test('alerts look at the pods of their release, and not at those of another one whose name begins alike', async (t) => {
+  const rendered = await renderChart(helm, 'default', 'orders', '--set', 'monitoring.rules.enabled=true')
+  const selectors = [...rendered.matchAll(/namespace="orders",pod=~"([^"]*)"/g)].map(([, pattern = '']) => new RegExp(`^(?:${pattern})$`))
+  t.ok(selectors.length > 5)
+  for (const selector of selectors) {
+    t.match('orders-outbox-relay-7d9f8b6c5-x2x4z', selector)
+    t.match('orders-order-consumer-7d9f8b6c5-x2x4z', selector)
+    t.notMatch('orders-eu-outbox-relay-7d9f8b6c5-x2x4z', selector)
+  }
+})
+
 t.test('nobody reads the metrics if no readers are named', async (t) => {
   const policies = splitManifests(await renderChart(helm, 'default', 'orders', '--set-json', 'networkPolicy.monitoring=[]')).filter(({ object }) => object.kind === 'NetworkPolicy')
   t.ok(policies.length > 5)
