@@ -79,3 +79,22 @@ t.test('an error behind a request in flight is not taken for its answer', async 
   t.match(text, /^HTTP\/1.1 200 OK[^]*at last/)
   t.notMatch(text, / 400 /, 'and what was wrong gets no answer that could be taken for another one\'s')
 })
+
+t.test('a client that closes its side after its requests gets every answer, and then the connection ends', async (t) => {
+  const { http, release } = await servers(t)
+  const socket = open(t, http)
+  const ended = until(() => socket.closed, { what: 'the server to close its side too' })
+  let text = ''
+  socket.on('data', (chunk) => { text += String(chunk) })
+  socket.end('GET /slow HTTP/1.1\r\nHost: test\r\n\r\nGET /orders/1 HTTP/1.1\r\nHost: test\r\n\r\n')
+  // Answered only after the server has seen the end.
+  await talk(t, http, 'GET /orders/1 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
+  release()
+  await ended
+  t.match(text, /at last[^]*an order/)
+
+  const idle = open(t, http)
+  const closed = until(() => idle.closed, { what: 'an idle connection to close' })
+  idle.resume().end()
+  await closed
+})
