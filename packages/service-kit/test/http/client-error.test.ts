@@ -20,6 +20,8 @@ t.test('errors before any route get a problem too, on both ports', async (t) => 
   const end = 'Host: test\r\nConnection: close\r\n\r\n'
   const cases: Array<[name: string, request: string, status: number, type?: string]> = [
     ['a URL that cannot be decoded', `GET /livez%zz HTTP/1.1\r\n${end}`, 400],
+    ['a URL of another host than the header', `GET http://other/livez HTTP/1.1\r\n${end}`, 400],
+    ['a URL with a host, and a header without', 'GET http://test/livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 400],
     ['no HTTP', 'hello\r\n\r\n', 400],
     ['another method than there is', `ORDER /livez HTTP/1.1\r\n${end}`, 400],
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
@@ -97,4 +99,10 @@ t.test('a client that closes its side after its requests gets every answer, and 
   const closed = until(() => idle.closed, { what: 'an idle connection to close' })
   idle.resume().end()
   await closed
+})
+
+t.test('a request whose target is a whole URL is answered like any other', async (t) => {
+  const { http, ops } = await servers(t)
+  t.match(parse(await talk(t, http, 'GET http://test/orders/1?a=b HTTP/1.1\r\nHost: Test\r\nConnection: close\r\n\r\n')), { status: 200, body: 'an order' })
+  t.equal(parse(await talk(t, ops, 'GET http://test/livez HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')).status, 200)
 })
