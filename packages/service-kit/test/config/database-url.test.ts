@@ -107,7 +107,8 @@ t.test('the session has the required settings, whatever the defaults of database
   await admin.query(`CREATE DATABASE ${name}`)
   for (const setting of [
     "DateStyle = 'German, DMY'", "IntervalStyle = 'sql_standard'", "TimeZone = 'Asia/Kolkata'", 'extra_float_digits = -15', "bytea_output = 'escape'",
-    'standard_conforming_strings = off', "search_path = 'elsewhere'", "default_transaction_isolation = 'serializable'", 'default_transaction_read_only = on'
+    'standard_conforming_strings = off', "search_path = 'elsewhere'", "default_transaction_isolation = 'serializable'", 'default_transaction_read_only = on',
+    "idle_session_timeout = '1s'", "transaction_timeout = '1s'"
   ]) await admin.query(`ALTER DATABASE ${name} SET ${setting}`)
   const own = Object.assign(new URL(url), { pathname: `/${name}` })
   const show = async (search: string, names: string[]) => {
@@ -133,11 +134,11 @@ t.test('the session has the required settings, whatever the defaults of database
     plan_cache_mode: 'force_generic_plan',
     enable_seqscan: 'off'
   }
-  const defaults = { search_path: 'public, pg_temp', statement_timeout: '4s', lock_timeout: '3s', geqo: 'on' }
+  const defaults = { search_path: 'public, pg_temp', statement_timeout: '4s', lock_timeout: '3s', idle_session_timeout: '0', transaction_timeout: '0', geqo: 'on' }
   const names = Object.keys({ ...required, ...defaults })
   t.same(await show('', names), { ...required, ...defaults })
-  t.same(await show('?options=-c%20search_path%3Dorders,public%20-c%20geqo%3Doff%20-c%20datestyle%3Dsql%20-c%20enable_seqscan%3Don&statement_timeout=0&lock_timeout=60000', names), {
-    ...required, search_path: 'orders,public', statement_timeout: '0', lock_timeout: '1min', geqo: 'off'
+  t.same(await show('?options=-c%20search_path%3Dorders,public%20-c%20geqo%3Doff%20-c%20datestyle%3Dsql%20-c%20enable_seqscan%3Don%20-c%20idle_session_timeout%3D1min&statement_timeout=0&lock_timeout=60000', names), {
+    ...required, search_path: 'orders,public', statement_timeout: '0', lock_timeout: '1min', idle_session_timeout: '1min', transaction_timeout: '0', geqo: 'off'
   }, 'the URL overrides only settings that the code does not depend on')
 })
 
