@@ -149,6 +149,30 @@ t.test('numbers of settings stay numbers, and a setting replaces the chart\'s ow
   t.match(config?.object.data, { RELAY_BATCH_BYTES: '104857600', RELAY_EAGER_TAKEOVER: 'false' }, 'not 1.048576e+08')
 })
 
+t.test('names that YAML would read as numbers, null or aliases stay names', async (t) => {
+  const manifests = splitManifests(await runHelm(helm, 'template', ['--namespace', 'orders', '--set-string',
+    'topics.events.name=1234,outboxRelay.name=0123,orderConsumer.group=1e3: #,orderApi.priorityClassName=true,image.pullSecrets[0]=12,' +
+    'orderApi.ingress.host=*.example.com,orderApi.ingress.tlsSecret=0x1f,kafka.strimzi.storage.size=2,kafka.strimzi.relaySecret=123',
+    '--set', 'orderApi.ingress.enabled=true,orderConsumer.keda.enabled=true,orderConsumer.keda.lagThreshold=1000000,monitoring.rules.enabled=true,monitoring.rules.oldestAgeSeconds=1000000'
+  ], undefined, 'null'))
+  const found = (name: string) => manifests.find((manifest) => nameOf(manifest) === name)?.object
+  for (const manifest of manifests) {
+    const { name, labels } = manifest.object.metadata as { name: unknown, labels: Record<string, unknown> }
+    t.match({ name, labels }, { name: String, labels: { 'app.kubernetes.io/instance': 'null' } }, nameOf(manifest))
+    for (const [label, value] of Object.entries(labels)) t.type(value, 'string', `${nameOf(manifest)} ${label}`)
+  }
+  t.match(found('ConfigMap null-outbox-relay'), { data: { RELAY_NAME: '0123', RELAY_DEFAULT_TOPIC: '1234' } })
+  t.match(found('ConfigMap null-order-consumer'), { data: { CONSUMER_GROUP: '1e3: #', CONSUMER_TOPIC: '1234' } })
+  t.match(found('KafkaTopic 1234'), { metadata: { name: '1234', labels: { 'strimzi.io/cluster': 'null' } } })
+  t.match(found('KafkaUser null-order-consumer'), { spec: { authorization: { acls: [{ resource: { name: '1234' } }, { resource: { name: '1e3: #' } }, {}] } } })
+  t.match(found('KafkaNodePool null'), { spec: { storage: { volumes: [{ size: '2' }] } } })
+  t.match(found('Ingress null-order-api'), { spec: { rules: [{ host: '*.example.com' }], tls: [{ hosts: ['*.example.com'], secretName: '0x1f' }] } })
+  t.match(found('Deployment null-order-api'), { spec: { template: { spec: { priorityClassName: 'true', imagePullSecrets: [{ name: '12' }] } } } })
+  t.match(found('Deployment null-outbox-relay'), { spec: { template: { spec: { volumes: [{}, {}, { secret: { secretName: '123' } }] } } } })
+  t.match(found('ScaledObject null-order-consumer'), { spec: { triggers: [{ metadata: { consumerGroup: '1e3: #', topic: '1234', lagThreshold: '1000000' } }] } })
+  t.match(JSON.stringify(found('PrometheusRule null-alerts')), / > 1000000"/)
+})
+
 t.test('the README\'s table matches the comments (npm run chart)', async (t) => {
   t.equal(await readFile(new URL('README.md', CHART), 'utf8'), await renderReadme())
 })
@@ -181,9 +205,20 @@ const REFUSED: ReadonlyArray<readonly [values: string, complaint: RegExp]> = [
   ['outboxRelay.lease.renewDeadlineMs=20000', /expected renewDeadlineMs \(20000\) below durationMs \(15000\)/],
   ['outboxRelay.lease.retryPeriodMs=9000', /expected 1.2 times retryPeriodMs \(9000\) below renewDeadlineMs \(10000\)/],
   ['outboxRelay.settings.CONSUMER_GROUP=x', /CONSUMER_GROUP/],
+  ['outboxRelay.settings.RELAY_NAME=x', /outboxRelay.settings.RELAY_NAME: expected outboxRelay.name instead/],
+  ['outboxRelay.settings.RELAY_SHARDS=2', /expected outboxRelay.shards instead/],
+  ['outboxRelay.settings.RELAY_DEFAULT_TOPIC=x', /expected topics.events.name instead/],
+  ['outboxRelay.settings.RELAY_LEASE_NAMESPACE=x', /expected the namespace of the release instead/],
+  ['orderConsumer.settings.CONSUMER_GROUP=x', /orderConsumer.settings.CONSUMER_GROUP: expected orderConsumer.group instead/],
+  ['orderConsumer.settings.CONSUMER_DEAD_LETTER_TOPIC_FILE=x', /expected topics.deadLetters.name instead/],
   ['orderApi.image=x', /image/],
   ['kafka.mode=external', /brokers/],
   ['kafka.mode=external,kafka.external.brokers=kafka', /brokers/],
+  ['kafka.mode=external,kafka.external.brokers=kafka:99999', /brokers/],
+  ['kafka.mode=external,kafka.external.brokers=kafka:0', /brokers/],
+  ['kafka.mode=external,kafka.external.brokers=http://kafka:9092', /brokers/],
+  ['orderApi.autoscaling.enabled=true,orderApi.autoscaling.minReplicas=7', /expected minReplicas \(7\) not above maxReplicas \(6\)/],
+  ['orderConsumer.keda.enabled=true,orderConsumer.keda.minReplicas=4', /expected minReplicas \(4\) not above topics.events.partitions \(3\)/],
   ['kafka.mode=external,kafka.external.brokers=k:9092,kafka.external.sasl.mechanism=plain', /relaySecret/],
   ['postgres.mode=external', /existingSecret/],
   ['postgres.mode=mysql', /bundled/],
@@ -202,6 +237,56 @@ for (const [values, complaint] of REFUSED) {
     t.match(found, complaint)
   })
 }
+
+for (const release of ['123', 'my.release', `${'a'.repeat(39)}.b`]) {
+  t.test(`refused: a release called ${release}, which no Service can be called after`, async (t) => {
+    const render = (...args: string[]) => runHelm(helm, 'template', ['--values', valuesFile('default'), ...args], undefined, release)
+      .then((rendered) => rendered, (error: Error & { stderr: string }) => error.stderr)
+    t.match(await render(), `found ${release}. Choose another name for the release, or set fullnameOverride`)
+    t.match(await render('--set', 'fullnameOverride=orders'), `app.kubernetes.io/instance: "${release}"`)
+  })
+}
+
+t.test('the pods of Kafka can exist, whatever the length of the release\'s name', async (t) => {
+  for (const length of [6, 30, 31, 40, 53]) {
+    const rendered = await runHelm(helm, 'template', ['--set', 'kafka.strimzi.replicas=11'], undefined, 'o'.repeat(length))
+    const pods = operatorPods(splitManifests(rendered)).map(({ metadata }) => metadata.name)
+    t.equal(pods.length, 12)
+    // Ten brokers: a pool that is there keeps its name.
+    for (const pod of pods.slice(0, 10)) t.ok(pod.length <= 63, `${pod}: a label and a host name have no more than 63 characters`)
+  }
+})
+
+t.test('a pod is not killed before the time is over that its settings give it to stop', async (t) => {
+  const graceOf = async (service: string, ...args: string[]) => {
+    const manifests = splitManifests(await renderChart(helm, 'default', 'orders', ...args))
+    const template = podTemplate(manifests.find((manifest) => nameOf(manifest) === `Deployment orders-${service}`) as Manifest)
+    return (template?.spec as unknown as { terminationGracePeriodSeconds: number }).terminationGracePeriodSeconds
+  }
+  t.equal(await graceOf('order-api'), 40)
+  t.equal(await graceOf('order-api', '--set', 'orderApi.settings.SHUTDOWN_DELAY_MS=30000'), 60)
+  t.equal(await graceOf('order-consumer', '--set-string', 'orderConsumer.settings.SHUTDOWN_DEADLINE_MS=600000'), 620)
+  t.equal(await graceOf('outbox-relay', '--set-json', 'outboxRelay.settings={"SHUTDOWN_DEADLINE_MS":60500,"SHUTDOWN_DELAY_MS":0}'), 81)
+})
+
+t.test('alerts look at the pods of their release, and not at those of another one whose name begins alike', async (t) => {
+  const rendered = await renderChart(helm, 'default', 'orders', '--set', 'monitoring.rules.enabled=true')
+  const selectors = [...rendered.matchAll(/namespace="orders",pod=~"([^"]*)"/g)].map(([, pattern = '']) => new RegExp(`^(?:${pattern})$`))
+  t.ok(selectors.length > 5)
+  for (const selector of selectors) {
+    t.match('orders-outbox-relay-7d9f8b6c5-x2x4z', selector)
+    t.match('orders-order-consumer-7d9f8b6c5-x2x4z', selector)
+    t.notMatch('orders-eu-outbox-relay-7d9f8b6c5-x2x4z', selector)
+  }
+})
+
+t.test('nobody reads the metrics if no readers are named', async (t) => {
+  const policies = splitManifests(await renderChart(helm, 'default', 'orders', '--set-json', 'networkPolicy.monitoring=[]')).filter(({ object }) => object.kind === 'NetworkPolicy')
+  t.ok(policies.length > 5)
+  for (const policy of policies) t.notMatch(policy.text, /port: ops/, nameOf(policy))
+  // An empty list of rules allows nothing, a rule without peers everyone.
+  t.match(policies.find((policy) => nameOf(policy) === 'NetworkPolicy orders-outbox-relay')?.object.spec, { policyTypes: ['Ingress', 'Egress'], ingress: [] })
+})
 
 const TAKEN = [
   `image.digests.orderApi=sha256:${'0'.repeat(64)},orderApi.podLabels.team=a,orderApi.priorityClassName=high,orderApi.serviceAccountAnnotations.a=b`,

@@ -24,9 +24,16 @@
 {{- end -}}
 {{- end -}}
 
+{{/* Name of the node pool. The operator calls a broker's pod <cluster>-<pool>-<number>, and that is the value of a label and a host
+     name: no pod with more than 63 characters is admitted. A short name keeps its pool of the same name. */}}
+{{- define "orders.nodePool" -}}
+{{- $name := include "orders.fullname" . -}}
+{{- if le (len $name) 30 -}}{{ $name }}{{- else -}}{{ printf "%s-%s" ($name | trunc 9 | trimSuffix "-") ($name | sha256sum | trunc 8) }}{{- end -}}
+{{- end -}}
+
 {{/* Selects the brokers, and not the entity operator: both have strimzi.io/kind=Kafka. */}}
 {{- define "orders.brokerLabels" -}}
-strimzi.io/cluster: {{ include "orders.fullname" . }}
+strimzi.io/cluster: {{ include "orders.fullname" . | quote }}
 strimzi.io/name: {{ include "orders.fullname" . }}-kafka
 {{- end -}}
 
@@ -84,16 +91,16 @@ KAFKA_SASL_PASSWORD_FILE: /secrets/kafka-user/password
 {{- with include "orders.kafkaCaSecret" .root }}
 - name: kafka-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     items:
-      - key: {{ if eq $.root.Values.kafka.mode "strimzi" }}ca.crt{{ else }}{{ $.root.Values.kafka.external.tls.caKey }}{{ end }}
+      - key: {{ ternary "ca.crt" $.root.Values.kafka.external.tls.caKey (eq $.root.Values.kafka.mode "strimzi") | quote }}
         path: ca.crt
 {{- end }}
 {{- with include "orders.kafkaUserSecret" . }}
 - name: kafka-user
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
 {{- end }}
 {{- end -}}

@@ -1,7 +1,12 @@
 {{/* Names and labels of the objects. */}}
 
 {{- define "orders.fullname" -}}
-{{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $name := .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- /* Helm accepts more: a Service whose name begins with a digit, or has a dot, would be refused after other objects were made. */}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "the release's name: expected a letter, then letters, digits and -, as names of Services have it, found %s. Choose another name for the release, or set fullnameOverride." .Release.Name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{/* Name of a component's objects. Arguments: root, component. */}}
@@ -13,7 +18,7 @@
      Arguments: root, and component where it is one component's pods. */}}
 {{- define "orders.selectorLabels" -}}
 app.kubernetes.io/name: {{ .root.Chart.Name }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 {{- with .component }}
 app.kubernetes.io/component: {{ . }}
 {{- end }}

@@ -55,8 +55,10 @@
 {{- end -}}
 
 {{- define "orders.allowMonitoring" -}}
+{{- with .Values.networkPolicy.monitoring -}}
 - from:
-    {{- toYaml .Values.networkPolicy.monitoring | nindent 4 }}
+    {{- toYaml . | nindent 4 }}
   ports:
     - {port: ops, protocol: TCP}
+{{- end -}}
 {{- end -}}

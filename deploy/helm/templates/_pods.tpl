@@ -16,7 +16,7 @@
 {{- with .Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- end -}}
@@ -40,8 +40,8 @@ serviceAccountName: {{ include "orders.name" . }}
 automountServiceAccountToken: false
 # Otherwise a Service called order-api would set ORDER_API_PORT in every pod, and order-api would read it as its own setting.
 enableServiceLinks: false
-# Above SHUTDOWN_DELAY_MS and SHUTDOWN_DEADLINE_MS together.
-terminationGracePeriodSeconds: 40
+# Above SHUTDOWN_DELAY_MS and SHUTDOWN_DEADLINE_MS together, also where the values set them.
+terminationGracePeriodSeconds: {{ include "orders.gracePeriodSeconds" .values.settings }}
 {{- include "orders.imagePullSecrets" .root }}
 securityContext:
   {{- include "orders.podSecurityContext" (dict "uid" 65532) | nindent 2 }}
@@ -57,6 +57,13 @@ topologySpreadConstraints:
     matchLabelKeys: [pod-template-hash]
   {{- end }}
 {{- include "orders.scheduling" .values }}
+{{- end -}}
+
+{{/* Ten seconds more than a service takes to stop. Argument: the settings of its values. */}}
+{{- define "orders.gracePeriodSeconds" -}}
+{{- $delay := get . "SHUTDOWN_DELAY_MS" | default 10000 | int64 -}}
+{{- $deadline := get . "SHUTDOWN_DEADLINE_MS" | default 20000 | int64 -}}
+{{- max 40 (add 10 (div (add $delay $deadline 999) 1000)) -}}
 {{- end -}}
 
 {{/* As Pod Security `restricted` requires. Argument: uid. */}}
@@ -86,7 +93,7 @@ capabilities:
 {{- end }}
 {{- end }}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 

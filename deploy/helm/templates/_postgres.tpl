@@ -41,7 +41,7 @@
 {{- define "orders.databaseVolumes" -}}
 - name: database
   secret:
-    secretName: {{ include "orders.databaseSecret" .root }}
+    secretName: {{ include "orders.databaseSecret" .root | quote }}
     defaultMode: 0440
     items:
       - key: {{ .key }}
@@ -54,10 +54,10 @@
 # Only the certificate, not the key that the operator keeps beside it.
 - name: database-ca
   secret:
-    secretName: {{ . }}
+    secretName: {{ . | quote }}
     defaultMode: 0440
     items:
-      - key: {{ if eq $.Values.postgres.mode "external" }}{{ $.Values.postgres.external.tls.caKey }}{{ else }}ca.crt{{ end }}
+      - key: {{ ternary $.Values.postgres.external.tls.caKey "ca.crt" (eq $.Values.postgres.mode "external") | quote }}
         path: ca.crt
 {{- end }}
 {{- end -}}

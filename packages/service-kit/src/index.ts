@@ -10,6 +10,7 @@ export { runService, type ServiceContext } from './process/run-service.ts'
 
 export { connectionOptions, openClient, type ConnectionOptions, type ConnectionRequest } from './postgres/connection.ts'
 export { databaseCheck, UnusableDatabaseError, type DatabaseCheckOptions } from './postgres/database-check.ts'
+export { listen, ListenError } from './http/listen.ts'
 export { isContention, isUnavailable } from './postgres/errors.ts'
 export { OutageLog } from './postgres/outage-log.ts'
 export { createPool, guardPool, poolMetrics, poolOptions, postgresDriver, type PoolOptions } from './postgres/pool.ts'

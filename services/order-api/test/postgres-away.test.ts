@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Postgres } from '@orders/testing/servers'
 import { startService, testDatabase, until, type ServiceProcess } from '@orders/testing/framework'
+import pg from 'pg'
 import t, { type Test } from 'tap'
 import { OrderApiClient } from './order-api-client.ts'
 import { databaseUrl, evidenceOf, proxyOf } from './order-api.ts'
@@ -50,6 +51,43 @@ t.test('connections that are cut, or lose all packets: 503, no hang, and it reco
   t.same(await evidence.counts(), { orders: 3, events: 3, keys: 3 })
   await evidence.assertWhole(t)
 })
+
+t.test('a database that admits no connection, for whatever reason: 503, and it recovers', async (t) => {
+  const database = await testDatabase(t, { service: 'order-api' })
+  const name = new URL(database.ownerUrl).pathname.slice(1)
+  const server = new pg.Client(Object.assign(new URL(database.ownerUrl), { pathname: '/postgres' }).href)
+  await server.connect()
+  t.teardown(() => server.end())
+  const service = await startService(t, 'order-api', { DATABASE_URL: database.url('order_api') })
+  const client = new OrderApiClient(t, service)
+  const { pid } = service
+  for (const [close, reopen] of [
+    // SQLSTATE 55000, a wrong state.
+    [`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`],
+    // SQLSTATE 42501, as for a table without the right.
+    [`REVOKE CONNECT ON DATABASE ${name} FROM order_api`, `GRANT CONNECT ON DATABASE ${name} TO order_api`]
+  ] as const) {
+    await server.query(close)
+    await server.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name])
+    await assertAway(t, service, client)
+    await server.query(reopen)
+    await assertHealed(t, service, client, pid)
+  }
+})
+
+t.test('Postgres refuses an option of the URL: 503', async (t) => {
+  const database = await testDatabase(t, { service: 'order-api' })
+  // In the startup message, and in the statement that begins the session.
+  for (const option of ['geqo=maybe', 'no_such_setting=1', 'statement_timeout=abc']) {
+    const url = Object.assign(new URL(database.url('order_api')), { search: `options=-c%20${encodeURIComponent(option)}` })
+    await assertAway(t, ...await withClient(t, url.href))
+  }
+})
+
+async function withClient (t: Test, url: string): Promise<[ServiceProcess, OrderApiClient]> {
+  const service = await startService(t, 'order-api', { DATABASE_URL: url })
+  return [service, new OrderApiClient(t, service)]
+}
 
 t.test('Postgres is stopped, crashes, or starts after the service', async (t) => {
   const postgres = await Postgres.start({ settings: { shared_buffers: '32MB' } })

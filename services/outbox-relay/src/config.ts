@@ -15,6 +15,7 @@ export const settings = Type.Object({
     description: 'Name that all replicas of one relay share. The transactional ids and the position group are this name and the shard. Two databases on one Kafka need two names. The first relay writes the name into its database, and a relay with another name does not publish; change-layout.js changes it.'
   }),
   RELAY_IDENTITY: Type.Optional(Type.String({
+    pattern: '^[^\\s\\p{C}](?:[^\\p{C}]*[^\\s\\p{C}])?$',
     minLength: 1,
     maxLength: 200,
     description: 'Name of this replica in logs and in relay_shard. The host name if not set.'
@@ -65,6 +66,7 @@ export const settings = Type.Object({
   RELAY_SOURCE: Type.String({
     default: '/orders',
     minLength: 1,
+    format: 'uri-reference',
     description: 'The CloudEvents `source` of every event.'
   }),
   RELAY_BATCH_EVENTS: Type.Integer({

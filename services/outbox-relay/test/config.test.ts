@@ -19,6 +19,9 @@ const CONTRADICTIONS: Array<[settings: Record<string, string>, problem: RegExp]>
   [{ RELAY_TOPIC_GRACE_MS: '-1' }, /RELAY_TOPIC_GRACE_MS: must be >= 0/],
   [{ RELAY_SENDDEADLINE_MS: '1000' }, /RELAY_SENDDEADLINE_MS: there is no such setting, did you mean RELAY_SEND_DEADLINE_MS\?/],
   [{ RELAY_BATCH_EVENTS: '0' }, /RELAY_BATCH_EVENTS: must be >= 1, found 0/],
+  [{ RELAY_IDENTITY: ' ' }, /RELAY_IDENTITY: must match pattern/],
+  [{ RELAY_SOURCE: 'two words' }, /RELAY_SOURCE: must match format "uri-reference"/],
+  [{ RELAY_SOURCE: ' ' }, /RELAY_SOURCE: must match format "uri-reference"/],
   [{ RELAY_DELIVERY: 'at-most-once' }, /RELAY_DELIVERY: must be one of exactly-once, at-least-once/]
 ]
 

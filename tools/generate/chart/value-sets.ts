@@ -25,9 +25,9 @@ export function goldenFile (name: string): URL {
 }
 
 /** Runs helm without a cluster. @throws Error with helm's output in `stderr` */
-export async function runHelm (helm: string, command: 'lint' | 'template', args: readonly string[], chart = fileURLToPath(CHART)): Promise<string> {
+export async function runHelm (helm: string, command: 'lint' | 'template', args: readonly string[], chart = fileURLToPath(CHART), release = 'orders'): Promise<string> {
   const { stdout } = await run(helm, [
-    command, ...command === 'template' ? ['orders', chart] : [chart], '--kube-version', KUBERNETES, ...args
+    command, ...command === 'template' ? [release, chart] : [chart], '--kube-version', KUBERNETES, ...args
   ], { maxBuffer: 16 * 1_024 * 1_024 })
   return stdout
 }
@@ -39,6 +39,6 @@ export async function renderChart (helm: string, name: string, namespace: string
 /** Deterministic: random values are replaced. */
 export async function renderValueSet (helm: string, name: string): Promise<string> {
   return (await renderChart(helm, name, 'orders'))
-    .replaceAll(/\b[A-Za-z0-9]{32}(?=@|$)/gm, 'RANDOM')
+    .replaceAll(/\b[A-Za-z0-9]{32}(?=@|"?$)/gm, 'RANDOM')
     .replaceAll(/(checksum\/database: )[0-9a-f]{64}/g, '$1RANDOM')
 }

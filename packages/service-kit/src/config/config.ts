@@ -50,7 +50,7 @@ export function loadConfig<T extends TObject> (schema: T, { prefixes, env = proc
       problems.push(`${name}: ${(error as Error).message}`)
     }
   }
-  for (const found of [validate(schema, values), malformed(properties, values)]) {
+  for (const found of [validate(schema, values), malformed(properties, values), samePort(values)]) {
     const named = new Set(problems.map((problem) => problem.split(':', 1)[0]))
     problems.push(...found.filter((problem) => !named.has(problem.split(':', 1)[0])))
   }
@@ -90,6 +90,8 @@ function parse (text: string, { type }: PropertySchema): unknown {
   switch (type) {
     case 'integer':
     case 'number':
+      // 007 would be octal elsewhere, and 1.0 is what a template made of 1.
+      if (type === 'integer' && /^(-?0\d+|-0|-?\d+\.0+)$/.test(text)) throw new Error(`expected a number without leading zeros and without a fraction, found ${JSON.stringify(text)}`)
       if (!/^-?\d+(\.\d+)?$/.test(text) || text.length > 16) throw new Error(`expected a number, found ${JSON.stringify(text)}`)
       return Number(text)
     case 'boolean':
@@ -107,6 +109,14 @@ function malformed (properties: Record<string, PropertySchema>, values: Record<s
     const problemsOf = FORMATS[format]
     return problemsOf === undefined || typeof value !== 'string' ? [] : problemsOf(value).map((problem) => `${name}: ${problem}`)
   })
+}
+
+/** With one port for both, the service would start, bind the first and fail at the second. Port 0 takes two free ones. */
+function samePort ({ HTTP_HOST, HTTP_PORT, OPS_HOST, OPS_PORT }: Record<string, unknown>): string[] {
+  const isEvery = (host: unknown) => host === '0.0.0.0' || host === '::'
+  if (HTTP_PORT === undefined || HTTP_PORT === 0 || HTTP_PORT !== OPS_PORT) return []
+  if (HTTP_HOST !== OPS_HOST && !isEvery(HTTP_HOST) && !isEvery(OPS_HOST)) return []
+  return [`OPS_PORT: expected another port than HTTP_PORT, found ${String(OPS_PORT)} for both`]
 }
 
 /** Also fills in the defaults. Messages repeat numbers only: other values may be secrets. */

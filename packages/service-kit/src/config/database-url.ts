@@ -6,6 +6,8 @@ import { nearest } from './nearest.ts'
 export const SERVER_TIMEOUTS: readonly string[] = ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']
 const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify']
 const SSL_FILES = ['sslrootcert', 'sslcert', 'sslkey'] as const
+/** The driver takes any other text, also `false`, for a request to use TLS. */
+const SSL_VALUES = ['true', '1', '0', 'no-verify']
 const NUMBERS: readonly string[] = [...SERVER_TIMEOUTS, 'query_timeout']
 /** The parameters that the driver knows. It ignores all others silently, even `sslmod=require`. */
 const PARAMETERS = [
@@ -41,7 +43,9 @@ export function databaseUrlProblems (text: string): string[] {
     return [`expected host and port, such as db:5432 with a port from 1 to 65535, found none; ${HOW_TO_ESCAPE}`]
   }
   try {
-    for (const part of [url.username, url.password, url.hostname, url.pathname, url.search]) decodeURIComponent(part)
+    // Postgres ends a name at a NUL, so the rest of it would be lost.
+    const parts = [url.username, url.password, url.hostname, url.pathname, url.search].map(decodeURIComponent)
+    if (parts.some((part) => part.includes('\0'))) return ['expected a URL without NUL (%00), found one']
   } catch {
     return [`expected escapes that are UTF-8, found others; ${HOW_TO_ESCAPE}`]
   }
@@ -50,7 +54,7 @@ export function databaseUrlProblems (text: string): string[] {
 
 function addressProblems (url: URL): string[] {
   const problems: string[] = []
-  const host = url.searchParams.get('host') ?? url.hostname
+  const host = url.searchParams.get('host') ?? decodeURIComponent(url.hostname)
   const port = url.searchParams.get('port') ?? url.port
   const database = url.pathname.slice(1)
   if (host === '') problems.push('expected a host, found none')
@@ -64,7 +68,11 @@ function addressProblems (url: URL): string[] {
 function parameterProblems ({ searchParams }: URL): string[] {
   const problems: string[] = []
   for (const name of new Set(searchParams.keys())) {
-    if (PARAMETERS.includes(name)) continue
+    if (PARAMETERS.includes(name)) {
+      // The driver takes the last one, and this check would see the first: `sslmode=require&sslmode=disable` turns TLS off.
+      if (searchParams.getAll(name).length > 1) problems.push(`expected ${name} once, found it more than once`)
+      continue
+    }
     // What follows an unescaped ? may be part of a password: do not repeat it unless it looks like a parameter.
     const shown = /^[\w.-]{1,40}$/.test(name) ? ` ${name}` : ''
     const close = nearest(name, PARAMETERS)
@@ -76,10 +84,13 @@ function parameterProblems ({ searchParams }: URL): string[] {
   }
   const mode = searchParams.get('sslmode')
   if (mode !== null && !SSL_MODES.includes(mode)) problems.push(`expected sslmode to be one of ${SSL_MODES.join(', ')}, found another`)
+  const ssl = searchParams.get('ssl')
+  if (ssl !== null && !SSL_VALUES.includes(ssl)) problems.push(`expected ssl to be one of ${SSL_VALUES.join(', ')}, found another; sslmode=disable turns TLS off`)
   if (mode === 'verify-ca' && searchParams.get('uselibpqcompat') === 'true' && !searchParams.has('sslrootcert')) problems.push('expected sslrootcert together with sslmode=verify-ca, found none')
   if (searchParams.has('sslcert') !== searchParams.has('sslkey')) problems.push('expected sslcert and sslkey together, found one of them')
   const negotiation = searchParams.get('sslnegotiation')
   if (negotiation !== null && negotiation !== 'postgres' && negotiation !== 'direct') problems.push('expected sslnegotiation to be one of postgres, direct, found another')
+  if (negotiation === 'direct' && (mode === 'disable' || (mode === null && ssl === '0'))) problems.push('expected TLS together with sslnegotiation=direct, found it turned off')
   const encoding = searchParams.get('client_encoding')
   if (encoding !== null && !/^(utf-?8|auto)$/i.test(encoding)) problems.push('expected client_encoding UTF8, the only one that the services speak, found another')
   for (const name of SSL_FILES) {

@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
 import { databaseTlsSettings } from './database-tls.ts'
 
+const HOST = '^\\S+$'
+
 const port = (value: number, description: string) => Type.Integer({ default: value, minimum: 0, maximum: 65_535, description })
 
 export const postgresSettings = {
@@ -16,12 +18,12 @@ export const postgresSettings = {
 }
 
 export const httpSettings = {
-  HTTP_HOST: Type.String({ default: '0.0.0.0', description: 'Address that the service listens on.' }),
+  HTTP_HOST: Type.String({ pattern: HOST, default: '0.0.0.0', description: 'Address that the service listens on.' }),
   HTTP_PORT: port(3000, 'Port of the service. 0 takes a free port.')
 }
 
 export const opsSettings = {
-  OPS_HOST: Type.String({ default: '0.0.0.0', description: 'Address of the ops port.' }),
+  OPS_HOST: Type.String({ pattern: HOST, default: '0.0.0.0', description: 'Address of the ops port.' }),
   OPS_PORT: port(9090, 'Port of `/livez`, `/readyz` and `/metrics`. 0 takes a free port.')
 }
 

@@ -44,6 +44,9 @@ export function createHttpServer (handler: RequestListener, { exchangeDeadlineMs
     shouldUpgradeCallback: () => false
   }, handle)
   server.timeout = INACTIVITY_MS
+  // A client may close its side once its request is sent. By default Node closes the other side as well, and the answer to a request
+  // that took effect is lost. Not in Node's types: https://github.com/nodejs/node/blob/v24.x/lib/_http_server.js
+  Object.assign(server, { httpAllowHalfOpen: true })
   server.on('checkExpectation', handle)
   // Node emits this for any `expect` header that contains the words.
   server.on('checkContinue', (request, response) => {

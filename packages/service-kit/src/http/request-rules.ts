@@ -5,6 +5,8 @@ import { ProblemError } from './problem.ts'
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 /** `uri-host [ ":" port ]` of RFC 3986. May be empty. */
 const HOST = /^(\[[0-9a-fA-F:.]+\]|\[v[0-9a-fA-F]+\.[!$&'()*+,;=:\w.~-]+\]|(?:[!$&'()*+,;=\w.~-]|%[0-9a-fA-F]{2})*)(:\d*)?$/
+/** The host of a request whose target is a whole URL (absolute form). */
+const TARGET_HOST = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i
 /** Node keeps the first of several such headers. Another reader, such as a gateway, may take the last. */
 const ONCE = ['host', 'content-type']
 /** https://encoding.spec.whatwg.org/#names-and-labels */
@@ -51,6 +53,10 @@ function requireOneReading ({ raw, headers }: FastifyRequest): void {
     if (raw.httpVersion !== '1.0') throw new ProblemError(400, 'invalid-request', 'expected a header host, found none')
   } else if (!HOST.test(headers.host)) {
     throw new ProblemError(400, 'invalid-request', 'expected a host and a port in the header host, found something else')
+  }
+  const [, targetHost] = TARGET_HOST.exec(raw.url ?? '') ?? []
+  if (targetHost !== undefined && targetHost.toLowerCase() !== headers.host?.toLowerCase()) {
+    throw new ProblemError(400, 'invalid-request', 'expected the host of the URL in the header host, found another')
   }
 }
 

@@ -28,12 +28,23 @@ const TLS_CODE = new RegExp(`^(?:ERR_SSL_|ERR_TLS_|ERR_OSSL_|(?:${[
 /** Errors of `pg` without a code. */
 const OUTAGE_MESSAGES = /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Client has encountered a connection error|the database system is|does not support SSL connections|error establishing an SSL connection|before secure TLS connection was established/i
 
+const notOpened = new WeakSet<Error>()
+
+/**
+ * Marks the error of a connection that could not be opened. Whatever its code, it says nothing about the work: a database that
+ * accepts no connections has the code of a wrong state, a missing right to connect that of a missing right to a table.
+ */
+export function markNotOpened (error: unknown): void {
+  if (error instanceof Error) notOpened.add(error)
+}
+
 /**
  * Whether the same work can succeed later: Postgres is unavailable, or the statement met contention. False if the statement
  * itself is wrong. A query that hit its statement timeout (57014) counts too.
  */
 export function isUnavailable (error: unknown): boolean {
   if (!(error instanceof Error)) return false
+  if (notOpened.has(error)) return true
   if (error instanceof AggregateError && error.errors.some(isUnavailable)) return true
   const { code = '', syscall = '' } = error as NodeJS.ErrnoException
   return NETWORK_CODES.has(code) || isOutageState(code) || TLS_CODE.test(code) || (typeof syscall === 'string' && OPENING.has(syscall)) ||

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { Gauge, type Registry } from 'prom-client'
 import { parseSessionOptions } from '../config/database-url.ts'
 import { connectionOptions } from './connection.ts'
-import { isLostRace } from './errors.ts'
+import { isLostRace, markNotOpened } from './errors.ts'
 import { isStaleStatement, unnamed } from './stale-statement.ts'
 
 const SECOND_MS = 1_000
@@ -65,13 +65,29 @@ export function createPool (options: PoolOptions & { logger: Logger }): pg.Pool 
 }
 
 /**
- * A pool that retries a single statement once, in two cases. A migration changed the tables of a prepared statement: it would
+ * A pool whose connect errors count as an outage, and that retries a single statement once, in two cases. A migration changed the tables of a prepared statement: it would
  * fail for the rest of its connection's life, so the pool drops the connection. Or the statement lost a race: it was a
  * transaction of its own, and was rolled back.
  *
  * For whole transactions: `withTransaction`.
  */
 class ServicePool extends pg.Pool {
+  /** `query` of the superclass calls it as well, with a callback. */
+  override connect (...args: any[]): any {
+    const [callback] = args as [((error: Error | undefined, ...rest: unknown[]) => void) | undefined]
+    const open = super.connect.bind(this) as (callback?: unknown) => Promise<unknown>
+    if (callback !== undefined) {
+      return open((error: Error | undefined, ...rest: unknown[]) => {
+        markNotOpened(error)
+        callback(error, ...rest)
+      })
+    }
+    return open().catch((error: unknown) => {
+      markNotOpened(error)
+      throw error
+    })
+  }
+
   override query (...args: any[]): any {
     const [statement, values, callback] = args
     const send = super.query.bind(this) as (statement: unknown, values?: unknown) => Promise<unknown>

@@ -26,6 +26,14 @@ const REQUIRED: ReadonlyMap<string, string> = new Map([
 /** The schema of the migrations. `pg_temp` is last, so that no temporary table hides one of ours. */
 const SEARCH_PATH = ['search_path', 'public, pg_temp'] as const
 
+/**
+ * Defaults of a role that end idle sessions and long transactions. They would end the sessions that listen, and a long migration;
+ * the services have timeouts of their own. The URL can override them.
+ */
+const NO_TIMEOUTS = [['idle_session_timeout', '0'], ['transaction_timeout', '0']] as const
+/** Settings that older servers do not know: `transaction_timeout` is there since Postgres 17. */
+const NEWER: ReadonlySet<string> = new Set(['transaction_timeout'])
+
 type Settings = Iterable<readonly [name: string, value: string]>
 
 export interface WantedSettings {
@@ -42,7 +50,7 @@ export interface WantedSettings {
  * and some of them cannot be set later.
  */
 export function sessionSettings ({ defaults, ofUrl, fixed }: WantedSettings): Map<string, string> {
-  const settings = new Map([SEARCH_PATH, ...defaults])
+  const settings = new Map([SEARCH_PATH, ...NO_TIMEOUTS, ...defaults])
   for (const [name, value] of ofUrl) if (settings.has(name) || SERVER_TIMEOUTS.includes(name)) settings.set(name, value)
   return new Map([...settings, ...fixed, ...REQUIRED])
 }
@@ -60,6 +68,9 @@ export async function beginSession (client: pg.ClientBase, settings: ReadonlyMap
 }
 
 function beginStatement (settings: ReadonlyMap<string, string>): string {
-  const calls = [...settings].map(([name, value]) => `pg_catalog.set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, false)`)
+  const calls = [...settings].map(([name, value]) => {
+    const call = `pg_catalog.set_config(${pg.escapeLiteral(name)}, ${pg.escapeLiteral(value)}, false)`
+    return NEWER.has(name) ? `CASE WHEN pg_catalog.current_setting(${pg.escapeLiteral(name)}, true) IS NOT NULL THEN ${call} END` : call
+  })
   return `SELECT pg_catalog.pg_backend_pid() AS pid, ${calls.join(', ')}`
 }

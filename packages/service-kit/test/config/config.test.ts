@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig, opsSettings, postgresSettings } from '@orders/service-kit'
+import { ConfigError, httpSettings, loadConfig, opsSettings, postgresSettings } from '@orders/service-kit'
 import t from 'tap'
 import { Type } from 'typebox'
 
@@ -32,6 +32,9 @@ t.test('values are parsed by type, defaults are filled in, other variables are i
 t.test('only decimal numbers are numbers', async (t) => {
   for (const text of ['12abc', ' 7', '7 ', '1e3', '1e999', '0x10', 'NaN', '--1', '1.', '99999999999999999999']) {
     t.match(problemsOf({ ...url, RELAY_BATCH: text }), [/^RELAY_BATCH: expected a number, found/], text)
+  }
+  for (const text of ['7.0', '007', '-0', '00']) {
+    t.match(problemsOf({ ...url, RELAY_BATCH: text }), [/^RELAY_BATCH: expected a number without leading zeros/], text)
   }
   t.match(problemsOf({ ...url, RELAY_BATCH: '0' }), [/^RELAY_BATCH: must be >= 1, found 0/])
   t.match(problemsOf({ ...url, RELAY_BATCH: '1.5' }), [/^RELAY_BATCH: must be integer, found 1.5/])
@@ -99,4 +102,20 @@ t.test('variables of other programs do not prevent the start', async (t) => {
   }
   t.match(loadShared(foreign), { DATABASE_URL: 'postgres://h/d', OPS_PORT: 9090 })
   t.match(loadShared({ KAFKA_PORT: '9092' }), [/^KAFKA_PORT: there is no such setting/], 'a port that is only a number is a typo')
+})
+
+t.test('the two ports of a service are two', async (t) => {
+  const ports = (env: NodeJS.ProcessEnv) => {
+    try {
+      loadConfig(Type.Object({ ...httpSettings, ...opsSettings }), { prefixes: [], env })
+      return []
+    } catch (error) {
+      return (error as ConfigError).problems
+    }
+  }
+  t.same(ports({ OPS_PORT: '3000' }), ['OPS_PORT: expected another port than HTTP_PORT, found 3000 for both'])
+  t.match(ports({ HTTP_PORT: '8080', OPS_PORT: '8080', OPS_HOST: '127.0.0.1' }), [/^OPS_PORT/], 'an address and all addresses')
+  t.same(ports({ HTTP_PORT: '0', OPS_PORT: '0' }), [], 'two free ports')
+  t.same(ports({ HTTP_PORT: '8080', HTTP_HOST: '10.0.0.1', OPS_PORT: '8080', OPS_HOST: '127.0.0.1' }), [], 'two addresses')
+  t.match(ports({ HTTP_HOST: ' ', OPS_HOST: 'a b' }), [/^HTTP_HOST/, /^OPS_HOST/], 'no host has a blank')
 })

@@ -26,7 +26,7 @@ t.test('valid URLs', async (t) => {
     'postgres://u:%25%23%2F%3F%3A%40%20%C3%A9@h/d', 'postgres://u:pässword@h/d', 'postgres://u:p@ss@h/d', 'postgres://u:a&b=c+d;e@h/d',
     'postgres://u:p@h/d?sslmode=require', 'postgres://u:p@h/d?sslmode=verify-full&application_name=mine',
     'postgres://u:p@h/d?options=-c%20search_path%3Dorders,public%20--geqo=off&statement_timeout=0&lock_timeout=60000&client_encoding=UTF8',
-    'postgres://u:p@h/my-db_1'
+    'postgres://u:p@h/my-db_1', 'postgres://u:p@h/d?ssl=true', 'postgres://u:p@h/d?sslmode=require&sslnegotiation=direct'
   ]) t.same(problemsOf(url), [], url)
 })
 
@@ -57,6 +57,15 @@ t.test('invalid URLs are refused with the problem, and without their content', a
     ['postgres://u:secret@h:port/d', /host and port/],
     ['postgres://u:secret@h/d?port=99999', /port from 1/],
     ['postgres://u:secret@a,b:5432/d', /expected one host/],
+    ['postgres://u:secret@a%2Cb:5432/d', /expected one host/],
+    ['postgres://u:secret@h/d%00', /without NUL/],
+    ['postgres://u%00:secret@h/d', /without NUL/],
+    ['postgres://u:secret@h/d?sslmode=require&sslmode=disable', /sslmode once/],
+    ['postgres://u:secret@h/d?host=a&host=b', /host once/],
+    ['postgres://u:secret@h/d?options=-c%20geqo%3Doff&options=-c%20geqo%3Don', /options once/],
+    ['postgres://u:secret@h/d?ssl=false', /ssl to be one of true, 1, 0, no-verify/],
+    ['postgres://u:secret@h/d?ssl=', /ssl to be one of/],
+    ['postgres://u:secret@h/d?sslmode=disable&sslnegotiation=direct', /TLS together with sslnegotiation=direct/],
     ['postgres://u:secret@a:1,b:5432/d?target_session_attrs=read-write', /expected one host/],
     ['postgres://u:secret@h/d?host=a,b', /expected one host/],
     ['postgres://u:secret@h/a/b', /more than one \//],
@@ -98,7 +107,8 @@ t.test('the session has the required settings, whatever the defaults of database
   await admin.query(`CREATE DATABASE ${name}`)
   for (const setting of [
     "DateStyle = 'German, DMY'", "IntervalStyle = 'sql_standard'", "TimeZone = 'Asia/Kolkata'", 'extra_float_digits = -15', "bytea_output = 'escape'",
-    'standard_conforming_strings = off', "search_path = 'elsewhere'", "default_transaction_isolation = 'serializable'", 'default_transaction_read_only = on'
+    'standard_conforming_strings = off', "search_path = 'elsewhere'", "default_transaction_isolation = 'serializable'", 'default_transaction_read_only = on',
+    "idle_session_timeout = '1s'", "transaction_timeout = '1s'"
   ]) await admin.query(`ALTER DATABASE ${name} SET ${setting}`)
   const own = Object.assign(new URL(url), { pathname: `/${name}` })
   const show = async (search: string, names: string[]) => {
@@ -124,11 +134,11 @@ t.test('the session has the required settings, whatever the defaults of database
     plan_cache_mode: 'force_generic_plan',
     enable_seqscan: 'off'
   }
-  const defaults = { search_path: 'public, pg_temp', statement_timeout: '4s', lock_timeout: '3s', geqo: 'on' }
+  const defaults = { search_path: 'public, pg_temp', statement_timeout: '4s', lock_timeout: '3s', idle_session_timeout: '0', transaction_timeout: '0', geqo: 'on' }
   const names = Object.keys({ ...required, ...defaults })
   t.same(await show('', names), { ...required, ...defaults })
-  t.same(await show('?options=-c%20search_path%3Dorders,public%20-c%20geqo%3Doff%20-c%20datestyle%3Dsql%20-c%20enable_seqscan%3Don&statement_timeout=0&lock_timeout=60000', names), {
-    ...required, search_path: 'orders,public', statement_timeout: '0', lock_timeout: '1min', geqo: 'off'
+  t.same(await show('?options=-c%20search_path%3Dorders,public%20-c%20geqo%3Doff%20-c%20datestyle%3Dsql%20-c%20enable_seqscan%3Don%20-c%20idle_session_timeout%3D1min&statement_timeout=0&lock_timeout=60000', names), {
+    ...required, search_path: 'orders,public', statement_timeout: '0', lock_timeout: '1min', idle_session_timeout: '1min', transaction_timeout: '0', geqo: 'off'
   }, 'the URL overrides only settings that the code does not depend on')
 })
 

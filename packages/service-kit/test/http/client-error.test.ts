@@ -20,6 +20,8 @@ t.test('errors before any route get a problem too, on both ports', async (t) => 
   const end = 'Host: test\r\nConnection: close\r\n\r\n'
   const cases: Array<[name: string, request: string, status: number, type?: string]> = [
     ['a URL that cannot be decoded', `GET /livez%zz HTTP/1.1\r\n${end}`, 400],
+    ['a URL of another host than the header', `GET http://other/livez HTTP/1.1\r\n${end}`, 400],
+    ['a URL with a host, and a header without', 'GET http://test/livez HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n', 400],
     ['no HTTP', 'hello\r\n\r\n', 400],
     ['another method than there is', `ORDER /livez HTTP/1.1\r\n${end}`, 400],
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400],
@@ -78,4 +80,29 @@ t.test('an error behind a request in flight is not taken for its answer', async 
   await ended
   t.match(text, /^HTTP\/1.1 200 OK[^]*at last/)
   t.notMatch(text, / 400 /, 'and what was wrong gets no answer that could be taken for another one\'s')
+})
+
+t.test('a client that closes its side after its requests gets every answer, and then the connection ends', async (t) => {
+  const { http, release } = await servers(t)
+  const socket = open(t, http)
+  const ended = until(() => socket.closed, { what: 'the server to close its side too' })
+  let text = ''
+  socket.on('data', (chunk) => { text += String(chunk) })
+  socket.end('GET /slow HTTP/1.1\r\nHost: test\r\n\r\nGET /orders/1 HTTP/1.1\r\nHost: test\r\n\r\n')
+  // Answered only after the server has seen the end.
+  await talk(t, http, 'GET /orders/1 HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')
+  release()
+  await ended
+  t.match(text, /at last[^]*an order/)
+
+  const idle = open(t, http)
+  const closed = until(() => idle.closed, { what: 'an idle connection to close' })
+  idle.resume().end()
+  await closed
+})
+
+t.test('a request whose target is a whole URL is answered like any other', async (t) => {
+  const { http, ops } = await servers(t)
+  t.match(parse(await talk(t, http, 'GET http://test/orders/1?a=b HTTP/1.1\r\nHost: Test\r\nConnection: close\r\n\r\n')), { status: 200, body: 'an order' })
+  t.equal(parse(await talk(t, ops, 'GET http://test/livez HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n')).status, 200)
 })

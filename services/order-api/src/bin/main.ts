@@ -1,4 +1,4 @@
-import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, drainHttp, listen, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from '../app.ts'
 import { loadOrderApiConfig } from '../config.ts'
 import { purgeIdempotencyKeys } from '../idempotency/purge.ts'
@@ -34,8 +34,8 @@ await runService({
 
     logger.info({
       event: 'listening',
-      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
-      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
+      http: await listen(app, 'HTTP', config),
+      ops: await listen(ops, 'OPS', config)
     }, 'listening')
   }
 })

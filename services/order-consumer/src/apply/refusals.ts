@@ -1,3 +1,4 @@
+import { isUnavailable } from '@orders/service-kit'
 import type pg from 'pg'
 import type { ReceivedEvent } from './received-event.ts'
 
@@ -14,7 +15,8 @@ const RAISED = 'P0001'
  */
 export function isDataError (error: unknown): error is Error {
   const { code = '' } = (error ?? {}) as { code?: unknown }
-  return error instanceof Error && typeof code === 'string' && code.length === 5 && (code === RAISED || DATA_ERROR_CLASSES.has(code.slice(0, 2)))
+  // A setting of the URL that Postgres refuses at the connect has the code of refused data.
+  return error instanceof Error && !isUnavailable(error) && typeof code === 'string' && code.length === 5 && (code === RAISED || DATA_ERROR_CLASSES.has(code.slice(0, 2)))
 }
 
 /** The tables refuse events whatever their data, so no event may become a dead letter for it. */

@@ -1,5 +1,5 @@
 import { createKafka, createTopicProbe, runConsumer } from '@orders/kafka'
-import { createHealth, createMetrics, createOpsServer, createPool, databaseCheck, drainHttp, refuseUnfitPooler, runService } from '@orders/service-kit'
+import { createHealth, createMetrics, createOpsServer, createPool, databaseCheck, drainHttp, listen, refuseUnfitPooler, runService } from '@orders/service-kit'
 import { buildApp } from '../app.ts'
 import { BatchHandler } from '../apply/batch-handler.ts'
 import { purgeInbox } from '../apply/purge-inbox.ts'
@@ -87,8 +87,8 @@ await runService({
 
     logger.info({
       event: 'listening',
-      http: await app.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT }),
-      ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT })
+      http: await listen(app, 'HTTP', config),
+      ops: await listen(ops, 'OPS', config)
     }, 'listening')
   }
 })

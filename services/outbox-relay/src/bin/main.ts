@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { createKafka, createTopicProbe } from '@orders/kafka'
 import { assertReadable, listenForWakeups, READ_SESSION_OPTIONS } from '@orders/outbox'
 import {
-  ConfigError, connectionOptions, createHealth, createMetrics, createOpsServer, createPool, poolMetrics, refuseUnfitPooler, runService
+  ConfigError, connectionOptions, createHealth, createMetrics, createOpsServer, createPool, listen, poolMetrics, refuseUnfitPooler, runService
 } from '@orders/service-kit'
 import { loadRelayConfig, type RelayConfig } from '../config.ts'
 import { hintFor } from '../publishing/failure-hints.ts'
@@ -85,7 +85,7 @@ await runService({
     running.catch(fail)
     onStop('relay', () => { publishing.abort(); return running })
 
-    logger.info({ event: 'listening', ops: await ops.listen({ host: config.OPS_HOST, port: config.OPS_PORT }) }, 'listening')
+    logger.info({ event: 'listening', ops: await listen(ops, 'OPS', config) }, 'listening')
   }
 })
 
