@@ -23,11 +23,12 @@ export interface DeadLetter {
 
 /**
  * Moves one refused event out of the outbox, with the fence in the same statement. If the id belongs to another event by now, that event
- * stays.
+ * stays. If the dead letter of another event has the id, because ids were given out again, the next lower free one is taken: otherwise one
+ * event would stop its whole shard.
  *
  * @param blocking whether the later events of its aggregate wait for it
  * @throws FencedError when the shard was taken over since, or the database restored; then the event was not moved
- * @throws DeadLetterIdTakenError when the dead letter of another event has its id; then the event was not moved either
+ * @throws DeadLetterIdTakenError when there is no such id; then the event was not moved either
  */
 export async function deadLetter (
   client: SqlClient, fence: Fence, event: { id: string, eventId: string }, reason: string, blocking: boolean
@@ -35,25 +36,46 @@ export async function deadLetter (
   const { taken } = await changeHeld(withLongTimeout(client), fence, {
     name: 'outbox_dead_letter',
     set: CLEARED,
-    also: `refused AS (
+    also: `place AS MATERIALIZED (
+             ${PLACE}
+           ), refused AS (
              DELETE FROM outbox_events WHERE id = $5::bigint AND event_id = $6::uuid AND EXISTS (SELECT FROM held)
-               AND NOT EXISTS (SELECT FROM outbox_dead_letters WHERE id = $5::bigint AND event_id <> $6::uuid)
+               AND EXISTS (SELECT FROM place)
              RETURNING *
            ), kept AS (
              INSERT INTO outbox_dead_letters (id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type,
                                               payload, headers, created_at, reason, blocking)
-             SELECT id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers,
+             SELECT place.id, event_id, aggregate_type, aggregate_id, aggregate_version, event_type, payload, headers,
                     created_at, $7::text, $8::boolean
-             FROM refused
+             FROM refused, place
              -- A replayed event that is refused again still has its dead letter.
              ON CONFLICT (id) DO UPDATE
                SET reason = excluded.reason, blocking = excluded.blocking, failed_at = excluded.failed_at, replayed_at = NULL
            )`,
-    answer: 'EXISTS (SELECT FROM outbox_dead_letters WHERE id = $5::bigint AND event_id <> $6::uuid) AS taken',
+    answer: 'NOT EXISTS (SELECT FROM place) AS taken',
     values: [event.id, event.eventId, reason, blocking]
   })
   if (taken === true) throw new DeadLetterIdTakenError(event.id)
 }
+
+/**
+ * The id of the dead letter: the event's own, or else the next lower one that no event and no dead letter has. It is still above those of
+ * the aggregate's earlier events, so that the order of the aggregate stays the same. No row: there is none.
+ */
+const PLACE = `
+             SELECT $5::bigint AS id WHERE NOT EXISTS (SELECT FROM outbox_dead_letters WHERE id = $5::bigint AND event_id <> $6::uuid)
+             UNION ALL (
+               SELECT free FROM generate_series($5::bigint - 1, greatest($5::bigint - 1000, 0), -1) AS free
+               WHERE EXISTS (SELECT FROM outbox_dead_letters WHERE id = $5::bigint AND event_id <> $6::uuid)
+                 AND NOT EXISTS (SELECT FROM outbox_dead_letters AS d WHERE d.id = free)
+                 AND NOT EXISTS (SELECT FROM outbox_events AS e WHERE e.id = free)
+                 AND free > ALL (
+                   SELECT earlier.id FROM outbox_events AS own
+                   JOIN (SELECT id, aggregate_type, aggregate_id FROM outbox_events
+                         UNION ALL SELECT id, aggregate_type, aggregate_id FROM outbox_dead_letters) AS earlier USING (aggregate_type, aggregate_id)
+                   WHERE own.id = $5::bigint AND earlier.id < own.id)
+               ORDER BY free DESC LIMIT 1
+             )`
 
 /** The dead letters in the order of ids, at most `limit`. */
 export async function listDeadLetters (client: SqlClient, limit = 100): Promise<DeadLetter[]> {

@@ -49,12 +49,12 @@ export class DeadLetterNotFoundError extends Error {
   }
 }
 
-/** An event cannot become a dead letter: ids were given out again (`RESTART IDENTITY`, a restore), and an older dead letter has this id. */
+/** An event cannot become a dead letter: ids were given out again (`RESTART IDENTITY`, a restore), and older dead letters have this id and those below. */
 export class DeadLetterIdTakenError extends Error {
   readonly code = 'OUTBOX_DEAD_LETTER_ID_TAKEN'
 
   constructor (id: string) {
-    super(`expected no dead letter of another event with id ${id}, found one: discard or replay it, and set the sequence of outbox_events above every id in use`)
+    super(`expected no dead letter of another event with id ${id}, found one, and no free id below: discard or replay it, and set the sequence of outbox_events above every id in use`)
     this.name = 'DeadLetterIdTakenError'
   }
 }

@@ -17,7 +17,16 @@ export interface ScanStamp {
   /** The place of the row. Found by it, the row costs the same however many dead versions it has. */
   ctid: string
   stamp: string
+  /** The server and the database of the row, and since when the server runs: see {@link SERVER}. */
+  server: string
 }
+
+/**
+ * Another one after every restart, failover or restore, also where a copy took the database's name. A stamp says nothing then: a restored
+ * row has the same one. And a pool connects again without a word, so its user would not notice. As a number, because the text of a time
+ * depends on the session.
+ */
+export const SERVER = "(SELECT extract(epoch FROM pg_postmaster_start_time()) || ' ' || oid FROM pg_database WHERE datname = current_database())"
 
 /** Adds a value to a statement, and returns its placeholder. */
 export type Parameter = (value: unknown) => string
@@ -40,14 +49,19 @@ export function readable ({ shard, shards, types, stamp }: ReadScope, parameter:
   }
   if (stamp !== undefined) {
     name += '_stamped'
-    condition += ` AND ${isCurrent(stamp, parameter)}`
+    condition += ` AND ${isCurrent(stamp, shard, parameter)}`
   }
   return { name, condition }
 }
 
-/** Whether the row of `outbox_scan` is still the version that the caller knows. Evaluated once for each statement. */
-export function isCurrent ({ ctid, stamp }: ScanStamp, parameter: Parameter): string {
-  return `EXISTS (SELECT FROM outbox_scan WHERE ctid = ${parameter(ctid)}::tid AND stamp = ${parameter(stamp)})`
+/** Whether the shard's row of `outbox_scan` is still the version that the caller knows. Evaluated once for each statement. */
+export function isCurrent (stamp: ScanStamp, shard: number, parameter: Parameter): string {
+  return `EXISTS (SELECT FROM outbox_scan WHERE ${isVersion(stamp, shard, parameter)})`
+}
+
+/** The condition for that version. With the shard: where the row was before, there may be another shard's row by now, with the same stamp. */
+export function isVersion ({ ctid, stamp, server }: ScanStamp, shard: number, parameter: Parameter): string {
+  return `ctid = ${parameter(ctid)}::tid AND stamp = ${parameter(stamp)} AND shard = ${parameter(shard)} AND ${SERVER} = ${parameter(server)}`
 }
 
 /** Nearly always there is no blocking dead letter, which is checked once and not for each row. */

@@ -1,6 +1,6 @@
 import type { OutboxEvent } from './event.ts'
 import { readBatch, type ReadOptions } from './read-batch.ts'
-import { isCurrent, readable, type ScanStamp, type TypeFilter } from './readable.ts'
+import { isCurrent, isVersion, readable, SERVER, type ScanStamp, type TypeFilter } from './readable.ts'
 import { isTimeout, ScanRange } from './scan-range.ts'
 import { onlyRow, type SqlClient } from './sql-client.ts'
 
@@ -118,10 +118,14 @@ export class ScanBound {
     await changeLayout(client, options)
     const newest = await raiseLimit(client)
     // A new stamp: a former leader must not store a bound that it found before this one began.
-    const { rows } = await client.query({
-      text: `UPDATE outbox_scan SET stamp = stamp + 1 WHERE shard = $1 RETURNING ${SCAN_ROW}`, values: [options.shard]
+    const { rows: [row] } = await client.query({
+      text: `UPDATE outbox_scan SET stamp = stamp + 1 WHERE ctid = (SELECT ctid FROM outbox_scan WHERE shard = $1 FOR UPDATE SKIP LOCKED)
+             RETURNING ${SCAN_ROW}`,
+      values: [options.shard]
     })
-    return new ScanBound(client, options, toScanRow(onlyRow(rows, 'outbox_scan')), newest)
+    // A transaction that has discarded or returned an event holds the row until it ends, which may be hours. It must not keep the events of
+    // the whole shard waiting. Without a new stamp a former leader can only store what it has proven, and that is still true.
+    return new ScanBound(client, options, row === undefined ? await readRow(client, options) : toScanRow(row), newest)
   }
 
   /** The proven bound of reads of all types. */
@@ -313,18 +317,21 @@ export class ScanBound {
     const values: unknown[] = []
     const { rows } = await this.#client.query({
       name: 'outbox_scan_current',
-      text: `SELECT ${isCurrent(this.#stamp, (value) => `$${values.push(value)}`)} AS current`,
+      text: `SELECT ${isCurrent(this.#stamp, this.#options.shard, (value) => `$${values.push(value)}`)} AS current`,
       values
     })
     if (onlyRow(rows, 'outbox_scan').current === true) return true
     const newest = await raiseLimit(this.#client)
-    const { rows: found } = await this.#client.query({
-      text: `SELECT ${SCAN_ROW} FROM outbox_scan WHERE shard = $1`, values: [this.#options.shard]
-    })
-    const { stamp, bound } = toScanRow(onlyRow(found, 'outbox_scan'))
-    const isOnlyMoved = stamp.stamp === this.#stamp.stamp
+    const { stamp, bound } = await readRow(this.#client, this.#options)
+    const isOtherServer = stamp.server !== this.#stamp.server
+    const isOnlyMoved = stamp.stamp === this.#stamp.stamp && !isOtherServer
     this.#stamp = stamp
     if (isOnlyMoved) return false
+    if (isOtherServer) {
+      // Perhaps an older state, where ids that were passed here are given out again: only what is stored there holds.
+      this.#settled = bound
+      this.#notes = []
+    }
     this.#kept = bound
     this.#newest = newest
     this.#settled = min(this.#settled, newest)
@@ -349,11 +356,13 @@ export class ScanBound {
   async #keep (): Promise<void> {
     const { bound } = this.#all
     if (bound - this.#kept < KEEP_AFTER) return
+    const values: unknown[] = [String(bound), this.#options.shards]
+    const known = isVersion(this.#stamp, this.#options.shard, (value) => `$${values.push(value)}`)
     const { rows } = await this.#client.query({
       name: 'outbox_scan_keep',
       // Another stamp: the bound was lowered, or another leader has begun.
-      text: `UPDATE outbox_scan SET bound = $3 WHERE ctid = $1::tid AND stamp = $2 AND shards = $4 RETURNING ${SCAN_ROW}`,
-      values: [this.#stamp.ctid, this.#stamp.stamp, String(bound), this.#options.shards]
+      text: `UPDATE outbox_scan SET bound = $1 WHERE shards = $2 AND ${known} RETURNING ${SCAN_ROW}`,
+      values
     })
     const [row] = rows
     if (row === undefined) return
@@ -369,10 +378,15 @@ interface ScanRow {
   bound: bigint
 }
 
-const SCAN_ROW = 'ctid::text, stamp::text, bound::text'
+const SCAN_ROW = `ctid::text, stamp::text, bound::text, ${SERVER} AS server`
 
 function toScanRow (row: Record<string, unknown>): ScanRow {
-  return { stamp: { ctid: row.ctid as string, stamp: row.stamp as string }, bound: BigInt(row.bound as string) }
+  return { stamp: { ctid: row.ctid as string, stamp: row.stamp as string, server: row.server as string }, bound: BigInt(row.bound as string) }
+}
+
+async function readRow (client: SqlClient, { shard }: ScanOptions): Promise<ScanRow> {
+  const { rows } = await client.query({ text: `SELECT ${SCAN_ROW} FROM outbox_scan WHERE shard = $1`, values: [shard] })
+  return toScanRow(onlyRow(rows, 'outbox_scan'))
 }
 
 /** With another number of shards an event may have another shard, so all of them begin at the lowest bound. */

@@ -18,7 +18,7 @@ async function firstEvent (pool: pg.Pool): Promise<{ id: string, eventId: string
   return { id, eventId }
 }
 
-const ids = async (pool: pg.Pool) => (await readBatch(pool, readAll())).map(({ id }) => Number(id))
+const ids = async (pool: pg.Pool) => (await readBatch(pool, readAll({ after: -1n }))).map(({ id }) => Number(id))
 
 t.test('a blocking dead letter holds back its aggregate alone', async (t) => {
   const { pool } = await outboxDatabase(t)
@@ -107,9 +107,30 @@ t.test('an id that was given out again: neither the new event nor the old dead l
   await enqueue(pool, event('z', 1))
   await deadLetter(pool, fence, refused, 'MESSAGE_TOO_LARGE', true)
   t.same(await ids(pool), [1], 'a refusal of the old event does not touch the new one')
-  await t.rejects(deadLetter(pool, fence, await firstEvent(pool), 'MESSAGE_TOO_LARGE', true), DeadLetterIdTakenError)
-  t.same(await ids(pool), [1])
+  await enqueue(pool, [event('z', 2), event('y', 1)])
+  await deadLetter(pool, fence, await firstEvent(pool), 'MESSAGE_TOO_LARGE', true)
+  t.same(await ids(pool), [3], 'the new one blocks its aggregate, and no other')
+  t.match(await listDeadLetters(pool), [{ id: 0n, aggregateId: 'z', waiting: 1 }, { id: 1n, aggregateId: 'a' }])
+
+  await replayDeadLetter(pool, 0n)
+  t.same(await ids(pool), [0, 3])
+  await complete(pool, fence, await namesOf(pool, 0))
+  t.same(await ids(pool), [2, 3], 'published, it lets the later ones of its aggregate through')
   t.match(await listDeadLetters(pool), [{ id: 1n, aggregateId: 'a' }])
+})
+
+t.test('an id that was given out again, and no free one between those of its aggregate: the event stays', async (t) => {
+  const { pool } = await outboxDatabase(t)
+  const { fence } = await takeOverShard(pool, 0, 'relay')
+  await enqueue(pool, [event('x', 1), event('a', 1)])
+  await deadLetter(pool, fence, await eventOf(pool, 2), 'MESSAGE_TOO_LARGE', true)
+  await pool.query('TRUNCATE outbox_events RESTART IDENTITY')
+  await enqueue(pool, [event('z', 1), event('z', 2)])
+  await t.rejects(deadLetter(pool, fence, await eventOf(pool, 2), 'MESSAGE_TOO_LARGE', true), DeadLetterIdTakenError)
+  t.same(await ids(pool), [1, 2])
+  await complete(pool, fence, await namesOf(pool, 1))
+  await deadLetter(pool, fence, await eventOf(pool, 2), 'MESSAGE_TOO_LARGE', true)
+  t.match(await listDeadLetters(pool), [{ id: 1n, aggregateId: 'z' }, { id: 2n, aggregateId: 'a' }])
 })
 
 /** The event of the dead letter. */

@@ -1,4 +1,4 @@
-import { until } from '@orders/testing/framework'
+import { dropDatabase, testPostgres, until, withClient } from '@orders/testing/framework'
 import { Postgres } from '@orders/testing/servers'
 import {
   complete, deadLetter, discardDeadLetter, enqueue, READ_SESSION_OPTIONS, readBatch, replayDeadLetter, ScanBound, takeOverShard, type Fence,
@@ -434,6 +434,85 @@ t.test('a former leader keeps no bound after its successor has begun', async (t)
   t.same((await pool.query('SELECT bound FROM outbox_scan WHERE shard = 0')).rows, [{ bound: '0' }])
   await settle(former)
   t.equal(former.value, 12_000n, 'it has seen that another leader has the row')
+})
+
+t.test("another shard's row, with the same stamp, where the own row was before, is not taken for the own one", async (t) => {
+  const { pool, client } = await scene(t)
+  const placeOf = async (shard: number) => (await pool.query('SELECT ctid::text AS place, stamp::int FROM outbox_scan WHERE shard = $1', [shard])).rows[0] as { place: string, stamp: number }
+  // The row of shard 0 is one stamp ahead, so after both have changed, that of shard 1 has the stamp that the leader of shard 0 knows.
+  await begin(client, 1, 2)
+  await begin(client, 0, 2)
+  await fill(pool, 100, { aggregate: "'a'" })
+  const [{ shard } = { shard: 0 }] = (await pool.query<{ shard: number }>("SELECT ((hashtextextended('a', hashtext('order')) & 9223372036854775807) % 2)::int AS shard")).rows
+  const other = 1 - shard
+  await pool.query('DELETE FROM outbox_events')
+  const scan = await begin(client, shard, 2)
+  while ((await placeOf(other)).stamp < (await placeOf(shard)).stamp - 1) await begin(client, other, 2)
+  await settle(scan)
+  t.equal(scan.value, 100n)
+  const { place, stamp } = await placeOf(shard)
+  t.equal((await placeOf(other)).stamp, stamp - 1)
+
+  await pool.query(`INSERT INTO outbox_events (id, aggregate_type, aggregate_id, aggregate_version, event_type, payload)
+    OVERRIDING SYSTEM VALUE VALUES (50, 'order', 'a', 101, 'E', '{}')`)
+  await until(async () => {
+    await pool.query('UPDATE outbox_scan SET bound = bound WHERE shard = $1', [other])
+    return (await placeOf(other)).place === place
+  }, { what: "the other shard's row in the place" })
+  t.equal((await placeOf(other)).stamp, stamp)
+  t.same(await ids(scan), [50])
+})
+
+t.test('a database that was replaced by an older copy: ids that are given out again are read, although no connection was in use meanwhile', async (t) => {
+  const { pool, url } = await outboxDatabase(t)
+  const [name, copy] = [new URL(url).pathname.slice(1), `${new URL(url).pathname.slice(1)}_copy`]
+  const server = await testPostgres(t)
+  t.teardown(() => dropDatabase(server.url, `${name}_old`))
+  t.teardown(() => dropDatabase(server.url, copy))
+  /** Without connections to the database. The pool connects again afterwards, and nobody notices. */
+  const alone = async (...statements: string[]) => {
+    await withClient(server.url, async (admin) => {
+      await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name])
+      await until(async () => (await admin.query('SELECT FROM pg_stat_activity WHERE datname = $1', [name])).rowCount === 0, { what: 'no connections' })
+      for (const statement of statements) await admin.query(statement)
+    })
+    await until(() => pool.query('SELECT').then(() => true), { what: 'a new connection' })
+  }
+  await fill(pool, 10)
+  await pool.query('DELETE FROM outbox_events')
+  const scan = await begin(pool)
+  await settle(scan)
+  await alone(`CREATE DATABASE ${copy} TEMPLATE ${name}`)
+  await fill(pool, 10)
+  await pool.query('DELETE FROM outbox_events')
+  await settle(scan)
+  t.equal(scan.value, 20n)
+
+  await alone(`ALTER DATABASE ${name} RENAME TO ${name}_old`, `ALTER DATABASE ${copy} RENAME TO ${name}`)
+  await fill(pool, 15, { aggregate: "'a'" })
+  const found = await ids(scan)
+  t.same(found, found.map((_, index) => 11 + index), 'in order, from the first one on')
+  t.ok(found.length >= 10)
+  await pool.query('DELETE FROM outbox_events')
+  await settle(scan)
+  t.equal(scan.value, 25n)
+})
+
+t.test('a leader begins while a transaction that has freed events stays open', async (t) => {
+  const { pool, client, fence } = await scene(t)
+  await enqueue(pool, [event('a', 1), event('a', 2), event('b', 1)])
+  await deadLetter(pool, fence, await eventOf(pool, 1), 'too large', true)
+  const open = await pool.connect()
+  t.teardown(() => { open.release(true) })
+  await open.query('BEGIN')
+  await discardDeadLetter(open, 1n)
+  await client.query("SET lock_timeout = '300ms'")
+
+  const scan = await begin(client)
+  t.same(await ids(scan), [3], 'the events of all other aggregates')
+  await scan.advance()
+  await open.query('COMMIT')
+  t.equal((await ids(scan))[0], 2, 'and what it has freed as soon as it has ended')
 })
 
 t.test('a sweep finds events that no trigger has reported', async (t) => {

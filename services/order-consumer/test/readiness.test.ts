@@ -43,6 +43,26 @@ t.test('a dead-letter topic that may not be written to: not ready, and the log n
   await until(async () => (await getJson(`${service.ops}/readyz`)).status === 200, { what: 'the right to be found' })
 })
 
+t.test('the right to read the topic is taken away while it runs, and given again: it goes on', async (t) => {
+  const { admin, broker, open } = await securedKafka(t, { topics: [], grants: [] })
+  const fixture = await setUp(t, { kafka: open })
+  await admin.grant(fixture.topic, 'Read')
+  await admin.grant(fixture.deadLetterTopic, 'Write')
+  await admin.grantPrefix(fixture.group)
+  const service = await fixture.start({
+    KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
+  })
+  await fixture.publish(lives(1, 1))
+  await fixture.settled(1)
+  await admin.revoke(fixture.topic, 'Read')
+  await until(() => service.logs.filter(({ event }) => event === 'consumer_crashed').length >= 2, { what: 'two attempts without the right', deadlineMs: 60_000 })
+  t.equal((await getJson(`${service.ops}/readyz`)).status, 200, 'the read model needs no Kafka')
+  await admin.grant(fixture.topic, 'Read')
+  await fixture.publish(lives(1, 1))
+  await fixture.settled(2)
+  t.ok(service.running)
+})
+
 t.test('the database of another service: not ready, and the log names the setting, once', async (t) => {
   const fixture = await setUp(t)
   const other = await testDatabase(t, { service: 'order-api' })

@@ -2,12 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { withDeadline } from '../deadline.ts'
 import { clientOf, type KafkaConnection } from '../kafkajs/client.ts'
 import kafkajs, { type Consumer } from '../kafkajs/index.ts'
+import { causesOf } from '../publisher/publish-errors.ts'
 import { ConsumerHealth } from './consumer-health.ts'
 import { handleFetch, retryDelayMs, type HandleBatch, type RetryDelays } from './handle-fetch.ts'
 
 const STOP_DEADLINE_MS = 8_000
 /** A partition that is added to a topic is noticed within this time; kafkajs's default is five minutes. */
 const METADATA_MAX_AGE_MS = 5_000
+/** Between two attempts while a right is missing, or the password is wrong. */
+const RIGHTS_PAUSE_MS = 2_000
 
 export interface ConsumerOptions extends Partial<RetryDelays> {
   connection: KafkaConnection
@@ -64,12 +67,17 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
   consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
     logger.warn({ event: 'consumer_crashed', err: error, restart, groupId }, 'the consumer crashed')
     health.startFailed(error)
-    if (!restart && !stopping.signal.aborted) onFatal(error)
+    if (restart || stopping.signal.aborted) return
+    // kafkajs gives up here. A grant that is taken away for a moment would end every replica, with all that does not need Kafka.
+    if (isAboutRights(error)) started = delay(RIGHTS_PAUSE_MS, undefined, { signal: stopping.signal }).then(start).catch(startFailed)
+    else onFatal(error)
   })
   commitFilteredBatches(consumer, options)
-  const started = start().catch((error: Error) => {
+  let started = start().catch(startFailed)
+
+  function startFailed (error: Error): void {
     if (!stopping.signal.aborted) onFatal(error)
-  })
+  }
 
   async function start (): Promise<void> {
     await subscribeWithRetry(consumer, options, health, stopping.signal)
@@ -91,6 +99,14 @@ export function runConsumer (options: ConsumerOptions): RunningConsumer {
       })
     }
   }
+}
+
+// https://kafka.apache.org/protocol#protocol_error_codes
+const RIGHTS_ERRORS = new Set(['GROUP_AUTHORIZATION_FAILED', 'TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED', 'SASL_AUTHENTICATION_FAILED'])
+
+/** An operator can grant what is missing, and the same request succeeds then. */
+function isAboutRights (error: Error): boolean {
+  return causesOf(error).some((cause) => RIGHTS_ERRORS.has(cause.type ?? '') || (cause as Partial<Error>).name === 'KafkaJSSASLAuthenticationError')
 }
 
 async function subscribeWithRetry (consumer: Consumer, options: ConsumerOptions, health: ConsumerHealth, signal: AbortSignal): Promise<void> {

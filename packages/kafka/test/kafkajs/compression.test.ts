@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { testTopic, until } from '@orders/testing/framework'
 import t from 'tap'
 import { decompress } from '../../src/kafkajs/codecs/decompress.ts'
@@ -45,6 +46,35 @@ t.test('framings of other producers', async (t) => {
   await t.rejects(decompress(3, frame(0x60, 0, [sequence, reachesBack])), /distance/)
   const skipped = Buffer.concat([Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0]), Buffer.from('abc')])
   t.same(await decompress(3, Buffer.concat([skipped, frame(0x60, 0, [sequence]), frame(0x60, 0, [sequence])])), Buffer.concat([lz4, lz4]), 'several frames')
+})
+
+t.test('gzip and zstd of several frames are read whole, as the Java client reads them', async (t) => {
+  const [hello, world] = [Buffer.from('hello '), Buffer.from('world '.repeat(50_000))]
+  const whole = Buffer.concat([hello, world])
+  const gzip = Buffer.concat([hello, world].map((each) => gzipSync(each)))
+  t.same(await decompress(1, gzip), whole)
+  for (const behind of ['\0\0\0\0', 'x', 'bytes of no member']) t.same(await decompress(1, Buffer.concat([gzip, Buffer.from(behind)])), whole, 'the broker accepts what follows')
+  // Flags for an extra field, a name, a comment and a checksum of the header; then these four.
+  const plain = gzipSync(world)
+  const named = Buffer.concat([plain.subarray(0, 3), Buffer.from([0x1e]), plain.subarray(4, 10), Buffer.from([3, 0]), Buffer.from('abcname\0comment\0cc'), plain.subarray(10)])
+  t.same(await decompress(1, named), world)
+
+  const zstd = Buffer.concat([hello, world].map((each) => zstdCompressSync(each)))
+  const skipped = Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0]), Buffer.from('abc')])
+  t.same(await decompress(4, zstd), whole)
+  t.same(await decompress(4, Buffer.concat([skipped, zstd, skipped, zstd])), Buffer.concat([whole, whole]))
+  t.same(await decompress(4, zstdCompressSync(Buffer.alloc(0))), Buffer.alloc(0))
+
+  for (const [codec, bytes] of [[1, gzip], [4, zstd]] as const) {
+    t.same(await decompress(codec, bytes, whole.length), whole)
+    await t.rejects(decompress(codec, bytes, whole.length - 1), /at most/, 'the limit is of all frames together')
+    await t.rejects(decompress(codec, bytes.subarray(0, -3)), { code: 'KAFKA_UNDECODABLE' }, 'the last one is truncated')
+    await t.rejects(decompress(codec, Buffer.alloc(0)), { code: 'KAFKA_UNDECODABLE' })
+    await t.rejects(decompress(codec, Buffer.from('neither')), { code: 'KAFKA_UNDECODABLE' })
+  }
+  const damaged = Buffer.from(plain)
+  damaged[damaged.length - 8]! ^= 1
+  await t.rejects(decompress(1, damaged), /checksum/)
 })
 
 t.test('truncated or changed input gives an error or other bytes, never more than the limit, and never hangs', async (t) => {

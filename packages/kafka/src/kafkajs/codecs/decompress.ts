@@ -1,6 +1,5 @@
-import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
 import { UndecodableError } from '../undecodable-error.ts'
+import { decompressGzip, decompressZstd } from './frames.ts'
 import { tooLarge } from './growing-buffer.ts'
 import { decompressLz4 } from './lz4.ts'
 import { decompressSnappy } from './snappy.ts'
@@ -10,15 +9,12 @@ export const MAX_DECOMPRESSED_BYTES = 33_554_432
 
 type Decompress = (source: Buffer, maxBytes: number) => Promise<Buffer> | Buffer
 
-const gunzipAsync = promisify<Buffer, { maxOutputLength: number }, Buffer>(gunzip)
-const zstdDecompressAsync = promisify<Buffer, { maxOutputLength: number }, Buffer>(zstdDecompress)
-
 /** By the codec number in the attributes of a record batch: https://kafka.apache.org/documentation/#recordbatch */
 const CODECS = new Map<number, Decompress>([
-  [1, (source, maxOutputLength) => gunzipAsync(source, { maxOutputLength })],
+  [1, decompressGzip],
   [2, decompressSnappy],
   [3, decompressLz4],
-  [4, (source, maxOutputLength) => zstdDecompressAsync(source, { maxOutputLength })]
+  [4, decompressZstd]
 ])
 
 /** A codec that is newer than this code. A newer version may read the batch, so it must not be skipped. */
