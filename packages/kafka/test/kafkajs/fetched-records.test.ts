@@ -81,7 +81,7 @@ t.test('a batch that cannot be decompressed, or is too large, becomes one entry 
   const bomb = recordBatch([{ value: Buffer.alloc(MAX_DECOMPRESSED_BYTES) }])
   const many = recordBatch(Array.from({ length: 100_001 }, () => ({ value: null })))
   const cases: Array<[string, Buffer, RegExp]> = [
-    ['no gzip', changed(batch, { codec: 1 }), /cannot be decompressed/],
+    ['no gzip', changed(batch, { codec: 1 }), /expected gzip/],
     ['no snappy', changed(batch, { codec: 2, records: Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff]) }), /snappy/],
     ['no LZ4', changed(batch, { codec: 3 }), /LZ4/],
     ['no zstd', changed(batch, { codec: 4 }), /cannot be decompressed/],
