@@ -35,13 +35,18 @@ interface Position {
   cursor: bigint
   /** Reads begin here, while the ids below are scanned range by range. */
   head: bigint
-  /** When the cursor left the bound, and when it starts from the bound again if the bound has not reached the head. */
-  passBeganAt: number
+  /** The scan from the bound to the head that is under way, or was the last one. */
+  pass: Pass
+  /** When the next one begins, if the bound has not reached the head by then. */
   nextPassAt: number
-  /** The writers that could still add an event behind the head when the pass began; undefined: not known. */
-  passWriters: Writers | undefined
   /** Behind the head there is no event, as long as all of these writers are open: a complete pass found none, and no other writer can add one. */
   clearWhileOpen: Writers | undefined
+}
+
+interface Pass {
+  beganAt: number
+  /** The writers that could still add an event behind the head when it began; undefined: not known. */
+  writers: Writers | undefined
 }
 
 /** Open transactions that hold the table's lock, by their virtual ids. */
@@ -193,6 +198,7 @@ export class ScanBound {
     const lowered = this.#lowered
     while (position.cursor < position.head && performance.now() < giveUpAt) {
       const upTo = min(position.cursor + this.#readRange.size, position.head)
+      const { pass } = position
       const stamp = this.#stamp
       const events = await this.#readRange.time(() => this.#readFrom(position, position.cursor, upTo, options))
       if (events === undefined) continue
@@ -202,6 +208,8 @@ export class ScanBound {
       }
       // With an outdated stamp the range was not searched, so it is not known to be empty.
       if (stamp !== this.#stamp || !await this.#isCurrent() || lowered !== this.#lowered) return []
+      // A new pass has begun meanwhile, because an event appeared behind the cursor: this range is not the next one any more.
+      if (pass !== position.pass) return []
       if (upTo > position.cursor) position.cursor = upTo
       if (position.cursor === position.head) endPass(position)
     }
@@ -231,12 +239,16 @@ export class ScanBound {
 
   /** Notes the newest id and the open writers, and which of the noted ones have ended. */
   async #settle (): Promise<void> {
+    const lowered = this.#lowered
     // Also while a noted writer is open, which may be for hours: the head goes on, and so does the limit of the ids.
     const newest = await raiseLimit(this.#client)
+    if (lowered !== this.#lowered) return
     this.#newest = newest
     if (this.#notes.length === 0 && newest <= this.#settled) return
     // After the newest id was read: whichever writer took an id up to it has the lock by now, or has ended.
     const open = await openWriters(this.#client)
+    // A read has found another state of the database meanwhile, where this id means nothing.
+    if (lowered !== this.#lowered) return
     for (const note of this.#notes) note.writers = note.writers.intersection(open)
     const last = this.#notes.at(-1)
     if (last === undefined || newest - last.newest >= HEAD) {
@@ -256,15 +268,14 @@ export class ScanBound {
       if (newest - position.head < HEAD) continue
       position.head = newest
       // The pass goes on from the former head. Of the writers of its first part, none may have ended.
-      position.passWriters = position.passWriters?.isSubsetOf(writers) === true ? writers : undefined
+      position.pass.writers = position.pass.writers?.isSubsetOf(writers) === true ? writers : undefined
       position.clearWhileOpen = undefined
     }
   }
 
   #startPass (position: Position): void {
     position.cursor = position.bound
-    position.passBeganAt = performance.now()
-    position.passWriters = this.#notes.find(({ newest }) => newest >= position.head)?.writers
+    position.pass = { beganAt: performance.now(), writers: this.#notes.find(({ newest }) => newest >= position.head)?.writers }
   }
 
   async #walk (position: Position): Promise<void> {
@@ -419,14 +430,14 @@ function headOf (bound: bigint, newest: bigint): bigint {
 }
 
 function positionAt (types: TypeFilter | undefined, bound: bigint, head: bigint): Position {
-  return { types, bound, cursor: bound, head, passBeganAt: performance.now(), nextPassAt: 0, passWriters: undefined, clearWhileOpen: undefined }
+  return { types, bound, cursor: bound, head, pass: { beganAt: performance.now(), writers: undefined }, nextPassAt: 0, clearWhileOpen: undefined }
 }
 
 /** Passes take a tenth of the time at most, however long they are; a third, while the writers are not known and each read has to search. */
 function endPass (position: Position): void {
   const now = performance.now()
-  position.clearWhileOpen = position.passWriters
-  position.nextPassAt = now + Math.max(PASS_INTERVAL_MS, (position.clearWhileOpen === undefined ? 2 : 10) * (now - position.passBeganAt))
+  position.clearWhileOpen = position.pass.writers
+  position.nextPassAt = now + Math.max(PASS_INTERVAL_MS, (position.clearWhileOpen === undefined ? 2 : 10) * (now - position.pass.beganAt))
 }
 
 function raise (position: Position, bound: bigint): void {
