@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { until } from '@orders/testing/framework'
+import { splitManifests } from '../chart/manifests.ts'
 
 const run = promisify(execFile)
 
@@ -43,8 +44,7 @@ export async function createObject (object: object): Promise<void> {
  * by Helm 4 at the next upgrade.
  */
 export async function restoreObject (kind: string, name: string): Promise<void> {
-  const manifest = (await helm('get', 'manifest', release)).split(/^---$/m)
-    .find((text) => new RegExp(`^kind: ${kind}$`, 'm').test(text) && new RegExp(`^  name: ${name.replaceAll('.', '\\.')}$`, 'm').test(text))
+  const manifest = splitManifests(await helm('get', 'manifest', release)).find(({ object }) => object.kind === kind && object.metadata.name === name)?.text
   if (manifest === undefined) throw new Error(`expected ${kind} ${name} in the manifest of ${release}, found none`)
   await withInput(manifest, 'apply', '--server-side', '--force-conflicts', '--field-manager=helm', '-f', '-')
   const path = `${kind.toLowerCase()}/${name}`
