@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { loadYaml } from '@kubernetes/client-node'
 import { until } from '@orders/testing/framework'
-import { splitManifests } from '../chart/manifests.ts'
 
 const run = promisify(execFile)
 
@@ -44,7 +44,11 @@ export async function createObject (object: object): Promise<void> {
  * by Helm 4 at the next upgrade.
  */
 export async function restoreObject (kind: string, name: string): Promise<void> {
-  const manifest = splitManifests(await helm('get', 'manifest', release)).find(({ object }) => object.kind === kind && object.metadata.name === name)?.text
+  const manifests = (await helm('get', 'manifest', release)).split(/^---$/m).filter((text) => /^kind:/m.test(text))
+  const manifest = manifests.find((text) => {
+    const object = loadYaml<{ kind: string, metadata: { name: string } }>(text)
+    return object.kind === kind && object.metadata.name === name
+  })
   if (manifest === undefined) throw new Error(`expected ${kind} ${name} in the manifest of ${release}, found none`)
   await withInput(manifest, 'apply', '--server-side', '--force-conflicts', '--field-manager=helm', '-f', '-')
   const path = `${kind.toLowerCase()}/${name}`
