@@ -11,6 +11,8 @@ export interface SecuredKafka {
   broker: Kafka
   /** As the user `client` (password `client`), which has only the given grants. */
   connection: KafkaConnection
+  /** The settings of a service that connects as this user. */
+  settings: Record<'KAFKA_BROKERS' | 'KAFKA_SASL_MECHANISM' | 'KAFKA_SASL_USERNAME' | 'KAFKA_SASL_PASSWORD', string>
   /** The same broker by a listener without permissions, for the test's own checks. */
   open: { brokers: string }
   admin: {
@@ -50,13 +52,15 @@ export async function securedKafka (t: TestContext, { topics, grants }: SecuredK
   const onTopic = (topic: string, operation: TopicOperation): Permission => ({ principal: PRINCIPAL, resource: 'topic', name: topic, operation })
   const grant = (topic: string, operation: TopicOperation) => admin.grant([onTopic(topic, operation)])
   for (const [topic, operation] of grants) await grant(topic, operation)
+  const settings = {
+    KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
+  } as const
   return {
     broker,
     open,
     topics,
-    connection: createKafka({
-      KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
-    }, { clientId: 'client', logger }),
+    settings,
+    connection: createKafka(settings, { clientId: 'client', logger }),
     admin: {
       grant,
       revoke: (topic, operation) => admin.revoke([onTopic(topic, operation)]),

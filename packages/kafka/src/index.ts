@@ -20,4 +20,4 @@ export { recordBytes, splitIntoSends } from './publisher/sends.ts'
 export {
   alternateTransactionalId, openTransactionalPublisher, type Position, type TransactionalPublisher, type TransactionalPublisherOptions
 } from './publisher/transactional-publisher.ts'
-export { kafkaProblems, KafkaSettingsError, kafkaSettings, type KafkaSettings } from './settings.ts'
+export { kafkaProblems, KafkaSettingsError, kafkaSettings, TOPIC_NAME, type KafkaSettings } from './settings.ts'

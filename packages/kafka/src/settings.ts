@@ -6,6 +6,9 @@ import { Type } from 'typebox'
 const port = '(6553[0-5]|655[0-2]\\d|65[0-4]\\d{2}|6[0-4]\\d{3}|[1-5]\\d{4}|[1-9]\\d{0,3})'
 const broker = `[^\\s,:/\\[\\]]+:${port}`
 
+/** Pattern of the topic names that a broker accepts (Kafka's `Topic.validate`). */
+export const TOPIC_NAME = '^(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}$'
+
 /** Schema of the settings that every client of Kafka has. */
 export const kafkaSettings = {
   KAFKA_BROKERS: Type.String({

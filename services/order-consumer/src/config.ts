@@ -1,12 +1,7 @@
 import { ORDER_EVENTS_DEAD_LETTER_TOPIC, ORDER_EVENTS_TOPIC, ORDER_GROUP } from '@orders/contracts'
-import { kafkaProblems, kafkaSettings } from '@orders/kafka'
-import { ConfigError, httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
+import { kafkaProblems, kafkaSettings, TOPIC_NAME } from '@orders/kafka'
+import { ConfigError, httpSettings, loadConfig, logSettings, opsSettings, postgresSettings, PRINTABLE_NAME, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
-
-/** The names that a broker accepts (Kafka's `Topic.validate`). */
-const topicName = '^(?!\\.{1,2}$)[a-zA-Z0-9._-]{1,249}$'
-/** Without blanks at its ends, which no one sees, and without control characters. */
-const groupName = '^[^\\s\\p{C}](?:[^\\p{C}]*[^\\s\\p{C}])?$'
 
 export const settings = Type.Object({
   ...postgresSettings,
@@ -18,11 +13,11 @@ export const settings = Type.Object({
   CONSUMER_DOCS: Type.Boolean({
     default: true, description: 'Serve the OpenAPI document and its page at `/docs`.'
   }),
-  CONSUMER_TOPIC: Type.String({ default: ORDER_EVENTS_TOPIC, pattern: topicName, description: 'Topic of the order events.' }),
+  CONSUMER_TOPIC: Type.String({ default: ORDER_EVENTS_TOPIC, pattern: TOPIC_NAME, description: 'Topic of the order events.' }),
   CONSUMER_DEAD_LETTER_TOPIC: Type.String({
-    default: ORDER_EVENTS_DEAD_LETTER_TOPIC, pattern: topicName, description: 'Topic for records that can never be applied. It must exist.'
+    default: ORDER_EVENTS_DEAD_LETTER_TOPIC, pattern: TOPIC_NAME, description: 'Topic for records that can never be applied. It must exist.'
   }),
-  CONSUMER_GROUP: Type.String({ default: ORDER_GROUP, pattern: groupName, minLength: 1, maxLength: 200, description: 'Consumer group.' }),
+  CONSUMER_GROUP: Type.String({ default: ORDER_GROUP, pattern: PRINTABLE_NAME, minLength: 1, maxLength: 200, description: 'Consumer group.' }),
   CONSUMER_SESSION_TIMEOUT_MS: Type.Integer({
     default: 10_000, minimum: 6_000, maximum: 300_000, description: 'A consumer without a heartbeat for this long loses its partitions, in milliseconds. Must be within the broker\'s group.min.session.timeout.ms and group.max.session.timeout.ms.'
   }),

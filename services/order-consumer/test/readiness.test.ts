@@ -26,14 +26,12 @@ for (const [setting, check] of [['CONSUMER_TOPIC', 'consumer group'], ['CONSUMER
 }
 
 t.test('a dead-letter topic that may not be written to: not ready, and the log names setting and topic, before any record needs it', async (t) => {
-  const { admin, broker, open } = await securedKafka(t, { topics: [], grants: [] })
+  const { admin, settings, open } = await securedKafka(t, { topics: [], grants: [] })
   const fixture = await setUp(t, { kafka: open })
   await admin.grant(fixture.topic, 'Read')
   await admin.grant(fixture.deadLetterTopic, 'Read')
   await admin.grantPrefix(fixture.group)
-  const service = await fixture.start({
-    KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
-  })
+  const service = await fixture.start(settings)
   await until(async () => (await failuresOf(service)).length === 1, { what: 'the rest to be ready', deadlineMs: 60_000 })
   t.match(await failuresOf(service), [{ check: 'topics', reason: new RegExp(`${fixture.deadLetterTopic} of CONSUMER_DEAD_LETTER_TOPIC.*may not write`) }])
   t.match(service.logs.filter(({ event }) => event === 'topic_forbidden'), [
@@ -44,14 +42,12 @@ t.test('a dead-letter topic that may not be written to: not ready, and the log n
 })
 
 t.test('the right to read the topic is taken away while it runs, and given again: it goes on', async (t) => {
-  const { admin, broker, open } = await securedKafka(t, { topics: [], grants: [] })
+  const { admin, settings, open } = await securedKafka(t, { topics: [], grants: [] })
   const fixture = await setUp(t, { kafka: open })
   await admin.grant(fixture.topic, 'Read')
   await admin.grant(fixture.deadLetterTopic, 'Write')
   await admin.grantPrefix(fixture.group)
-  const service = await fixture.start({
-    KAFKA_BROKERS: broker.brokers, KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'client', KAFKA_SASL_PASSWORD: 'client'
-  })
+  const service = await fixture.start(settings)
   await fixture.publish(lives(1, 1))
   await fixture.settled(1)
   await admin.revoke(fixture.topic, 'Read')

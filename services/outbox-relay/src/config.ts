@@ -1,5 +1,5 @@
 import { kafkaProblems, kafkaSettings } from '@orders/kafka'
-import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
+import { ConfigError, loadConfig, logSettings, opsSettings, postgresSettings, PRINTABLE_NAME, shutdownSettings, withDatabaseTls } from '@orders/service-kit'
 import { Type, type Static } from 'typebox'
 import { isTopicName, TopicMap } from './publishing/topics.ts'
 
@@ -15,7 +15,7 @@ export const settings = Type.Object({
     description: 'Name that all replicas of one relay share. The transactional ids and the position group are this name and the shard. Two databases on one Kafka need two names. The first relay writes the name into its database, and a relay with another name does not publish; change-layout.js changes it.'
   }),
   RELAY_IDENTITY: Type.Optional(Type.String({
-    pattern: '^[^\\s\\p{C}](?:[^\\p{C}]*[^\\s\\p{C}])?$',
+    pattern: PRINTABLE_NAME,
     minLength: 1,
     maxLength: 200,
     description: 'Name of this replica in logs and in relay_shard. The host name if not set.'

@@ -12,10 +12,7 @@ t.test('a topic whose grant is revoked, and given again', async (t) => {
     kafka: broker.open,
     settings: {
       RELAY_LEASE: 'none',
-      KAFKA_BROKERS: broker.broker.brokers,
-      KAFKA_SASL_MECHANISM: 'plain',
-      KAFKA_SASL_USERNAME: 'client',
-      KAFKA_SASL_PASSWORD: 'client',
+      ...broker.settings,
       RELAY_DEFAULT_TOPIC: 'orders',
       RELAY_TOPICS: 'invoice=invoices'
     }

@@ -2,6 +2,8 @@ import { Type } from 'typebox'
 import { databaseTlsSettings } from './database-tls.ts'
 
 const HOST = '^\\S+$'
+/** Pattern of a name without blanks at its ends, which no one sees, and without control characters. */
+export const PRINTABLE_NAME = '^[^\\s\\p{C}](?:[^\\p{C}]*[^\\s\\p{C}])?$'
 
 const port = (value: number, description: string) => Type.Integer({ default: value, minimum: 0, maximum: 65_535, description })
 

@@ -65,9 +65,9 @@ export function createPool (options: PoolOptions & { logger: Logger }): pg.Pool 
 }
 
 /**
- * A pool whose connect errors count as an outage, and that retries a single statement once, in two cases. A migration changed the tables of a prepared statement: it would
- * fail for the rest of its connection's life, so the pool drops the connection. Or the statement lost a race: it was a
- * transaction of its own, and was rolled back.
+ * A pool whose connect errors count as an outage, and that retries a single statement once, in two cases. A migration changed the tables
+ * of a prepared statement: it would fail for the rest of its connection's life, so the pool drops the connection. Or the statement lost a
+ * race: it was a transaction of its own, and was rolled back.
  *
  * For whole transactions: `withTransaction`.
  */

@@ -1,3 +1,4 @@
+import { deleteOldRows, type DeletedRows } from '@orders/service-kit'
 import type pg from 'pg'
 import type { Order } from '../schemas/order.ts'
 
@@ -47,23 +48,7 @@ export function isAnsweredElsewhere (error: unknown): boolean {
   return code === UNIQUE_VIOLATION && table === 'idempotency_keys'
 }
 
-/**
- * Deletes the oldest keys past their retention, up to `limit`: small transactions do not block others.
- *
- * @param from the `upTo` of the previous call. Deleted keys stay in the index while an old snapshot needs them. A search from the
- * beginning would skip over all of them, and over more each time.
- * @returns how many were deleted, and the time of the newest deleted key: nothing older is left
- */
-export async function deleteOldKeys (pool: pg.Pool, retentionHours: number, limit: number, from?: string): Promise<{ count: number, upTo: string | undefined }> {
-  const { rows: [row] } = await pool.query<{ count: number, up_to: string | null }>({
-    text: `WITH deleted AS (
-             DELETE FROM idempotency_keys WHERE key IN (
-               SELECT key FROM idempotency_keys
-               WHERE created_at >= coalesce($3::timestamptz, '-infinity') AND created_at < clock_timestamp() - make_interval(hours => $1)
-               ORDER BY created_at LIMIT $2)
-             RETURNING created_at)
-           SELECT count(*)::int AS count, max(created_at)::text AS up_to FROM deleted`,
-    values: [retentionHours, limit, from ?? null]
-  })
-  return { count: row?.count ?? 0, upTo: row?.up_to ?? from }
+/** Deletes the oldest keys past their retention, up to `limit`: see {@link deleteOldRows}. */
+export async function deleteOldKeys (pool: pg.Pool, retentionHours: number, limit: number, from?: string): Promise<DeletedRows> {
+  return deleteOldRows(pool, { table: 'idempotency_keys', key: 'key', writtenAt: 'created_at' }, retentionHours, limit, from)
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { deleteOldRows, type DeletedRows } from '@orders/service-kit'
 import type { Logger } from 'pino'
 import type pg from 'pg'
 
@@ -20,23 +21,7 @@ export async function purgeInbox (pool: pg.Pool, retentionHours: number, logger:
   }
 }
 
-/**
- * Deletes the oldest rows past their retention, up to `limit`.
- *
- * @param from the `upTo` of the previous call. Deleted rows stay in the index while an old snapshot needs them. A search from the
- * beginning would skip over all of them, and over more each time.
- * @returns how many were deleted, and the time of the newest deleted row: nothing older is left
- */
-export async function deleteOldInbox (pool: pg.Pool, retentionHours: number, limit: number, from?: string): Promise<{ count: number, upTo: string | undefined }> {
-  const { rows: [row] } = await pool.query<{ count: number, up_to: string | null }>({
-    text: `WITH deleted AS (
-             DELETE FROM inbox WHERE event_id IN (
-               SELECT event_id FROM inbox
-               WHERE received_at >= coalesce($3::timestamptz, '-infinity') AND received_at < clock_timestamp() - make_interval(hours => $1)
-               ORDER BY received_at LIMIT $2)
-             RETURNING received_at)
-           SELECT count(*)::int AS count, max(received_at)::text AS up_to FROM deleted`,
-    values: [retentionHours, limit, from ?? null]
-  })
-  return { count: row?.count ?? 0, upTo: row?.up_to ?? from }
+/** Deletes the oldest rows past their retention, up to `limit`: see {@link deleteOldRows}. */
+export async function deleteOldInbox (pool: pg.Pool, retentionHours: number, limit: number, from?: string): Promise<DeletedRows> {
+  return deleteOldRows(pool, { table: 'inbox', key: 'event_id', writtenAt: 'received_at' }, retentionHours, limit, from)
 }

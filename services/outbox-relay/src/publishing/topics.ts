@@ -1,3 +1,4 @@
+import { TOPIC_NAME } from '@orders/kafka'
 import type { TypeFilter } from '@orders/outbox'
 
 /** The topic of each aggregate type. */
@@ -68,9 +69,8 @@ export class TopicMap {
   }
 }
 
-/** The names that a broker accepts (Kafka's `Topic.validate`). */
-const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/
+const NAME = new RegExp(TOPIC_NAME)
 
 export function isTopicName (name: string): boolean {
-  return TOPIC_NAME.test(name) && name !== '.' && name !== '..'
+  return NAME.test(name)
 }
